@@ -1,0 +1,203 @@
+//! Agents: what they want (will) and what they are doing (reservations, sessions, wrap-up) are kept
+//! apart. UNAVAILABLE is never stored, it follows from what they are doing.
+
+use crate::actor::Actor;
+use crate::check;
+use crate::decide::Ctx;
+use crate::event::Event;
+use crate::event::agent::*;
+use crate::event::wallet::Party;
+use crate::ids::{AgentId, ProviderId};
+use crate::money::Money;
+use crate::refusal::Refusal;
+use crate::sealed::Sealed;
+use crate::state::{Agent, Inquiry, State};
+use crate::topic::{Skill, covers};
+use crate::wallet;
+
+type Decided = Result<Vec<Event>, Refusal>;
+
+impl Agent {
+    /// Pending reservations count: who is being asked is not free for another.
+    pub fn load(&self) -> u32 {
+        self.reserved + self.sessions
+    }
+    /// Can be selected, win, or bid now.
+    pub fn is_free(&self) -> bool {
+        self.will == Will::Available && self.wrap_ups == 0 && self.load() < self.capacity
+    }
+}
+
+/// What of an agent decides whether it may take an inquiry.
+#[derive(Clone, Copy, Debug)]
+pub struct Applicant<'a> {
+    pub affiliated_with: Option<ProviderId>,
+    /// It wants to, and wraps nothing up.
+    pub available: bool,
+    pub skills: &'a [Skill],
+    pub load: u32,
+    pub capacity: u32,
+}
+
+/// What of an inquiry decides which agents may take it.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand<'a> {
+    pub provider: ProviderId,
+    pub independent_agents_only: bool,
+    pub desired_skills: &'a [Skill],
+}
+
+/// Why an agent may not take an inquiry now, in order of precedence; `Ok` where it may. Decisions and
+/// lists both ask here.
+pub fn suits(agent: Applicant<'_>, demand: Demand<'_>) -> Result<(), Refusal> {
+    if demand.independent_agents_only && agent.affiliated_with == Some(demand.provider) {
+        return Err(Refusal::AgentNotIndependent);
+    }
+    if !agent.available {
+        return Err(Refusal::AgentNotAvailable);
+    }
+    if !covers(agent.skills, demand.desired_skills) {
+        return Err(Refusal::AgentLacksSkill);
+    }
+    if agent.load >= agent.capacity {
+        return Err(Refusal::AgentAtCapacity);
+    }
+    Ok(())
+}
+
+pub fn eligible(agent: &Agent, inquiry: &Inquiry) -> Result<(), Refusal> {
+    let applicant = Applicant {
+        affiliated_with: agent.affiliated_with,
+        available: agent.will == Will::Available && agent.wrap_ups == 0,
+        skills: &agent.skills,
+        load: agent.load(),
+        capacity: agent.capacity,
+    };
+    let demand = Demand {
+        provider: inquiry.provider,
+        independent_agents_only: inquiry.terms.independent_agents_only,
+        desired_skills: &inquiry.desired_skills,
+    };
+    suits(applicant, demand)
+}
+
+pub fn register(
+    state: &State,
+    agent: AgentId,
+    display_name: &Sealed,
+    location: &str,
+    skills: &[Skill],
+    capacity: u32,
+    affiliated_with: Option<ProviderId>,
+    credit_limit: Option<Money>,
+    ctx: &Ctx,
+) -> Decided {
+    check::text(&["location"], location, check::TEXT_CHARS_MAX)?;
+    check::skills(&["skills"], skills)?;
+    check::capacity(capacity)?;
+    if state.agents.get(agent).is_some() {
+        return Err(Refusal::NameTaken);
+    }
+    let mut events: Vec<Event> = vec![
+        AgentRegistered {
+            affiliated_with,
+            agent,
+            capacity,
+            display_name: display_name.clone(),
+            location: location.to_owned(),
+            number: state.scalars.agents + 1,
+            skills: skills.to_vec(),
+        }
+        .into(),
+    ];
+    if let Some(limit) = credit_limit {
+        wallet::set_limit(state, Party::Agent(agent), limit, ctx, &mut events)?;
+    }
+    Ok(events)
+}
+
+pub fn update(
+    state: &State,
+    agent: AgentId,
+    display_name: &Option<Sealed>,
+    location: &Option<String>,
+    skills: &Option<Vec<Skill>>,
+    capacity: Option<u32>,
+    affiliated_with: Option<ProviderId>,
+    credit_limit: Option<Money>,
+    ctx: &Ctx,
+) -> Decided {
+    if let Some(location) = location {
+        check::text(&["location"], location, check::TEXT_CHARS_MAX)?;
+    }
+    check::skills(&["skills"], skills.as_deref().unwrap_or_default())?;
+    check::capacity(capacity.unwrap_or(1))?;
+    state.agents.get(agent).ok_or(Refusal::NotFound { field: "agentId" })?;
+    let mut events = Vec::new();
+    if display_name.is_some()
+        || location.is_some()
+        || skills.is_some()
+        || capacity.is_some()
+        || affiliated_with.is_some()
+    {
+        let updated = AgentUpdated {
+            affiliated_with,
+            agent,
+            capacity,
+            display_name: display_name.clone(),
+            location: location.clone(),
+            skills: skills.clone(),
+        };
+        events.push(updated.into());
+    }
+    if let Some(limit) = credit_limit {
+        wallet::set_limit(state, Party::Agent(agent), limit, ctx, &mut events)?;
+    }
+    Ok(events)
+}
+
+/// By the agent itself, or by an operator. Asked for while busy it takes effect after: the shown status
+/// is derived.
+pub fn set_status(state: &State, agent: AgentId, will: Will, note: &Option<Sealed>, ctx: &Ctx) -> Decided {
+    let reason = match &ctx.actor {
+        Actor::Agent(own) if *own == agent => WillReason::Asked,
+        Actor::Operator(_) => WillReason::Operator,
+        _ => return Err(Refusal::NotFound { field: "agentId" }),
+    };
+    let row = state.agents.get(agent).ok_or(Refusal::NotFound { field: "agentId" })?;
+    if row.will == will && note.is_none() {
+        return Ok(vec![]);
+    }
+    Ok(vec![AgentStatusSet { agent, note: note.clone(), reason, will }.into()])
+}
+
+pub fn apply(state: &mut State, event: &AgentEvent) {
+    match event {
+        AgentEvent::Registered(e) => {
+            let row = Agent {
+                number: e.number,
+                will: Will::Offline,
+                skills: e.skills.clone().into(),
+                capacity: e.capacity,
+                location: e.location.as_str().into(),
+                affiliated_with: e.affiliated_with,
+                reserved: 0,
+                sessions: 0,
+                wrap_ups: 0,
+            };
+            state.agents.put(&mut state.journal, e.agent, row);
+            state.change_scalars(|scalars| scalars.agents = e.number);
+        }
+        AgentEvent::Updated(e) => state.agents.change(&mut state.journal, e.agent, |row| {
+            if let Some(skills) = &e.skills {
+                row.skills = skills.clone().into();
+            }
+            if let Some(location) = &e.location {
+                row.location = location.as_str().into();
+            }
+            row.capacity = e.capacity.unwrap_or(row.capacity);
+            row.affiliated_with = e.affiliated_with.or(row.affiliated_with);
+        }),
+        AgentEvent::StatusSet(e) => state.agents.change(&mut state.journal, e.agent, |row| row.will = e.will),
+    }
+}

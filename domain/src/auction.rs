@@ -1,0 +1,483 @@
+//! Auctions: bidding rounds over one inquiry. Four formats, two directions, one tie rule (the earlier
+//! recorded bid), one hold per agent and auction. What a bid costs stands in `pricing`, who wins in
+//! `award`.
+
+use crate::actor::Actor;
+use crate::agent::eligible;
+use crate::award;
+use crate::decide::Ctx;
+use crate::event::Event;
+use crate::event::agent::AgentEvent;
+use crate::event::auction::*;
+use crate::event::reservation::ReservationEvent;
+use crate::event::session::SessionEvent;
+use crate::event::wallet::Party;
+use crate::ids::{AgentId, AuctionId, BidId, InquiryId};
+use crate::inquiry;
+use crate::money::Money;
+use crate::pricing;
+use crate::refusal::Refusal;
+use crate::state::{
+    Auction, AuctionPhase, Bid, BidPhase, BidPlace, Bidder, BidderPlace, Inquiry, InquiryState, ReservationPhase,
+    State, Timer,
+};
+use crate::terms::{Allocation, AuctionFormat, AuctionRules, Direction};
+use crate::time::{Span, Timestamp};
+use crate::wallet::{self, change_hold};
+use rust_decimal::Decimal;
+use std::sync::Arc;
+
+/// Who bids in one auction at most, so that the events of its closing fit one batch.
+pub const BIDDERS_MAX: u32 = 1_000;
+/// Recorded bids of one bidder in one auction at most. Sealed auctions have no other bound: one over all
+/// bids would tell of rivals.
+pub const SEALED_BIDS_MAX: u32 = 100;
+pub const BIDS_MAX: u32 = 1_000;
+/// OPEN and PROXY: recorded bids of one auction, so that its size is bounded. After that a bidder has its
+/// first few left, so that nobody can use up what others need.
+pub const AUCTION_BIDS_MAX: u32 = 20_000;
+pub const FIRST_BIDS: u32 = 10;
+/// After the platform was down at a closing, bidders get at least this long.
+const LATE_GRACE: Span = Span::seconds(30);
+/// Rounds opened by one decision at most; the next free agent opens more.
+const ROUNDS_AT_ONCE: usize = 500;
+/// Waiting inquiries looked at by one decision at most, the first accepted first, so that an agent that
+/// toggles its status does not keep the writer busy. Who stands behind them comes up as they leave; each
+/// leaves by its `max_wait` at the latest.
+pub const WAITING_LOOKED_AT: usize = 1_000;
+
+pub(crate) fn open(inquiry: InquiryId, rules: AuctionRules, round: u32, ctx: &Ctx) -> Event {
+    AuctionOpened {
+        auction: AuctionId(ctx.ids.next()),
+        closes_at: ctx.now + rules.open_for,
+        hard_closes_at: rules.hard_close.map(|span| ctx.now + span),
+        inquiry,
+        round,
+        rules,
+    }
+    .into()
+}
+
+/// Places a bid for the agent who asks.
+pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
+    let Actor::Agent(agent_id) = ctx.actor else { return Err(Refusal::Forbidden) };
+    let auction = state.auctions.get(id).ok_or(Refusal::NotFound { field: "auctionId" })?;
+    // An agent of another call server sees no auction here.
+    let agent = state.agents.get(agent_id).ok_or(Refusal::NotFound { field: "auctionId" })?;
+    if auction.phase != AuctionPhase::Open || auction.closes_at <= ctx.now {
+        return Err(Refusal::AuctionClosed);
+    }
+    let rules = &auction.rules;
+    let direction = rules.direction;
+    if amount.currency() != rules.currency {
+        return Err(Refusal::BidCurrency { currency: rules.currency });
+    }
+    if !amount.is_positive() {
+        return Err(Refusal::invalid(&["amount", "amount"], "more than zero"));
+    }
+    let inquiry = state.inquiries.get(auction.inquiry).expect("an open auction has its inquiry");
+    eligible(agent, inquiry)?;
+    let named = amount.amount();
+    let bidder = state.bidders.get((id, agent_id));
+    let best = auction.best.map(|number| state.bids.get((id, number)).expect("the leading bid was recorded"));
+    let leads = best.is_some_and(|best| best.agent == agent_id);
+    let free_choice = leads && rules.format == AuctionFormat::Proxy;
+    if !free_choice
+        && let Some(bound) = pricing::next_bound(rules, auction.price)
+        && !pricing::reaches(direction, named, bound)
+    {
+        let bound = Money::new(bound, rules.currency).expect("bounds keep the exponent");
+        return Err(match direction {
+            Direction::Forward => Refusal::BidTooLow { minimum: bound },
+            Direction::Reverse => Refusal::BidTooHigh { maximum: bound },
+        });
+    }
+    let bought = rules.buy_now.is_some_and(|buy_now| pricing::reaches(direction, named, buy_now));
+    let standing = match (rules.format, best) {
+        (AuctionFormat::SealedFirstPrice | AuctionFormat::SealedSecondPrice, _) => Standing::Sealed,
+        (_, None) => Standing::Leads,
+        (AuctionFormat::Proxy, Some(best)) if leads && !pricing::beats(direction, named, best.amount) => {
+            Standing::NoEffect
+        }
+        (_, Some(best)) if pricing::beats(direction, named, best.amount) => Standing::Leads,
+        // An amount that equals the leader's maximum is later, so it does not lead. Bought is bought.
+        (_, Some(_)) => Standing::OutbidAtOnce,
+    };
+    if direction == Direction::Forward {
+        let held = bidder.map_or(Decimal::ZERO, |bidder| bidder.hold);
+        let free =
+            wallet::available(state, Party::Agent(agent_id), rules.currency).expect("an agent's wallet has a limit");
+        let free = Money::new(free.amount() + held, rules.currency).expect("a sum of holds fits");
+        if !pricing::affords(direction, Some(free.amount()), named) {
+            return Err(Refusal::InsufficientFunds { available: free });
+        }
+    }
+    if bidder.is_none() && auction.bidders == BIDDERS_MAX {
+        return Err(Refusal::LimitReached { message: "The auction has as many bidders as it can take." });
+    }
+    let placed = bidder.map_or(0, |bidder| bidder.bids);
+    if placed >= if rules.format.is_sealed() { SEALED_BIDS_MAX } else { BIDS_MAX } {
+        return Err(Refusal::LimitReached { message: "You have bid as often as one bidder can in one auction." });
+    }
+    if !rules.format.is_sealed() && auction.bids >= AUCTION_BIDS_MAX && placed >= FIRST_BIDS {
+        return Err(Refusal::LimitReached { message: "The auction has as many bids as it can take." });
+    }
+
+    // After this point the bid stands.
+    let bid = BidId(ctx.ids.next());
+    let second = second_after(auction, best, named, standing, agent_id);
+    let price = match rules.format {
+        AuctionFormat::SealedFirstPrice | AuctionFormat::SealedSecondPrice => None,
+        AuctionFormat::Open => Some(named),
+        AuctionFormat::Proxy => {
+            let best = if standing == Standing::Leads { named } else { best.map_or(named, |best| best.amount) };
+            pricing::proxy_price(rules, best, second)
+        }
+    };
+    let holds = direction == Direction::Forward && matches!(standing, Standing::Sealed | Standing::Leads);
+    let money = |amount| Money::new(amount, rules.currency).expect("prices keep the exponent");
+    let supersedes = match standing {
+        Standing::NoEffect => None,
+        _ => bidder.and_then(|bidder| bidder.bid).map(|number| state.bids.get((id, number)).expect("recorded").id),
+    };
+    let mut events: Vec<Event> = vec![
+        BidPlaced {
+            agent: agent_id,
+            amount,
+            auction: id,
+            bid,
+            bidder: bidder.map_or(auction.bidders + 1, |bidder| bidder.number),
+            hold: if standing == Standing::NoEffect {
+                bidder.map(|bidder| bidder.hold).filter(|hold| !hold.is_zero()).map(money)
+            } else {
+                holds.then_some(amount)
+            },
+            inquiry: auction.inquiry,
+            price: price.map(money),
+            standing,
+            supersedes,
+        }
+        .into(),
+    ];
+    if let (Standing::Leads, Some(best), false) = (standing, best, leads) {
+        events.push(BidOutbid { agent: best.agent, auction: id, bid: best.id, inquiry: auction.inquiry }.into());
+    }
+    if bought && standing == Standing::Leads {
+        let mut bidders = award::standing_bids(state, id, auction);
+        bidders.retain(|candidate| candidate.agent != agent_id);
+        bidders.push(award::Candidate { agent: agent_id, amount: named, bid, number: auction.bids, hold: named });
+        award::decide_award(state, id, auction, bidders, true, None, ctx, &mut events);
+    } else if let (Some(soft), Some(hard), true) =
+        (rules.soft_close, auction.hard_closes_at, standing != Standing::NoEffect)
+    {
+        // An accepted bid leaves the others time to answer, up to the hard close.
+        let extended = (ctx.now + soft).min(hard);
+        if auction.closes_at < extended {
+            let moved = AuctionExtended {
+                auction: id,
+                bid: Some(bid),
+                closes_at: extended,
+                hard_closes_at: auction.hard_closes_at,
+                inquiry: auction.inquiry,
+            };
+            events.push(moved.into());
+        }
+    }
+    Ok(events)
+}
+
+/// PROXY: the best maximum of anybody but the leader, after a bid.
+fn second_after(
+    auction: &Auction,
+    best: Option<&Bid>,
+    named: Decimal,
+    standing: Standing,
+    agent: AgentId,
+) -> Option<Decimal> {
+    match (standing, best) {
+        (Standing::Leads, Some(best)) if best.agent != agent => Some(best.amount),
+        (Standing::OutbidAtOnce, _) => Some(match auction.second {
+            Some(second) if pricing::beats(auction.rules.direction, second, named) => second,
+            _ => named,
+        }),
+        _ => auction.second,
+    }
+}
+
+/// Takes a sealed bid back, until closing.
+pub fn withdraw_bid(state: &State, id: BidId, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
+    let Actor::Agent(agent) = ctx.actor else { return Err(Refusal::Forbidden) };
+    let missing = Refusal::NotFound { field: "bidId" };
+    let place = state.bid_places.get(id).ok_or(missing.clone())?;
+    let bid = state.bids.get((place.auction, place.number)).filter(|bid| bid.agent == agent).ok_or(missing)?;
+    let auction = state.auctions.get(place.auction).expect("a bid has its auction");
+    if auction.phase != AuctionPhase::Open || auction.closes_at <= ctx.now {
+        return Err(Refusal::AuctionClosed);
+    }
+    let counts = state.bidders.get((place.auction, agent)).is_some_and(|bidder| bidder.bid == Some(place.number));
+    if !auction.rules.format.is_sealed() || bid.phase != BidPhase::Live || !counts {
+        return Err(Refusal::BidNotWithdrawable);
+    }
+    Ok(vec![BidWithdrawn { agent, auction: place.auction, bid: id, inquiry: auction.inquiry }.into()])
+}
+
+/// The closing is due. `late`: the platform was down at it, so it moves once.
+pub fn close(state: &State, id: AuctionId, late: bool, ctx: &Ctx) -> Vec<Event> {
+    let auction = state.auctions.get(id).expect("a timer goes with its auction");
+    if late && !auction.moved {
+        let grace = auction.rules.soft_close.map_or(LATE_GRACE, |soft| Span(soft.0.max(LATE_GRACE.0)));
+        let closes_at = ctx.now + grace;
+        let hard_closes_at = auction.hard_closes_at.map(|hard| hard.max(closes_at));
+        return vec![
+            AuctionExtended { auction: id, bid: None, closes_at, hard_closes_at, inquiry: auction.inquiry }.into(),
+        ];
+    }
+    let mut events = Vec::new();
+    award::decide_award(state, id, auction, award::standing_bids(state, id, auction), false, None, ctx, &mut events);
+    events
+}
+
+/// The inquiry goes away: live bids are lost, holds are free.
+pub(crate) fn cancel(state: &State, id: AuctionId, events: &mut Vec<Event>) {
+    let auction = state.auctions.get(id).expect("an inquiry's auctions go with it");
+    if auction.phase == AuctionPhase::Closed {
+        return;
+    }
+    for candidate in award::standing_bids(state, id, auction) {
+        let bid = state.bids.get((id, candidate.number)).expect("recorded");
+        if matches!(bid.phase, BidPhase::Live | BidPhase::Won) {
+            let lost = BidLost {
+                agent: bid.agent,
+                auction: id,
+                bid: bid.id,
+                inquiry: auction.inquiry,
+                reason: LossReason::InquiryGone,
+            };
+            events.push(lost.into());
+        }
+    }
+    events.push(AuctionCancelled { auction: id, inquiry: auction.inquiry }.into());
+}
+
+/// Who said no to an inquiry, or has it before it now: a round is not opened for them. Who let it lapse is
+/// on break, and counts again once it is back.
+pub(crate) fn refused_by(state: &State, inquiry: &Inquiry) -> Vec<AgentId> {
+    let asked = inquiry
+        .reservations
+        .iter()
+        .map(|id| state.reservations.get(*id).expect("an inquiry's reservations go with it"));
+    asked
+        .filter(|row| matches!(row.phase, ReservationPhase::Declined | ReservationPhase::Pending))
+        .map(|row| row.agent)
+        .collect()
+}
+
+/// The agent who may have become free by an event.
+fn freed_by(event: &Event) -> Option<AgentId> {
+    match event {
+        Event::Agent(AgentEvent::Updated(e)) => Some(e.agent),
+        Event::Agent(AgentEvent::StatusSet(e)) => Some(e.agent),
+        Event::Reservation(ReservationEvent::Declined(e)) => Some(e.agent),
+        Event::Reservation(ReservationEvent::Lapsed(e)) => Some(e.agent),
+        Event::Reservation(ReservationEvent::Rescinded(e)) => Some(e.agent),
+        Event::Session(SessionEvent::Ended(e)) => Some(e.agent),
+        Event::Session(SessionEvent::WrapUpCompleted(e)) => Some(e.agent),
+        Event::Agent(AgentEvent::Registered(_))
+        | Event::Reservation(
+            ReservationEvent::Opened(_) | ReservationEvent::Viewed(_) | ReservationEvent::Accepted(_),
+        )
+        | Event::Session(
+            SessionEvent::Opened(_)
+            | SessionEvent::MessageSent(_)
+            | SessionEvent::NotesSaved(_)
+            | SessionEvent::WrapUpExtended(_),
+        )
+        | Event::Provider(_)
+        | Event::Offer(_)
+        | Event::CallServer(_)
+        | Event::Queue(_)
+        | Event::Inquiry(_)
+        | Event::Auction(_)
+        | Event::Wallet(_)
+        | Event::Settlement(_) => None,
+    }
+}
+
+/// Rounds for unsold inquiries that wait for one, where an agent whom these events freed could bid.
+pub(crate) fn next_rounds(state: &State, events: &[Event], ctx: &Ctx) -> Vec<Event> {
+    let mut freed: Vec<AgentId> = Vec::new();
+    for id in events.iter().filter_map(freed_by) {
+        if !freed.contains(&id) && state.agents.get(id).is_some_and(|agent| agent.is_free()) {
+            freed.push(id);
+        }
+    }
+    let mut rounds = Vec::new();
+    if freed.is_empty() {
+        return rounds;
+    }
+    for (_, id) in state.waiting.iter().take(WAITING_LOOKED_AT) {
+        let inquiry = state.inquiries.get(*id).expect("who waits is registered");
+        let refused = refused_by(state, inquiry);
+        let wanted = |agent: &AgentId| {
+            !refused.contains(agent) && eligible(state.agents.get(*agent).expect("just seen"), inquiry).is_ok()
+        };
+        if freed.iter().any(wanted)
+            && let Allocation::Auction(rules) = &inquiry.terms.allocation
+        {
+            rounds.push(open(*id, rules.clone(), inquiry.auctions.len() as u32 + 1, ctx));
+        }
+        if rounds.len() == ROUNDS_AT_ONCE {
+            break;
+        }
+    }
+    rounds
+}
+
+fn set_hold(state: &mut State, id: AuctionId, agent: AgentId, hold: Decimal) {
+    let auction = state.auctions.get(id).expect("a bid has its auction");
+    if auction.rules.direction == Direction::Reverse {
+        return;
+    }
+    let currency = auction.rules.currency;
+    let old = state.bidders.get((id, agent)).map_or(Decimal::ZERO, |bidder| bidder.hold);
+    state.bidders.change(&mut state.journal, (id, agent), |bidder| bidder.hold = hold);
+    change_hold(state, Party::Agent(agent), currency, old, hold);
+}
+
+/// REVERSE: what is held of the provider's account for the winner; it was opened at the award.
+pub(crate) fn set_provider_hold(state: &mut State, id: AuctionId, hold: Decimal) {
+    let auction = state.auctions.get(id).expect("a bid has its auction");
+    if auction.rules.direction == Direction::Forward {
+        return;
+    }
+    let (currency, old) = (auction.rules.currency, auction.provider_hold);
+    let provider = Party::Provider(state.inquiries.get(auction.inquiry).expect("an auction has its inquiry").provider);
+    state.auctions.change(&mut state.journal, id, |auction| auction.provider_hold = hold);
+    change_hold(state, provider, currency, old, hold);
+}
+
+fn set_phase(state: &mut State, bid: BidId, phase: BidPhase) -> BidPlace {
+    let place = *state.bid_places.get(bid).expect("a bid is placed first");
+    state.bids.change(&mut state.journal, (place.auction, place.number), |row| row.phase = phase);
+    place
+}
+
+/// The winner's hold is free again, whoever paid.
+pub(crate) fn free_winner(state: &mut State, id: AuctionId, agent: AgentId) {
+    set_hold(state, id, agent, Decimal::ZERO);
+    set_provider_hold(state, id, Decimal::ZERO);
+}
+
+pub fn apply(state: &mut State, event: &AuctionEvent, at: Timestamp) {
+    match event {
+        AuctionEvent::Opened(e) => {
+            let row = Auction {
+                inquiry: e.inquiry,
+                rules: Arc::new(e.rules.clone()),
+                round: e.round,
+                phase: AuctionPhase::Open,
+                closes_at: e.closes_at,
+                hard_closes_at: e.hard_closes_at,
+                moved: false,
+                bids: 0,
+                bidders: 0,
+                best: None,
+                second: None,
+                price: None,
+                awarded: None,
+                provider_hold: Decimal::ZERO,
+            };
+            state.auctions.put(&mut state.journal, e.auction, row);
+            state.set_timer(e.closes_at, Timer::AuctionCloses(e.auction));
+            inquiry::stop_waiting(state, e.inquiry, InquiryState::InAuction, at);
+            state.inquiries.change(&mut state.journal, e.inquiry, |row| {
+                row.auctions = row.auctions.iter().copied().chain([e.auction]).collect();
+            });
+        }
+        AuctionEvent::BidPlaced(e) => bid_placed(state, e),
+        AuctionEvent::BidOutbid(e) => set_hold(state, e.auction, e.agent, Decimal::ZERO),
+        AuctionEvent::BidWithdrawn(e) => {
+            set_phase(state, e.bid, BidPhase::Withdrawn);
+            set_hold(state, e.auction, e.agent, Decimal::ZERO);
+            state.bidders.change(&mut state.journal, (e.auction, e.agent), |bidder| bidder.bid = None);
+        }
+        AuctionEvent::Extended(e) => {
+            let old = state.auctions.get(e.auction).expect("an auction opens first").closes_at;
+            state.clear_timer(old, Timer::AuctionCloses(e.auction));
+            state.set_timer(e.closes_at, Timer::AuctionCloses(e.auction));
+            state.auctions.change(&mut state.journal, e.auction, |row| {
+                row.closes_at = e.closes_at;
+                row.hard_closes_at = e.hard_closes_at;
+                row.moved |= e.bid.is_none();
+            });
+        }
+        AuctionEvent::Awarded(e) => {
+            let place = set_phase(state, e.bid, BidPhase::Won);
+            set_hold(state, e.auction, e.agent, e.hold.amount());
+            set_provider_hold(state, e.auction, e.hold.amount());
+            close_phase(state, e.auction, AuctionPhase::Awarded, Some(place.number));
+        }
+        AuctionEvent::BidLost(e) => {
+            set_phase(state, e.bid, BidPhase::Lost(e.reason));
+            set_hold(state, e.auction, e.agent, Decimal::ZERO);
+        }
+        AuctionEvent::BidForfeited(e) => {
+            let place = set_phase(state, e.bid, BidPhase::Forfeited);
+            set_hold(state, e.auction, e.agent, Decimal::ZERO);
+            let awarded = state.auctions.get(e.auction).and_then(|auction| auction.awarded);
+            if awarded == Some(place.number) {
+                set_provider_hold(state, e.auction, Decimal::ZERO);
+            }
+        }
+        AuctionEvent::Unsold(e) => close_phase(state, e.auction, AuctionPhase::Closed, None),
+        AuctionEvent::Cancelled(e) => {
+            set_provider_hold(state, e.auction, Decimal::ZERO);
+            close_phase(state, e.auction, AuctionPhase::Closed, None);
+        }
+    }
+}
+
+fn close_phase(state: &mut State, id: AuctionId, phase: AuctionPhase, awarded: Option<u32>) {
+    let closes_at = state.auctions.get(id).expect("an auction opens first").closes_at;
+    state.clear_timer(closes_at, Timer::AuctionCloses(id));
+    state.auctions.change(&mut state.journal, id, |auction| {
+        auction.phase = phase;
+        auction.awarded = awarded;
+    });
+}
+
+fn bid_placed(state: &mut State, e: &BidPlaced) {
+    let auction = state.auctions.get(e.auction).expect("an auction opens first");
+    let best = auction.best.map(|number| state.bids.get((e.auction, number)).expect("recorded"));
+    let second = second_after(auction, best, e.amount.amount(), e.standing, e.agent);
+    let number = auction.bids;
+    let old = state.bidders.get((e.auction, e.agent)).cloned();
+    let bidder = match &old {
+        Some(old) if e.standing == Standing::NoEffect => Bidder { bids: old.bids + 1, ..old.clone() },
+        _ => Bidder {
+            number: e.bidder,
+            bids: old.as_ref().map_or(1, |old| old.bids + 1),
+            bid: Some(number),
+            hold: old.as_ref().map_or(Decimal::ZERO, |old| old.hold),
+        },
+    };
+    let bid = Bid { id: e.bid, agent: e.agent, amount: e.amount.amount(), phase: BidPhase::Live };
+    state.bids.put(&mut state.journal, (e.auction, number), bid);
+    state.bid_places.put(&mut state.journal, e.bid, BidPlace { auction: e.auction, number });
+    if old.is_none() {
+        state.bidder_places.put(&mut state.journal, (e.auction, e.bidder), BidderPlace { agent: e.agent });
+    }
+    state.bidders.put(&mut state.journal, (e.auction, e.agent), bidder);
+    state.auctions.change(&mut state.journal, e.auction, |auction| {
+        auction.bids += 1;
+        auction.bidders += u32::from(old.is_none());
+        auction.second = second;
+        auction.price = e.price.map(Money::amount);
+        if e.standing == Standing::Leads {
+            auction.best = Some(number);
+        }
+    });
+    if e.standing != Standing::NoEffect {
+        set_hold(state, e.auction, e.agent, e.hold.map_or(Decimal::ZERO, Money::amount));
+    }
+}

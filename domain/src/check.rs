@@ -1,0 +1,194 @@
+//! Bounds of what people send: every limit has a name here, used by the checks and their messages.
+
+use crate::currency::Currency;
+use crate::event::community::Location;
+use crate::money::Money;
+use crate::refusal::Refusal;
+use crate::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferLink, OfferTerms};
+use crate::time::Span;
+use crate::topic::{SKILL_LEVEL_MAX, Skill};
+use rust_decimal::Decimal;
+
+pub const TEXT_CHARS_MAX: usize = 200;
+pub const URL_CHARS_MAX: usize = 2_000;
+pub const LIST_MAX: usize = 50;
+pub const CAPACITY_MAX: u32 = 100;
+pub const ROUNDS_MAX: u32 = 10;
+pub const CONSENT_WINDOW_MAX: Span = Span::minutes(60);
+pub const WRAP_UP_MAX: Span = Span::days(1);
+pub const MAX_WAIT_MAX: Span = Span::days(60);
+pub const OPEN_FOR_MAX: Span = Span::days(30);
+
+type Checked = Result<(), Refusal>;
+
+pub fn text(path: &[&str], value: &str, chars_max: usize) -> Checked {
+    let blank = value.trim().is_empty();
+    let control = value.chars().any(char::is_control);
+    if blank || control || value.chars().count() > chars_max {
+        return Err(Refusal::invalid(path, format!("1 to {chars_max} characters, none of them a control character")));
+    }
+    Ok(())
+}
+
+pub fn list<T>(path: &[&str], items: &[T]) -> Checked {
+    if items.len() > LIST_MAX {
+        return Err(Refusal::invalid(path, format!("at most {LIST_MAX} entries")));
+    }
+    Ok(())
+}
+
+/// An http or https address. The edge has parsed it; this bounds it.
+pub fn url(path: &[&str], value: &str) -> Checked {
+    let web = value.starts_with("https://") || value.starts_with("http://");
+    if !web || value.len() > URL_CHARS_MAX || value.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(Refusal::invalid(path, format!("an http or https address of at most {URL_CHARS_MAX} characters")));
+    }
+    Ok(())
+}
+
+/// `scheme://host[:port]`, no path.
+pub fn origin(path: &[&str], value: &str) -> Checked {
+    url(path, value)?;
+    let host = value.split_once("://").map_or("", |(_, rest)| rest);
+    if host.is_empty() || host.contains(['/', '?', '#', '@']) || value != value.to_lowercase() {
+        return Err(Refusal::invalid(path, "an origin such as https://example.org, in lower case and without a path"));
+    }
+    Ok(())
+}
+
+pub fn span(path: &[&str], value: Span, least: Span, most: Span) -> Checked {
+    if value < least || value > most {
+        return Err(Refusal::invalid(path, format!("from {} to {} seconds", least.0 / 1_000_000, most.0 / 1_000_000)));
+    }
+    Ok(())
+}
+
+pub fn skills(path: &[&str], skills: &[Skill]) -> Checked {
+    list(path, skills)?;
+    if skills.iter().any(|skill| skill.level == 0 || skill.level > SKILL_LEVEL_MAX) {
+        return Err(Refusal::invalid(path, format!("a level is from 1 to {SKILL_LEVEL_MAX}")));
+    }
+    let repeated =
+        skills.iter().enumerate().any(|(at, skill)| skills[..at].iter().any(|other| other.name == skill.name));
+    if repeated {
+        return Err(Refusal::invalid(path, "each skill once"));
+    }
+    Ok(())
+}
+
+pub fn capacity(capacity: u32) -> Checked {
+    if capacity == 0 || capacity > CAPACITY_MAX {
+        return Err(Refusal::invalid(&["capacity"], format!("from 1 to {CAPACITY_MAX}")));
+    }
+    Ok(())
+}
+
+pub fn locations(locations: &[Location]) -> Checked {
+    list(&["locations"], locations)?;
+    for location in locations {
+        text(&["locations", "name"], &location.name, TEXT_CHARS_MAX)?;
+    }
+    Ok(())
+}
+
+fn amount(path: &[&str], amount: Decimal, currency: Currency) -> Checked {
+    match Money::new(amount, currency) {
+        Ok(money) if money.is_positive() => Ok(()),
+        Ok(_) => Err(Refusal::invalid(path, "more than zero")),
+        Err(error) => Err(Refusal::invalid(path, error.to_string())),
+    }
+}
+
+/// One revision of an offer, links included.
+pub fn terms(terms: &OfferTerms) -> Checked {
+    text(&["title"], &terms.title, TEXT_CHARS_MAX)?;
+    list(&["links"], &terms.links)?;
+    for link in &terms.links {
+        text(&["links", "label"], &link.label, TEXT_CHARS_MAX)?;
+    }
+    // A revision keeps the ids of links by label and topic.
+    let twice = |(at, link): (usize, &OfferLink)| {
+        terms.links[..at].iter().any(|other| (&other.label, &other.topic) == (&link.label, &link.topic))
+    };
+    if terms.links.iter().enumerate().any(twice) {
+        return Err(Refusal::invalid(&["links"], "each label and topic once"));
+    }
+    if terms.links.is_empty() && !terms.accepts_questions {
+        return Err(Refusal::invalid(&["links"], "an offer without links must accept questions"));
+    }
+    if terms.channels.is_empty() || terms.channels.len() > 2 || terms.channels[1..].contains(&terms.channels[0]) {
+        return Err(Refusal::invalid(&["channels"], "at least one channel, each once"));
+    }
+    skills(&["requiredSkills"], &terms.required_skills)?;
+    list(&["shownBeforeConsent"], &terms.shown_before_consent)?;
+    for name in &terms.shown_before_consent {
+        text(&["shownBeforeConsent"], name, TEXT_CHARS_MAX)?;
+    }
+    span(&["consentWindow"], terms.consent_window, Span::seconds(1), CONSENT_WINDOW_MAX)?;
+    span(&["maxWait"], terms.max_wait, Span::seconds(1), MAX_WAIT_MAX)?;
+    if let Some(wrap_up) = terms.wrap_up {
+        span(&["wrapUp"], wrap_up, Span::seconds(1), WRAP_UP_MAX)?;
+    }
+    if let Some(consent) = &terms.terms {
+        text(&["terms", "version"], &consent.version, TEXT_CHARS_MAX)?;
+        url(&["terms", "url"], &consent.url)?;
+    }
+    match &terms.allocation {
+        Allocation::Auction(rules) => auction(rules),
+        // Nothing serves these yet: an inquiry of such an offer would wait until it expires.
+        Allocation::Claim { .. } => Err(Refusal::invalid(&["allocation", "claim"], "not offered yet")),
+        Allocation::Routed { .. } => Err(Refusal::invalid(&["allocation", "routed"], "not offered yet")),
+    }
+}
+
+fn auction(rules: &AuctionRules) -> Checked {
+    let path = |name| ["allocation", "auction", name];
+    for (name, given) in
+        [("reserve", rules.reserve), ("startingPrice", rules.starting_price), ("buyNow", rules.buy_now)]
+    {
+        if let Some(given) = given {
+            amount(&path(name), given, rules.currency)?;
+        }
+    }
+    if rules.direction == Direction::Reverse && rules.reserve.is_none() {
+        return Err(Refusal::invalid(&path("reserve"), "a REVERSE auction needs a ceiling"));
+    }
+    if rules.rounds == 0 || rules.rounds > ROUNDS_MAX {
+        return Err(Refusal::invalid(&path("rounds"), format!("from 1 to {ROUNDS_MAX}")));
+    }
+    list(&path("increment"), &rules.increment)?;
+    for (at, step) in rules.increment.iter().enumerate() {
+        amount(&["allocation", "auction", "increment", "by"], step.by, rules.currency)?;
+        let from = Money::new(step.from, rules.currency);
+        if from.is_err() || step.from.is_sign_negative() || (at > 0 && step.from <= rules.increment[at - 1].from) {
+            return Err(Refusal::invalid(
+                &["allocation", "auction", "increment", "from"],
+                "steps ascend from zero or more, in the currency's decimals",
+            ));
+        }
+    }
+    span(&path("openFor"), rules.open_for, Span::seconds(1), OPEN_FOR_MAX)?;
+    if let Some(hard_close) = rules.hard_close {
+        span(&path("hardClose"), hard_close, rules.open_for, OPEN_FOR_MAX)?;
+    }
+    if let Some(soft_close) = rules.soft_close {
+        span(&path("softClose"), soft_close, Span::seconds(1), OPEN_FOR_MAX)?;
+        if rules.format.is_sealed() {
+            // An extension would tell that somebody has bid.
+            return Err(Refusal::invalid(&path("softClose"), "a sealed auction closes when it said it would"));
+        }
+        if rules.hard_close.is_none() {
+            return Err(Refusal::invalid(&path("hardClose"), "a soft close needs a hard close"));
+        }
+    }
+    if let Some(buy_now) = rules.buy_now {
+        if !matches!(rules.format, AuctionFormat::Open | AuctionFormat::Proxy) {
+            return Err(Refusal::invalid(&path("buyNow"), "only in OPEN and PROXY"));
+        }
+        let opening = rules.starting_price.into_iter().chain(rules.reserve);
+        if opening.into_iter().any(|bound| !crate::pricing::reaches(rules.direction, buy_now, bound)) {
+            return Err(Refusal::invalid(&path("buyNow"), "not short of the starting price or the reserve"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,310 @@
+//! What can be asked of a log. Commands are imperatives; everything in them is parsed and, where it is
+//! personal, sealed. A command goes to the log that holds what it is about.
+
+use crate::actor::Role;
+use crate::event::agent::Will;
+use crate::event::community::{CreditLimit, Location, OfferAccepted, SourcePosition};
+use crate::event::wallet::Party;
+use crate::ids::*;
+use crate::log::LogName;
+use crate::money::Money;
+use crate::sealed::Sealed;
+use crate::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
+use crate::time::{Span, Timestamp};
+use crate::topic::{Skill, Topic};
+
+/// A hyperlink to be published; its id comes with the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLink {
+    pub label: String,
+    pub topic: Topic,
+}
+
+/// The parts of an offer that a revision replaces; an absent one stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfferChange {
+    pub accepts_questions: Option<bool>,
+    pub allocation: Option<crate::terms::Allocation>,
+    pub channels: Option<Vec<ChannelKind>>,
+    pub consent_window: Option<Span>,
+    pub links: Option<Vec<NewLink>>,
+    pub max_wait: Option<Span>,
+    pub required_skills: Option<Vec<Skill>>,
+    pub terms: Option<crate::terms::ConsentText>,
+    pub title: Option<String>,
+    pub valid_until: Option<Timestamp>,
+    pub wrap_up: Option<Span>,
+}
+
+/// An acceptance as the edge hands it to `community`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    pub offer: OfferId,
+    pub offer_revision: Option<u32>,
+    pub link: Option<LinkId>,
+    /// Topics given with a question: known ones alone, since topics stand in the log in clear.
+    pub topics: Vec<Topic>,
+    pub question: Option<Sealed>,
+    pub content: Option<ContentReference>,
+    /// The origin of the content's address, as the URL standard computes it.
+    pub content_origin: Option<String>,
+    pub channel: ChannelKind,
+    pub initiator: Initiator,
+    pub language: Option<String>,
+    pub customer: CustomerId,
+    pub customer_is_new: bool,
+    pub profile: Option<Sealed>,
+    pub terms_version: Option<String>,
+    /// How many inquiries wait on each call server, as its live view shows now.
+    pub waiting: Vec<(LogName, u64)>,
+    /// Those of `topics` that name an open DECLARED or LINK queue, as the live views show now.
+    pub known_topics: Vec<Topic>,
+    /// Origins of the community's own pages.
+    pub community_origins: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    // To `community`.
+    RegisterProvider {
+        name: String,
+        homepage: Option<String>,
+        origins: Vec<String>,
+        credit_limits: Vec<CreditLimit>,
+    },
+    UpdateProvider {
+        provider: ProviderId,
+        name: Option<String>,
+        homepage: Option<String>,
+        origins: Option<Vec<String>>,
+        suspended: Option<bool>,
+        credit_limits: Option<Vec<CreditLimit>>,
+    },
+    OpenCallServer {
+        name: LogName,
+        topics: Vec<Topic>,
+        languages: Vec<String>,
+        locations: Vec<Location>,
+    },
+    UpdateCallServer {
+        name: LogName,
+        default: Option<bool>,
+        topics: Option<Vec<Topic>>,
+        languages: Option<Vec<String>>,
+        locations: Option<Vec<Location>>,
+    },
+    /// `terms.links` is empty; the decision makes the links from `links`.
+    PublishOffer {
+        provider: ProviderId,
+        terms: OfferTerms,
+        links: Vec<NewLink>,
+    },
+    ReviseOffer {
+        offer: OfferId,
+        expected_revision: u32,
+        change: OfferChange,
+    },
+    RetireOffer {
+        offer: OfferId,
+    },
+    AcceptOffer(Box<Acceptance>),
+
+    // To a call server, by process managers.
+    StartCallServer {
+        call_server: CallServerId,
+        name: LogName,
+        locations: Vec<Location>,
+        source: SourcePosition,
+    },
+    GrantCreditLimits {
+        provider: ProviderId,
+        limits: Vec<Money>,
+        source: SourcePosition,
+    },
+    RegisterInquiry {
+        acceptance: Box<OfferAccepted>,
+        accepted_at: Timestamp,
+        source: SourcePosition,
+    },
+
+    // To a call server, by people.
+    RegisterAgent {
+        agent: AgentId,
+        display_name: Sealed,
+        location: String,
+        skills: Vec<Skill>,
+        capacity: u32,
+        affiliated_with: Option<ProviderId>,
+        credit_limit: Option<Money>,
+    },
+    UpdateAgent {
+        agent: AgentId,
+        display_name: Option<Sealed>,
+        location: Option<String>,
+        skills: Option<Vec<Skill>>,
+        capacity: Option<u32>,
+        affiliated_with: Option<ProviderId>,
+        credit_limit: Option<Money>,
+    },
+    SetAgentStatus {
+        agent: AgentId,
+        will: Will,
+        note: Option<Sealed>,
+    },
+    DeclareQueue {
+        topic: Topic,
+        required_skills: Vec<Skill>,
+    },
+    RetireQueue {
+        queue: QueueId,
+    },
+    CreditWallet {
+        owner: Party,
+        amount: Money,
+        reference: String,
+    },
+    WithdrawInquiry {
+        inquiry: InquiryId,
+        reason: Option<Sealed>,
+    },
+    PlaceBid {
+        auction: AuctionId,
+        amount: Money,
+    },
+    WithdrawBid {
+        bid: BidId,
+    },
+    ViewReservation {
+        reservation: ReservationId,
+    },
+    AcceptReservation {
+        reservation: ReservationId,
+    },
+    DeclineReservation {
+        reservation: ReservationId,
+        reason: Option<Sealed>,
+    },
+    SendMessage {
+        session: SessionId,
+        channel: ChannelId,
+        text: Sealed,
+    },
+    EndSession {
+        session: SessionId,
+    },
+    SaveNotes {
+        session: SessionId,
+        notes: Sealed,
+    },
+    ExtendWrapUp {
+        session: SessionId,
+        by: Span,
+    },
+    CompleteWrapUp {
+        session: SessionId,
+        information: Option<Sealed>,
+    },
+}
+
+/// A mutation's name and who may give it; what a role may do only to its own things is checked in the
+/// decision.
+pub type Right = (&'static str, &'static [Role]);
+
+/// The role × mutation table. The edge asks it before it looks anything up or seals anything, a decision
+/// asks it first of all. Process managers are SYSTEM and have no mutation.
+pub mod rights {
+    use super::Right;
+    use crate::actor::Role::*;
+
+    pub const PROCESS: Right = ("", &[System]);
+    pub const REGISTER_PROVIDER: Right = ("registerProvider", &[Operator]);
+    pub const UPDATE_PROVIDER: Right = ("updateProvider", &[Operator]);
+    pub const OPEN_CALL_SERVER: Right = ("openCallServer", &[Operator]);
+    pub const UPDATE_CALL_SERVER: Right = ("updateCallServer", &[Operator]);
+    pub const PUBLISH_OFFER: Right = ("publishOffer", &[Provider, Operator]);
+    pub const REVISE_OFFER: Right = ("reviseOffer", &[Provider, Operator]);
+    pub const RETIRE_OFFER: Right = ("retireOffer", &[Provider, Operator]);
+    pub const ACCEPT_OFFER: Right = ("acceptOffer", &[Customer, Anonymous]);
+    pub const REGISTER_AGENT: Right = ("registerAgent", &[Operator]);
+    pub const UPDATE_AGENT: Right = ("updateAgent", &[Operator]);
+    pub const SET_AGENT_STATUS: Right = ("setAgentStatus", &[Agent, Operator]);
+    pub const DECLARE_QUEUE: Right = ("declareQueue", &[Operator]);
+    pub const RETIRE_QUEUE: Right = ("retireQueue", &[Operator]);
+    pub const CREDIT_WALLET: Right = ("creditWallet", &[Finance]);
+    pub const WITHDRAW_INQUIRY: Right = ("withdrawInquiry", &[Customer, Operator]);
+    pub const PLACE_BID: Right = ("placeBid", &[Agent]);
+    pub const WITHDRAW_BID: Right = ("withdrawBid", &[Agent]);
+    pub const VIEW_RESERVATION: Right = ("viewReservation", &[Agent]);
+    pub const ACCEPT_RESERVATION: Right = ("acceptReservation", &[Agent]);
+    pub const DECLINE_RESERVATION: Right = ("declineReservation", &[Agent]);
+    pub const SEND_MESSAGE: Right = ("sendMessage", &[Agent, Customer]);
+    pub const END_SESSION: Right = ("endSession", &[Agent, Customer]);
+    pub const SAVE_NOTES: Right = ("saveNotes", &[Agent]);
+    pub const EXTEND_WRAP_UP: Right = ("extendWrapUp", &[Agent]);
+    pub const COMPLETE_WRAP_UP: Right = ("completeWrapUp", &[Agent]);
+
+    /// Every mutation.
+    pub const ALL: [Right; 25] = [
+        REGISTER_PROVIDER,
+        UPDATE_PROVIDER,
+        OPEN_CALL_SERVER,
+        UPDATE_CALL_SERVER,
+        PUBLISH_OFFER,
+        REVISE_OFFER,
+        RETIRE_OFFER,
+        ACCEPT_OFFER,
+        REGISTER_AGENT,
+        UPDATE_AGENT,
+        SET_AGENT_STATUS,
+        DECLARE_QUEUE,
+        RETIRE_QUEUE,
+        CREDIT_WALLET,
+        WITHDRAW_INQUIRY,
+        PLACE_BID,
+        WITHDRAW_BID,
+        VIEW_RESERVATION,
+        ACCEPT_RESERVATION,
+        DECLINE_RESERVATION,
+        SEND_MESSAGE,
+        END_SESSION,
+        SAVE_NOTES,
+        EXTEND_WRAP_UP,
+        COMPLETE_WRAP_UP,
+    ];
+}
+
+impl Command {
+    /// Its row in the table.
+    pub fn rights(&self) -> Right {
+        match self {
+            Command::RegisterProvider { .. } => rights::REGISTER_PROVIDER,
+            Command::UpdateProvider { .. } => rights::UPDATE_PROVIDER,
+            Command::OpenCallServer { .. } => rights::OPEN_CALL_SERVER,
+            Command::UpdateCallServer { .. } => rights::UPDATE_CALL_SERVER,
+            Command::PublishOffer { .. } => rights::PUBLISH_OFFER,
+            Command::ReviseOffer { .. } => rights::REVISE_OFFER,
+            Command::RetireOffer { .. } => rights::RETIRE_OFFER,
+            Command::AcceptOffer(_) => rights::ACCEPT_OFFER,
+            Command::StartCallServer { .. } => rights::PROCESS,
+            Command::GrantCreditLimits { .. } => rights::PROCESS,
+            Command::RegisterInquiry { .. } => rights::PROCESS,
+            Command::RegisterAgent { .. } => rights::REGISTER_AGENT,
+            Command::UpdateAgent { .. } => rights::UPDATE_AGENT,
+            Command::SetAgentStatus { .. } => rights::SET_AGENT_STATUS,
+            Command::DeclareQueue { .. } => rights::DECLARE_QUEUE,
+            Command::RetireQueue { .. } => rights::RETIRE_QUEUE,
+            Command::CreditWallet { .. } => rights::CREDIT_WALLET,
+            Command::WithdrawInquiry { .. } => rights::WITHDRAW_INQUIRY,
+            Command::PlaceBid { .. } => rights::PLACE_BID,
+            Command::WithdrawBid { .. } => rights::WITHDRAW_BID,
+            Command::ViewReservation { .. } => rights::VIEW_RESERVATION,
+            Command::AcceptReservation { .. } => rights::ACCEPT_RESERVATION,
+            Command::DeclineReservation { .. } => rights::DECLINE_RESERVATION,
+            Command::SendMessage { .. } => rights::SEND_MESSAGE,
+            Command::EndSession { .. } => rights::END_SESSION,
+            Command::SaveNotes { .. } => rights::SAVE_NOTES,
+            Command::ExtendWrapUp { .. } => rights::EXTEND_WRAP_UP,
+            Command::CompleteWrapUp { .. } => rights::COMPLETE_WRAP_UP,
+        }
+    }
+}

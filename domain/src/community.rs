@@ -1,0 +1,559 @@
+//! The log `community`: providers, offers with their links, call servers, acceptances. Here an acceptance
+//! gets its frozen terms and its call server; the call server's log takes it from there.
+
+use crate::actor::Actor;
+use crate::check;
+use crate::command::{Acceptance, NewLink, OfferChange};
+use crate::decide::Ctx;
+use crate::event::Event;
+use crate::event::community::*;
+use crate::event::wallet::Party;
+use crate::ids::*;
+use crate::log::LogName;
+use crate::money::Money;
+use crate::refusal::Refusal;
+use crate::state::{Account, CallServer, Offer, Provider, State};
+use crate::terms::{Initiator, OfferLink, OfferTerms, Placement};
+use crate::time::Timestamp;
+use crate::topic::Topic;
+use crate::why::{Excluded, ExclusionReason, Ranked, Why};
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+type Decided = Result<Vec<Event>, Refusal>;
+
+pub fn register_provider(
+    state: &State,
+    name: &str,
+    homepage: &Option<String>,
+    origins: &[String],
+    limits: &[CreditLimit],
+    ctx: &Ctx,
+) -> Decided {
+    check::text(&["name"], name, check::TEXT_CHARS_MAX)?;
+    if let Some(homepage) = homepage {
+        check::url(&["homepage"], homepage)?;
+    }
+    check_origins(origins)?;
+    check_limits(state, limits)?;
+    Ok(vec![
+        ProviderRegistered {
+            credit_limits: limits.to_vec(),
+            homepage: homepage.clone(),
+            name: name.to_owned(),
+            origins: origins.to_vec(),
+            provider: ProviderId(ctx.ids.next()),
+        }
+        .into(),
+    ])
+}
+
+pub fn update_provider(
+    state: &State,
+    provider: ProviderId,
+    name: &Option<String>,
+    homepage: &Option<String>,
+    origins: &Option<Vec<String>>,
+    suspended: Option<bool>,
+    limits: &Option<Vec<CreditLimit>>,
+) -> Decided {
+    state.providers.get(provider).ok_or(Refusal::NotFound { field: "providerId" })?;
+    if let Some(name) = name {
+        check::text(&["name"], name, check::TEXT_CHARS_MAX)?;
+    }
+    if let Some(homepage) = homepage {
+        check::url(&["homepage"], homepage)?;
+    }
+    check_origins(origins.as_deref().unwrap_or_default())?;
+    check_limits(state, limits.as_deref().unwrap_or_default())?;
+    Ok(vec![
+        ProviderUpdated {
+            credit_limits: limits.clone(),
+            homepage: homepage.clone(),
+            name: name.clone(),
+            origins: origins.clone(),
+            provider,
+            suspended,
+        }
+        .into(),
+    ])
+}
+
+fn check_origins(origins: &[String]) -> Result<(), Refusal> {
+    check::list(&["origins"], origins)?;
+    origins.iter().try_for_each(|origin| check::origin(&["origins"], origin))
+}
+
+fn check_limits(state: &State, limits: &[CreditLimit]) -> Result<(), Refusal> {
+    check::list(&["creditLimits"], limits)?;
+    for (at, limit) in limits.iter().enumerate() {
+        let same = |other: &CreditLimit| {
+            other.call_server == limit.call_server && other.limit.currency() == limit.limit.currency()
+        };
+        if limits[..at].iter().any(same) {
+            return Err(Refusal::invalid(&["creditLimits"], "each call server and currency once"));
+        }
+        if !state.call_servers.contains_key(&limit.call_server) {
+            return Err(Refusal::invalid(&["creditLimits", "callServer"], "no call server has this name"));
+        }
+        if limit.limit.is_negative() {
+            return Err(Refusal::invalid(&["creditLimits", "limit", "amount"], "zero or more"));
+        }
+    }
+    Ok(())
+}
+
+/// Names of languages: RFC 5646 tags such as `en` or `de-AT`, compared as given.
+fn check_languages(languages: &[String]) -> Result<(), Refusal> {
+    check::list(&["languages"], languages)?;
+    let tag =
+        |text: &String| (2..=35).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !languages.iter().all(tag) {
+        return Err(Refusal::invalid(&["languages"], "language tags such as en or de-AT"));
+    }
+    Ok(())
+}
+
+pub fn open_call_server(
+    state: &State,
+    name: &LogName,
+    topics: &[Topic],
+    languages: &[String],
+    locations: &[Location],
+    ctx: &Ctx,
+) -> Decided {
+    if name.is_reserved() {
+        return Err(Refusal::invalid(&["name"], "this name is the house's own"));
+    }
+    check::list(&["topics"], topics)?;
+    check_languages(languages)?;
+    check::locations(locations)?;
+    if state.call_servers.contains_key(name) {
+        return Err(Refusal::NameTaken);
+    }
+    Ok(vec![
+        CallServerOpened {
+            call_server: CallServerId(ctx.ids.next()),
+            languages: languages.to_vec(),
+            locations: locations.to_vec(),
+            name: name.clone(),
+            topics: topics.to_vec(),
+        }
+        .into(),
+    ])
+}
+
+pub fn update_call_server(
+    state: &State,
+    name: &LogName,
+    default: Option<bool>,
+    topics: &Option<Vec<Topic>>,
+    languages: &Option<Vec<String>>,
+    locations: &Option<Vec<Location>>,
+) -> Decided {
+    let row = state.call_servers.get(name).ok_or(Refusal::NotFound { field: "callServer" })?;
+    if default == Some(false) && state.scalars.default_call_server.as_ref() == Some(name) {
+        return Err(Refusal::invalid(&["default"], "make another call server the default instead"));
+    }
+    check::list(&["topics"], topics.as_deref().unwrap_or_default())?;
+    check_languages(languages.as_deref().unwrap_or_default())?;
+    check::locations(locations.as_deref().unwrap_or_default())?;
+    Ok(vec![
+        CallServerUpdated {
+            call_server: row.id,
+            default: default.filter(|default| *default),
+            languages: languages.clone(),
+            locations: locations.clone(),
+            name: name.clone(),
+            topics: topics.clone(),
+        }
+        .into(),
+    ])
+}
+
+/// Taken over from `community` into the call server's own log. A repeat changes nothing.
+pub fn start_call_server(
+    state: &State,
+    call_server: CallServerId,
+    name: &LogName,
+    locations: &[Location],
+    source: &SourcePosition,
+) -> Vec<Event> {
+    if state.has_source(&source.log, source.seq) {
+        return vec![];
+    }
+    let started =
+        CallServerStarted { call_server, locations: locations.to_vec(), name: name.clone(), source: source.clone() };
+    vec![started.into()]
+}
+
+/// Taken over from `community`, all limits of one source event at once. A repeat changes nothing.
+pub fn grant_credit_limits(
+    state: &State,
+    provider: ProviderId,
+    limits: &[Money],
+    source: &SourcePosition,
+    ctx: &Ctx,
+) -> Vec<Event> {
+    if state.has_source(&source.log, source.seq) {
+        return vec![];
+    }
+    let grant = |limit: &Money| {
+        let account = state.accounts.get((Party::Provider(provider), limit.currency()));
+        let account = account.map_or_else(|| AccountId(ctx.ids.next()), |account| account.id);
+        CreditLimitGranted { account, limit: *limit, provider, source: source.clone() }.into()
+    };
+    limits.iter().map(grant).collect()
+}
+
+/// The provider whose thing it is, or an operator.
+fn own_provider(provider: ProviderId, ctx: &Ctx) -> bool {
+    matches!(ctx.actor, Actor::Operator(_)) || ctx.actor == Actor::Provider(provider)
+}
+
+pub fn publish_offer(state: &State, provider: ProviderId, terms: &OfferTerms, links: &[NewLink], ctx: &Ctx) -> Decided {
+    if !own_provider(provider, ctx) {
+        return Err(Refusal::NotFound { field: "providerId" });
+    }
+    let row = state.providers.get(provider).ok_or(Refusal::NotFound { field: "providerId" })?;
+    let terms = OfferTerms { links: make_links(links, ctx), ..terms.clone() };
+    check::terms(&terms)?;
+    check_valid_until(&terms, ctx)?;
+    if row.suspended {
+        return Err(Refusal::NotAllowedNow { message: "The provider is suspended." });
+    }
+    Ok(vec![OfferPublished { offer: OfferId(ctx.ids.next()), provider, terms }.into()])
+}
+
+fn make_links(links: &[NewLink], ctx: &Ctx) -> Vec<OfferLink> {
+    links
+        .iter()
+        .map(|link| OfferLink { id: LinkId(ctx.ids.next()), label: link.label.clone(), topic: link.topic.clone() })
+        .collect()
+}
+
+fn check_valid_until(terms: &OfferTerms, ctx: &Ctx) -> Result<(), Refusal> {
+    match terms.valid_until {
+        Some(until) if until <= ctx.now => Err(Refusal::invalid(&["validUntil"], "in the future")),
+        _ => Ok(()),
+    }
+}
+
+fn own_offer<'a>(state: &'a State, offer: OfferId, ctx: &Ctx) -> Result<&'a Offer, Refusal> {
+    let found = state.offers.get(offer).filter(|row| own_provider(row.provider, ctx));
+    found.ok_or(Refusal::NotFound { field: "offerId" })
+}
+
+pub fn revise_offer(state: &State, offer: OfferId, expected_revision: u32, change: &OfferChange, ctx: &Ctx) -> Decided {
+    let row = own_offer(state, offer, ctx)?;
+    if row.retired {
+        return Err(Refusal::OfferRetired);
+    }
+    if row.revision != expected_revision {
+        return Err(Refusal::StaleRevision { current: row.revision });
+    }
+    let old = &row.terms;
+    // A link that stays as it was keeps its id, so that addresses on pages stay good.
+    let links = change.links.as_ref().map(|links| {
+        let keep =
+            |new: &NewLink| old.links.iter().find(|link| link.label == new.label && link.topic == new.topic).cloned();
+        let make = |new: &NewLink| {
+            keep(new).unwrap_or_else(|| OfferLink {
+                id: LinkId(ctx.ids.next()),
+                label: new.label.clone(),
+                topic: new.topic.clone(),
+            })
+        };
+        links.iter().map(make).collect()
+    });
+    let terms = OfferTerms {
+        accepts_questions: change.accepts_questions.unwrap_or(old.accepts_questions),
+        allocation: change.allocation.clone().unwrap_or_else(|| old.allocation.clone()),
+        channels: change.channels.clone().unwrap_or_else(|| old.channels.clone()),
+        consent_window: change.consent_window.unwrap_or(old.consent_window),
+        links: links.unwrap_or_else(|| old.links.clone()),
+        max_wait: change.max_wait.unwrap_or(old.max_wait),
+        required_skills: change.required_skills.clone().unwrap_or_else(|| old.required_skills.clone()),
+        terms: change.terms.clone().or_else(|| old.terms.clone()),
+        title: change.title.clone().unwrap_or_else(|| old.title.clone()),
+        valid_until: change.valid_until.or(old.valid_until),
+        wrap_up: change.wrap_up.or(old.wrap_up),
+        independent_agents_only: old.independent_agents_only,
+        shown_before_consent: old.shown_before_consent.clone(),
+    };
+    check::terms(&terms)?;
+    if change.valid_until.is_some() {
+        check_valid_until(&terms, ctx)?;
+    }
+    Ok(vec![OfferRevised { offer, revision: row.revision + 1, terms }.into()])
+}
+
+pub fn retire_offer(state: &State, offer: OfferId, ctx: &Ctx) -> Decided {
+    let row = own_offer(state, offer, ctx)?;
+    if row.retired {
+        return Err(Refusal::OfferRetired);
+    }
+    Ok(vec![OfferRetired { offer }.into()])
+}
+
+/// Where a question goes that names no topic: no subject was found in it.
+const GENERAL: &str = "general";
+
+/// An offer and its provider, as an acceptance meets them.
+pub struct OfferNow<'a> {
+    pub terms: &'a OfferTerms,
+    pub revision: u32,
+    pub retired: bool,
+    pub suspended: bool,
+    pub origins: &'a [String],
+}
+
+/// What can be said of an acceptance without the rest of the state; an edge asks it before it seals anything.
+/// Returns the content as it will be recorded.
+pub fn check_acceptance(
+    offer: &OfferNow<'_>,
+    acceptance: &Acceptance,
+    now: Timestamp,
+) -> Result<Option<crate::terms::ContentReference>, Refusal> {
+    let terms = offer.terms;
+    if offer.retired {
+        return Err(Refusal::OfferRetired);
+    }
+    if terms.valid_until.is_some_and(|until| until <= now) {
+        return Err(Refusal::OfferExpired);
+    }
+    if acceptance.offer_revision.is_some_and(|seen| seen != offer.revision) {
+        return Err(Refusal::StaleRevision { current: offer.revision });
+    }
+    if offer.suspended {
+        return Err(Refusal::NotAllowedNow { message: "The provider is suspended." });
+    }
+    if acceptance.link.is_none() && acceptance.question.is_none() {
+        return Err(Refusal::invalid(&["linkId"], "give a link, a question, or both"));
+    }
+    if acceptance.question.is_some() && !terms.accepts_questions {
+        return Err(Refusal::invalid(&["question"], "the offer takes no questions; follow one of its links"));
+    }
+    if acceptance.link.is_some_and(|id| !terms.links.iter().any(|link| link.id == id)) {
+        return Err(Refusal::NotFound { field: "linkId" });
+    }
+    if !terms.channels.contains(&acceptance.channel) {
+        return Err(Refusal::ChannelNotOffered);
+    }
+    if acceptance.initiator == Initiator::ContactCenter {
+        return Err(Refusal::invalid(&["initiator"], "the contact centre starts inquiries, it does not accept offers"));
+    }
+    if let Some(consent) = &terms.terms
+        && acceptance.terms_version.as_ref() != Some(&consent.version)
+    {
+        return Err(Refusal::TermsNotAccepted);
+    }
+    if let Some(language) = &acceptance.language {
+        check_languages(std::slice::from_ref(language))
+            .map_err(|_| Refusal::invalid(&["language"], "a language tag such as en or de-AT"))?;
+    }
+    match (&acceptance.content, &acceptance.content_origin) {
+        (Some(content), Some(origin)) => {
+            let placement = if offer.origins.contains(origin) {
+                Placement::ProviderPage
+            } else if acceptance.community_origins.contains(origin) {
+                Placement::CommunityPage
+            } else {
+                return Err(Refusal::OriginRefused);
+            };
+            Ok(Some(crate::terms::ContentReference { placement, url: content.url.clone() }))
+        }
+        (Some(_), None) => Err(Refusal::OriginRefused),
+        (None, _) => Ok(None),
+    }
+}
+
+pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decided {
+    let offer = state.offers.get(acceptance.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
+    let provider = state.providers.get(offer.provider).expect("an offer's provider was registered before it");
+    let terms = &offer.terms;
+    let now = OfferNow {
+        terms,
+        revision: offer.revision,
+        retired: offer.retired,
+        suspended: provider.suspended,
+        origins: &provider.origins,
+    };
+    let content = check_acceptance(&now, acceptance, ctx.now)?;
+    check_topics(state, terms, acceptance)?;
+    let link = acceptance.link.and_then(|id| terms.links.iter().find(|link| link.id == id));
+    let mut topics: Vec<Topic> = link.map(|link| link.topic.clone()).into_iter().collect();
+    for topic in &acceptance.topics {
+        if !topics.contains(topic) {
+            topics.push(topic.clone());
+        }
+    }
+    if topics.is_empty() {
+        topics.push(GENERAL.parse().expect("the constant is a topic"));
+    }
+    let (call_server, why) = choose_call_server(state, &topics, acceptance.language.as_deref(), &acceptance.waiting)?;
+
+    // After this point the acceptance stands.
+    Ok(vec![
+        OfferAccepted {
+            call_server,
+            channel: acceptance.channel,
+            content,
+            customer: acceptance.customer,
+            customer_is_new: acceptance.customer_is_new,
+            initiator: acceptance.initiator,
+            inquiry: InquiryId(ctx.ids.next()),
+            language: acceptance.language.clone(),
+            link: acceptance.link,
+            offer: acceptance.offer,
+            profile: acceptance.profile.clone(),
+            provider: offer.provider,
+            question: acceptance.question.clone(),
+            revision: offer.revision,
+            terms: (**terms).clone(),
+            terms_version: acceptance.terms_version.clone(),
+            topics,
+            why,
+        }
+        .into(),
+    ])
+}
+
+/// Topics stand in logs, queues and views in clear, so nobody may make up one: it could be what a customer
+/// wrote.
+fn check_topics(state: &State, terms: &OfferTerms, acceptance: &Acceptance) -> Result<(), Refusal> {
+    check::list(&["topics"], &acceptance.topics)?;
+    for (at, topic) in acceptance.topics.iter().enumerate() {
+        let known = terms.links.iter().any(|link| link.topic == *topic)
+            || state.call_servers.values().any(|server| server.topics.contains(topic))
+            || acceptance.known_topics.contains(topic);
+        if !known {
+            return Err(Refusal::invalid(&["topics", &at.to_string()], "not a known subject matter"));
+        }
+    }
+    Ok(())
+}
+
+/// Longest topic match, then language, then least waiting, then name; the default where no topic fits.
+fn choose_call_server(
+    state: &State,
+    topics: &[Topic],
+    language: Option<&str>,
+    waiting: &[(LogName, u64)],
+) -> Result<(LogName, Why), Refusal> {
+    let mut fitting = Vec::new();
+    let mut mismatched = Vec::new();
+    for (name, server) in &state.call_servers {
+        let matched =
+            server.topics.iter().filter(|own| topics.iter().any(|topic| own.contains(topic))).map(Topic::depth).max();
+        let speaks = language.is_some_and(|language| server.languages.iter().any(|own| own == language));
+        let queued = waiting.iter().find(|(log, _)| log == name).map_or(0, |(_, count)| *count);
+        match matched {
+            Some(depth) => fitting.push((Reverse(depth), Reverse(speaks), queued, name, server)),
+            None => mismatched.push(Subject::from(server.id)),
+        }
+    }
+    fitting.sort_by(|a, b| (a.0, a.1, a.2, a.3).cmp(&(b.0, b.1, b.2, b.3)));
+    let ranked = fitting.iter().take(crate::why::RANKED_MAX).map(|(depth, speaks, queued, name, server)| Ranked {
+        amount: None,
+        bid: None,
+        score: Some(depth.0.to_string()),
+        subject: server.id.into(),
+        tie_key: format!("language {}, waiting {queued}, {name}", u8::from(speaks.0)),
+    });
+    let excluded = if mismatched.is_empty() {
+        vec![]
+    } else {
+        vec![Excluded { agents: vec![], reason: ExclusionReason::TopicMismatch, subjects: mismatched }]
+    };
+    let ranked = ranked.collect();
+    let (name, server, rule) = match fitting.first() {
+        Some((.., name, server)) => ((*name).clone(), *server, "content/1"),
+        None => {
+            let name = state.scalars.default_call_server.as_ref();
+            let name = name.ok_or(Refusal::NotAllowedNow { message: "No call server is open yet." })?;
+            (name.clone(), &state.call_servers[name], "default/1")
+        }
+    };
+    Ok((name, Why { chosen: Some(server.id.into()), excluded, ranked, rule: rule.to_owned() }))
+}
+
+pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
+    match event {
+        ProviderEvent::Registered(e) => {
+            let row = Provider { suspended: false, origins: e.origins.clone().into() };
+            state.providers.put(&mut state.journal, e.provider, row);
+        }
+        ProviderEvent::Updated(e) => state.providers.change(&mut state.journal, e.provider, |row| {
+            if let Some(origins) = &e.origins {
+                row.origins = origins.clone().into();
+            }
+            row.suspended = e.suspended.unwrap_or(row.suspended);
+        }),
+    }
+}
+
+pub fn apply_offer(state: &mut State, event: &OfferEvent) {
+    match event {
+        OfferEvent::Published(e) => {
+            let row = Offer { provider: e.provider, revision: 1, terms: Arc::new(e.terms.clone()), retired: false };
+            state.offers.put(&mut state.journal, e.offer, row);
+        }
+        OfferEvent::Revised(e) => state.offers.change(&mut state.journal, e.offer, |row| {
+            row.revision = e.revision;
+            row.terms = Arc::new(e.terms.clone());
+        }),
+        OfferEvent::Retired(e) => state.offers.change(&mut state.journal, e.offer, |row| row.retired = true),
+        // Acceptances live in the call server's log.
+        OfferEvent::Accepted(_) => {}
+    }
+}
+
+pub fn apply_call_server(state: &mut State, event: &CallServerEvent) {
+    match event {
+        CallServerEvent::Opened(e) => {
+            let row = CallServer {
+                id: e.call_server,
+                topics: e.topics.clone().into(),
+                languages: e.languages.clone().into(),
+            };
+            state.put_call_server(e.name.clone(), row);
+            if state.scalars.default_call_server.is_none() {
+                state.change_scalars(|scalars| scalars.default_call_server = Some(e.name.clone()));
+            }
+        }
+        CallServerEvent::Updated(e) => {
+            let mut row = state.call_servers[&e.name].clone();
+            if let Some(topics) = &e.topics {
+                row.topics = topics.clone().into();
+            }
+            if let Some(languages) = &e.languages {
+                row.languages = languages.clone().into();
+            }
+            state.put_call_server(e.name.clone(), row);
+            if e.default == Some(true) {
+                state.change_scalars(|scalars| scalars.default_call_server = Some(e.name.clone()));
+            }
+        }
+        CallServerEvent::Started(e) => {
+            state.note_source(&e.source);
+            state.change_scalars(|scalars| {
+                scalars.call_server = Some(e.call_server);
+                scalars.locations = e.locations.clone().into();
+            });
+        }
+        CallServerEvent::CreditLimitGranted(e) => {
+            state.note_source(&e.source);
+            let key = (Party::Provider(e.provider), e.limit.currency());
+            let limit = Some(e.limit.amount());
+            match state.accounts.get(key) {
+                Some(_) => state.accounts.change(&mut state.journal, key, |row| row.credit_limit = limit),
+                None => {
+                    let zero = Money::zero(e.limit.currency()).amount();
+                    let row = Account { id: e.account, balance: zero, held: zero, credit_limit: limit };
+                    state.accounts.put(&mut state.journal, key, row);
+                }
+            }
+        }
+    }
+}

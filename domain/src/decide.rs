@@ -1,0 +1,168 @@
+//! Command → decide → events → apply, for one log.
+//!
+//! A decision reads the state and returns what happens; it writes nothing. Guards stand in order of
+//! precedence: the first that fails is the answer. [`execute`] is what a writer calls: it decides, applies,
+//! and adds what follows at once (an agent became free, so an unsold inquiry gets its next round).
+
+use crate::actor::Actor;
+use crate::command::Command;
+use crate::event::Event;
+use crate::ids::IdSource;
+use crate::refusal::Refusal;
+use crate::state::{State, Timer};
+use crate::time::Timestamp;
+use crate::{agent, auction, community, inquiry, queue, reservation, session, settlement, wallet};
+
+/// What a decision knows besides state and command.
+#[derive(Clone, Debug)]
+pub struct Ctx {
+    /// The instant of the decision; the events it makes carry it.
+    pub now: Timestamp,
+    pub actor: Actor,
+    pub ids: IdSource,
+}
+
+/// The events of a command, or why it changes nothing. An empty list is a command that asks for what is
+/// already so.
+pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
+    let (_, roles) = command.rights();
+    if !roles.contains(&ctx.actor.role()) {
+        return Err(Refusal::Forbidden);
+    }
+    match command {
+        Command::RegisterProvider { name, homepage, origins, credit_limits } => {
+            community::register_provider(state, name, homepage, origins, credit_limits, ctx)
+        }
+        Command::UpdateProvider { provider, name, homepage, origins, suspended, credit_limits } => {
+            community::update_provider(state, *provider, name, homepage, origins, *suspended, credit_limits)
+        }
+        Command::OpenCallServer { name, topics, languages, locations } => {
+            community::open_call_server(state, name, topics, languages, locations, ctx)
+        }
+        Command::UpdateCallServer { name, default, topics, languages, locations } => {
+            community::update_call_server(state, name, *default, topics, languages, locations)
+        }
+        Command::PublishOffer { provider, terms, links } => {
+            community::publish_offer(state, *provider, terms, links, ctx)
+        }
+        Command::ReviseOffer { offer, expected_revision, change } => {
+            community::revise_offer(state, *offer, *expected_revision, change, ctx)
+        }
+        Command::RetireOffer { offer } => community::retire_offer(state, *offer, ctx),
+        Command::AcceptOffer(acceptance) => community::accept_offer(state, acceptance, ctx),
+        Command::StartCallServer { call_server, name, locations, source } => {
+            Ok(community::start_call_server(state, *call_server, name, locations, source))
+        }
+        Command::GrantCreditLimits { provider, limits, source } => {
+            Ok(community::grant_credit_limits(state, *provider, limits, source, ctx))
+        }
+        Command::RegisterInquiry { acceptance, accepted_at, source } => {
+            Ok(inquiry::register(state, acceptance, *accepted_at, source, ctx))
+        }
+        Command::RegisterAgent { agent, display_name, location, skills, capacity, affiliated_with, credit_limit } => {
+            agent::register(
+                state,
+                *agent,
+                display_name,
+                location,
+                skills,
+                *capacity,
+                *affiliated_with,
+                *credit_limit,
+                ctx,
+            )
+        }
+        Command::UpdateAgent { agent, display_name, location, skills, capacity, affiliated_with, credit_limit } => {
+            agent::update(
+                state,
+                *agent,
+                display_name,
+                location,
+                skills,
+                *capacity,
+                *affiliated_with,
+                *credit_limit,
+                ctx,
+            )
+        }
+        Command::SetAgentStatus { agent, will, note } => agent::set_status(state, *agent, *will, note, ctx),
+        Command::DeclareQueue { topic, required_skills } => queue::declare(state, topic, required_skills, ctx),
+        Command::RetireQueue { queue } => queue::retire(state, *queue),
+        Command::CreditWallet { owner, amount, reference } => wallet::credit(state, *owner, *amount, reference, ctx),
+        Command::WithdrawInquiry { inquiry, reason } => inquiry::withdraw(state, *inquiry, reason, ctx),
+        Command::PlaceBid { auction, amount } => auction::place_bid(state, *auction, *amount, ctx),
+        Command::WithdrawBid { bid } => auction::withdraw_bid(state, *bid, ctx),
+        Command::ViewReservation { reservation } => reservation::view(state, *reservation, ctx),
+        Command::AcceptReservation { reservation } => reservation::accept(state, *reservation, ctx),
+        Command::DeclineReservation { reservation, reason } => reservation::decline(state, *reservation, reason, ctx),
+        Command::SendMessage { session, channel, text } => session::send_message(state, *session, *channel, text, ctx),
+        Command::EndSession { session } => session::end(state, *session, ctx),
+        Command::SaveNotes { session, notes } => session::save_notes(state, *session, notes, ctx),
+        Command::ExtendWrapUp { session, by } => session::extend_wrap_up(state, *session, *by, ctx),
+        Command::CompleteWrapUp { session, information } => {
+            session::complete_wrap_up(state, *session, information, ctx)
+        }
+    }
+}
+
+/// What is due at `ctx.now`, the earliest deadline first: one timer's events. `None`: nothing is due.
+/// `late`: the platform was down at the deadline, so nobody may be harmed by it.
+pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
+    let (due, timer) = state.timers.first().copied()?;
+    if ctx.now < due {
+        return None;
+    }
+    Some(match timer {
+        Timer::AuctionCloses(id) => auction::close(state, id, late, ctx),
+        Timer::ReservationLapses(id) => reservation::lapse(state, id, late, ctx),
+        Timer::InquiryExpires(id) => inquiry::expire(state, id),
+        Timer::WrapUpEnds(id) => session::end_wrap_up(state, id, ctx),
+        Timer::SettlementMatures(id) => settlement::mature(state, id),
+    })
+}
+
+/// Decides and applies. On a refusal the state is as it was; a batch that the log refuses is taken back
+/// with [`State::roll_back`].
+pub fn execute(state: &mut State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
+    let events = decide(state, command, ctx)?;
+    Ok(settle(state, events, ctx))
+}
+
+/// Decides and applies the earliest timer that is due.
+pub fn execute_due(state: &mut State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
+    let events = decide_due(state, late, ctx)?;
+    assert!(!events.is_empty(), "a timer that is due settles something, or it would be due for ever");
+    Some(settle(state, events, ctx))
+}
+
+fn settle(state: &mut State, mut events: Vec<Event>, ctx: &Ctx) -> Vec<Event> {
+    for event in &events {
+        apply(state, event, ctx.now);
+    }
+    if !state.waiting.is_empty() {
+        let rounds = auction::next_rounds(state, &events, ctx);
+        for event in &rounds {
+            apply(state, event, ctx.now);
+        }
+        events.extend(rounds);
+    }
+    events
+}
+
+/// What an event does to the state. `at`: the time in its envelope.
+pub fn apply(state: &mut State, event: &Event, at: Timestamp) {
+    session::forget(state, at);
+    match event {
+        Event::Provider(event) => community::apply_provider(state, event),
+        Event::Offer(event) => community::apply_offer(state, event),
+        Event::CallServer(event) => community::apply_call_server(state, event),
+        Event::Queue(event) => queue::apply(state, event),
+        Event::Inquiry(event) => inquiry::apply(state, event, at),
+        Event::Auction(event) => auction::apply(state, event, at),
+        Event::Agent(event) => agent::apply(state, event),
+        Event::Wallet(event) => wallet::apply(state, event),
+        Event::Reservation(event) => reservation::apply(state, event),
+        Event::Session(event) => session::apply(state, event, at),
+        Event::Settlement(event) => settlement::apply(state, event),
+    }
+}

@@ -1,0 +1,184 @@
+//! What has happened: facts, past tense, one enum per subject. Who and when stand in the envelope.
+//! The payloads are stored as they stand here, members in alphabetical order, so that their JSON is
+//! canonical (RFC 8785); a payload that must change gets a new stored shape (`store/stored`).
+
+pub mod agent;
+pub mod auction;
+pub mod community;
+pub mod inquiry;
+pub mod queue;
+pub mod reservation;
+pub mod session;
+pub mod settlement;
+pub mod wallet;
+
+use crate::ids::Subject;
+use agent::AgentEvent;
+use auction::AuctionEvent;
+use community::{CallServerEvent, OfferEvent, ProviderEvent};
+use inquiry::InquiryEvent;
+use queue::QueueEvent;
+use reservation::ReservationEvent;
+use session::SessionEvent;
+use settlement::SettlementEvent;
+use wallet::WalletEvent;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Provider(ProviderEvent),
+    Offer(OfferEvent),
+    CallServer(CallServerEvent),
+    Queue(QueueEvent),
+    Inquiry(InquiryEvent),
+    Auction(AuctionEvent),
+    Agent(AgentEvent),
+    Wallet(WalletEvent),
+    Reservation(ReservationEvent),
+    Session(SessionEvent),
+    Settlement(SettlementEvent),
+}
+
+/// At most three subjects of an event: the entity, its inquiry, the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subjects {
+    list: [Option<Subject>; 3],
+}
+
+impl Subjects {
+    pub fn iter(&self) -> impl Iterator<Item = Subject> + '_ {
+        self.list.iter().flatten().copied()
+    }
+}
+
+fn one(entity: impl Into<Subject>) -> Subjects {
+    Subjects { list: [Some(entity.into()), None, None] }
+}
+fn two(entity: impl Into<Subject>, other: impl Into<Subject>) -> Subjects {
+    Subjects { list: [Some(entity.into()), Some(other.into()), None] }
+}
+fn three(entity: impl Into<Subject>, inquiry: impl Into<Subject>, agent: impl Into<Subject>) -> Subjects {
+    Subjects { list: [Some(entity.into()), Some(inquiry.into()), Some(agent.into())] }
+}
+
+impl Event {
+    /// Whom the event concerns, the entity first. An offer and its provider are reached through the
+    /// inquiry.
+    pub fn subjects(&self) -> Subjects {
+        match self {
+            Event::Provider(event) => match event {
+                ProviderEvent::Registered(e) => one(e.provider),
+                ProviderEvent::Updated(e) => one(e.provider),
+            },
+            Event::Offer(event) => match event {
+                OfferEvent::Published(e) => two(e.offer, e.provider),
+                OfferEvent::Revised(e) => one(e.offer),
+                OfferEvent::Retired(e) => one(e.offer),
+                OfferEvent::Accepted(e) => three(e.inquiry, e.offer, e.customer),
+            },
+            Event::CallServer(event) => match event {
+                CallServerEvent::Opened(e) => one(e.call_server),
+                CallServerEvent::Updated(e) => one(e.call_server),
+                CallServerEvent::Started(e) => one(e.call_server),
+                CallServerEvent::CreditLimitGranted(e) => two(e.account, e.provider),
+            },
+            Event::Queue(event) => match event {
+                QueueEvent::Opened(e) => one(e.queue),
+                QueueEvent::Retired(e) => one(e.queue),
+            },
+            Event::Inquiry(event) => match event {
+                InquiryEvent::Registered(e) => two(e.inquiry, e.customer),
+                InquiryEvent::InformationRequested(e) => two(e.inquiry, e.customer),
+                InquiryEvent::InformationAnswered(e) => two(e.inquiry, e.customer),
+                InquiryEvent::Requeued(e) => one(e.inquiry),
+                InquiryEvent::Withdrawn(e) => one(e.inquiry),
+                InquiryEvent::Expired(e) => one(e.inquiry),
+                InquiryEvent::Completed(e) => one(e.inquiry),
+            },
+            Event::Auction(event) => match event {
+                AuctionEvent::Opened(e) => two(e.auction, e.inquiry),
+                AuctionEvent::BidPlaced(e) => three(e.auction, e.inquiry, e.agent),
+                AuctionEvent::BidOutbid(e) => three(e.auction, e.inquiry, e.agent),
+                AuctionEvent::BidWithdrawn(e) => three(e.auction, e.inquiry, e.agent),
+                AuctionEvent::Extended(e) => two(e.auction, e.inquiry),
+                AuctionEvent::Awarded(e) => three(e.auction, e.inquiry, e.agent),
+                AuctionEvent::BidLost(e) => three(e.auction, e.inquiry, e.agent),
+                AuctionEvent::BidForfeited(e) => three(e.auction, e.inquiry, e.agent),
+                AuctionEvent::Unsold(e) => two(e.auction, e.inquiry),
+                AuctionEvent::Cancelled(e) => two(e.auction, e.inquiry),
+            },
+            Event::Agent(event) => match event {
+                AgentEvent::Registered(e) => one(e.agent),
+                AgentEvent::Updated(e) => one(e.agent),
+                AgentEvent::StatusSet(e) => one(e.agent),
+            },
+            Event::Wallet(event) => match event {
+                WalletEvent::Opened(e) => two(e.account, e.owner.subject()),
+                WalletEvent::Credited(e) => two(e.account, e.owner.subject()),
+                WalletEvent::CreditLimitSet(e) => two(e.account, e.owner.subject()),
+            },
+            Event::Reservation(event) => match event {
+                ReservationEvent::Opened(e) => three(e.reservation, e.inquiry, e.agent),
+                ReservationEvent::Viewed(e) => three(e.reservation, e.inquiry, e.agent),
+                ReservationEvent::Accepted(e) => three(e.reservation, e.inquiry, e.agent),
+                ReservationEvent::Declined(e) => three(e.reservation, e.inquiry, e.agent),
+                ReservationEvent::Lapsed(e) => three(e.reservation, e.inquiry, e.agent),
+                ReservationEvent::Rescinded(e) => three(e.reservation, e.inquiry, e.agent),
+            },
+            Event::Session(event) => match event {
+                SessionEvent::Opened(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::MessageSent(e) => match e.agent {
+                    Some(agent) => three(e.session, e.inquiry, agent),
+                    None => two(e.session, e.inquiry),
+                },
+                SessionEvent::Ended(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::NotesSaved(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::WrapUpExtended(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::WrapUpCompleted(e) => three(e.session, e.inquiry, e.agent),
+            },
+            Event::Settlement(event) => match event {
+                SettlementEvent::Escrowed(e) => three(e.settlement, e.inquiry, e.agent),
+                SettlementEvent::Pending(e) => three(e.settlement, e.inquiry, e.agent),
+                SettlementEvent::Payable(e) => three(e.settlement, e.inquiry, e.agent),
+                SettlementEvent::Released(e) => three(e.settlement, e.inquiry, e.agent),
+            },
+        }
+    }
+}
+
+/// `From` each payload, so that a decision can write `events.push(BidPlaced { … }.into())`.
+macro_rules! into_event {
+    ($($subject:ident($enum:ident): $($variant:ident($payload:path)),*;)*) => {
+        $($(
+            impl From<$payload> for Event {
+                fn from(payload: $payload) -> Event {
+                    Event::$subject($enum::$variant(payload))
+                }
+            }
+        )*)*
+    };
+}
+
+into_event! {
+    Provider(ProviderEvent): Registered(community::ProviderRegistered), Updated(community::ProviderUpdated);
+    Offer(OfferEvent): Published(community::OfferPublished), Revised(community::OfferRevised),
+        Retired(community::OfferRetired), Accepted(community::OfferAccepted);
+    CallServer(CallServerEvent): Opened(community::CallServerOpened), Updated(community::CallServerUpdated),
+        Started(community::CallServerStarted), CreditLimitGranted(community::CreditLimitGranted);
+    Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired);
+    Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
+        InformationAnswered(inquiry::InformationAnswered), Requeued(inquiry::InquiryRequeued),
+        Withdrawn(inquiry::InquiryWithdrawn), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted);
+    Auction(AuctionEvent): Opened(auction::AuctionOpened), BidPlaced(auction::BidPlaced), BidOutbid(auction::BidOutbid),
+        BidWithdrawn(auction::BidWithdrawn), Extended(auction::AuctionExtended), Awarded(auction::AuctionAwarded),
+        BidLost(auction::BidLost), BidForfeited(auction::BidForfeited), Unsold(auction::AuctionUnsold),
+        Cancelled(auction::AuctionCancelled);
+    Agent(AgentEvent): Registered(agent::AgentRegistered), Updated(agent::AgentUpdated), StatusSet(agent::AgentStatusSet);
+    Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet);
+    Reservation(ReservationEvent): Opened(reservation::ReservationOpened), Viewed(reservation::ReservationViewed),
+        Accepted(reservation::ReservationAccepted), Declined(reservation::ReservationDeclined),
+        Lapsed(reservation::ReservationLapsed), Rescinded(reservation::ReservationRescinded);
+    Session(SessionEvent): Opened(session::SessionOpened), MessageSent(session::MessageSent), Ended(session::SessionEnded),
+        NotesSaved(session::NotesSaved), WrapUpExtended(session::WrapUpExtended), WrapUpCompleted(session::WrapUpCompleted);
+    Settlement(SettlementEvent): Escrowed(settlement::SettlementEscrowed), Pending(settlement::SettlementPending),
+        Payable(settlement::SettlementPayable), Released(settlement::SettlementReleased);
+}

@@ -1,0 +1,98 @@
+//! Events of an inquiry: registered, informed, withdrawn, expired, back in its place, completed.
+
+use crate::event::community::SourcePosition;
+use crate::ids::{CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId};
+use crate::sealed::Sealed;
+use crate::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
+use crate::time::Timestamp;
+use crate::topic::{Skill, Topic};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InquiryEvent {
+    Registered(InquiryRegistered),
+    InformationRequested(InformationRequested),
+    InformationAnswered(InformationAnswered),
+    Requeued(InquiryRequeued),
+    Withdrawn(InquiryWithdrawn),
+    Expired(InquiryExpired),
+    Completed(InquiryCompleted),
+}
+
+/// An acceptance stands in the call server's queues, at the place of `accepted_at`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryRegistered {
+    pub accepted_at: Timestamp,
+    pub channel: ChannelKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentReference>,
+    pub customer: CustomerId,
+    /// The offer's, and one named by each topic; each queue may add its own.
+    pub desired_skills: Vec<Skill>,
+    pub initiator: Initiator,
+    pub inquiry: InquiryId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkId>,
+    pub offer: OfferId,
+    pub provider: ProviderId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Sealed>,
+    pub queues: Vec<QueueId>,
+    pub revision: u32,
+    pub source: SourcePosition,
+    pub terms: OfferTerms,
+    pub topics: Vec<Topic>,
+}
+
+/// What the customer database answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum InformationOutcome {
+    Found,
+    New,
+    Unavailable,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InformationRequested {
+    pub customer: CustomerId,
+    pub inquiry: InquiryId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InformationAnswered {
+    pub customer: CustomerId,
+    pub inquiry: InquiryId,
+    pub outcome: InformationOutcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Sealed>,
+}
+
+/// Nobody is left to ask: the inquiry is back at its old place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryRequeued {
+    /// When it will expire, counted without the time in auctions and reservations.
+    pub expires_at: Timestamp,
+    pub inquiry: InquiryId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryWithdrawn {
+    pub inquiry: InquiryId,
+    /// What the customer or operator wrote, sealed with the customer's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Sealed>,
+}
+
+/// `max_wait` is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryExpired {
+    pub inquiry: InquiryId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryCompleted {
+    pub inquiry: InquiryId,
+}

@@ -1,0 +1,40 @@
+//! Events of topical queues.
+
+use crate::ids::{InquiryId, QueueId, Subject};
+use crate::topic::{Skill, Topic};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueEvent {
+    Opened(QueueOpened),
+    Retired(QueueRetired),
+}
+
+/// DECLARED by an operator, LINK for an offer's topic, QUESTION for the subject of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum QueueOrigin {
+    Declared,
+    Link,
+    Question,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueOpened {
+    /// The link or the inquiry that the queue was born from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born_from: Option<Subject>,
+    pub origin: QueueOrigin,
+    pub queue: QueueId,
+    pub required_skills: Vec<Skill>,
+    pub topic: Topic,
+}
+
+/// By an operator, or by itself where a generated queue has become empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueRetired {
+    /// The last inquiry that left it, where it retired by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<InquiryId>,
+    pub queue: QueueId,
+}

@@ -1,0 +1,230 @@
+//! Inquiries: one acceptance and its life. `Queued → InAuction | Reserved → Engaged → WrapUp → Completed`,
+//! or `Withdrawn`, `Expired`. Registered whether or not an agent is available; consumed exactly once.
+//! `max_wait` runs only while the inquiry merely waits.
+
+use crate::actor::Actor;
+use crate::auction;
+use crate::decide::Ctx;
+use crate::event::Event;
+use crate::event::community::{OfferAccepted, SourcePosition};
+use crate::event::inquiry::*;
+use crate::event::reservation::{RescindReason, ReservationRescinded};
+use crate::ids::{InquiryId, QueueId};
+use crate::queue;
+use crate::refusal::Refusal;
+use crate::sealed::Sealed;
+use crate::state::{AuctionPhase, Inquiry, InquiryState, ReservationPhase, State, Timer};
+use crate::terms::Allocation;
+use crate::time::Timestamp;
+use crate::topic::Skill;
+use std::sync::Arc;
+
+/// Takes an acceptance over from `community`: into every queue that fits, the customer's information
+/// asked for and answered, and the auction opened. A repeat changes nothing.
+pub fn register(
+    state: &State,
+    acceptance: &OfferAccepted,
+    accepted_at: Timestamp,
+    source: &SourcePosition,
+    ctx: &Ctx,
+) -> Vec<Event> {
+    if state.has_source(&source.log, source.seq) {
+        return vec![];
+    }
+    let inquiry = acceptance.inquiry;
+    let customer = acceptance.customer;
+    let mut events = Vec::new();
+    let queues = queue::enter(state, &acceptance.topics, acceptance.link, inquiry, ctx, &mut events);
+
+    let mut desired: Vec<Skill> = Vec::new();
+    let named = acceptance.topics.iter().map(|topic| Skill { level: 1, name: topic.clone() });
+    let of_queues = queues.iter().flat_map(|(_, skills)| skills.iter().cloned());
+    for skill in acceptance.terms.required_skills.iter().cloned().chain(named).chain(of_queues) {
+        match desired.iter_mut().find(|known| known.name == skill.name) {
+            Some(known) => known.level = known.level.max(skill.level),
+            None => desired.push(skill),
+        }
+    }
+    let terms = acceptance.terms.clone();
+    let rules = match &terms.allocation {
+        Allocation::Auction(rules) => Some(rules.clone()),
+        Allocation::Claim { .. } | Allocation::Routed { .. } => None,
+    };
+    events.push(
+        InquiryRegistered {
+            accepted_at,
+            channel: acceptance.channel,
+            content: acceptance.content.clone(),
+            customer,
+            desired_skills: desired,
+            initiator: acceptance.initiator,
+            inquiry,
+            language: acceptance.language.clone(),
+            link: acceptance.link,
+            offer: acceptance.offer,
+            provider: acceptance.provider,
+            question: acceptance.question.clone(),
+            queues: queues.into_iter().map(|(id, _)| id).collect(),
+            revision: acceptance.revision,
+            source: source.clone(),
+            terms,
+            topics: acceptance.topics.clone(),
+        }
+        .into(),
+    );
+    // The customer database answered with the acceptance: what is known came with it, sealed.
+    events.push(InformationRequested { customer, inquiry }.into());
+    let outcome = if acceptance.customer_is_new { InformationOutcome::New } else { InformationOutcome::Found };
+    events.push(InformationAnswered { customer, inquiry, outcome, profile: acceptance.profile.clone() }.into());
+    if let Some(rules) = rules {
+        events.push(auction::open(inquiry, rules, 1, ctx));
+    }
+    events
+}
+
+/// By its customer, or an operator; until an agent has consented.
+pub fn withdraw(state: &State, id: InquiryId, reason: &Option<Sealed>, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
+    let own = |inquiry: &&Inquiry| match &ctx.actor {
+        Actor::Customer(customer) => *customer == inquiry.customer,
+        actor => matches!(actor, Actor::Operator(_)),
+    };
+    let inquiry = state.inquiries.get(id).filter(own).ok_or(Refusal::NotFound { field: "inquiryId" })?;
+    match inquiry.state {
+        InquiryState::Queued | InquiryState::InAuction | InquiryState::Reserved => {}
+        InquiryState::Engaged | InquiryState::WrapUp => {
+            return Err(Refusal::NotAllowedNow { message: "An agent has consented; end the session instead." });
+        }
+    }
+
+    // After this point the inquiry is gone.
+    let mut events = Vec::new();
+    if let Some(reservation) = pending(state, inquiry) {
+        events.push(
+            ReservationRescinded {
+                agent: reservation.1,
+                inquiry: id,
+                reason: RescindReason::InquiryGone,
+                reservation: reservation.0,
+            }
+            .into(),
+        );
+    }
+    if let Some(auction) = inquiry.auction() {
+        auction::cancel(state, auction, &mut events);
+    }
+    events.push(InquiryWithdrawn { inquiry: id, reason: reason.clone() }.into());
+    queue::leave(state, &inquiry.queues, id, &mut events);
+    Ok(events)
+}
+
+fn pending(state: &State, inquiry: &Inquiry) -> Option<(crate::ids::ReservationId, crate::ids::AgentId)> {
+    let id = inquiry.reservation()?;
+    let row = state.reservations.get(id)?;
+    (row.phase == ReservationPhase::Pending).then_some((id, row.agent))
+}
+
+/// `max_wait` is over.
+pub fn expire(state: &State, id: InquiryId) -> Vec<Event> {
+    let inquiry = state.inquiries.get(id).expect("a timer goes with its inquiry");
+    let mut events = vec![InquiryExpired { inquiry: id }.into()];
+    queue::leave(state, &inquiry.queues, id, &mut events);
+    events
+}
+
+/// The event that puts an inquiry back into its old place, with the wait that it had left.
+pub(crate) fn requeue(inquiry: &Inquiry, id: InquiryId, ctx: &Ctx) -> Event {
+    InquiryRequeued { expires_at: ctx.now + inquiry.wait_left, inquiry: id }.into()
+}
+
+pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
+    match event {
+        InquiryEvent::Registered(e) => {
+            state.note_source(&e.source);
+            let queues: Arc<[QueueId]> = e.queues.clone().into();
+            queue::count(state, &queues, true);
+            let row = Inquiry {
+                state: InquiryState::Queued,
+                offer: e.offer,
+                provider: e.provider,
+                customer: e.customer,
+                terms: Arc::new(e.terms.clone()),
+                desired_skills: e.desired_skills.clone().into(),
+                queues,
+                channel: e.channel,
+                accepted_at: e.accepted_at,
+                wait_left: e.terms.max_wait,
+                waiting_since: Some(at),
+                auctions: Arc::new([]),
+                reservations: Arc::new([]),
+                session: None,
+                settlement: None,
+            };
+            state.set_timer(at + row.wait_left, Timer::InquiryExpires(e.inquiry));
+            state.inquiries.put(&mut state.journal, e.inquiry, row);
+        }
+        InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => {}
+        InquiryEvent::Requeued(e) => {
+            state.set_timer(e.expires_at, Timer::InquiryExpires(e.inquiry));
+            state.inquiries.change(&mut state.journal, e.inquiry, |row| {
+                row.state = InquiryState::Queued;
+                row.waiting_since = Some(at);
+            });
+            let row = state.inquiries.get(e.inquiry).expect("just changed");
+            if let (Allocation::Auction(rules), accepted_at) = (&row.terms.allocation, row.accepted_at) {
+                let used = row.auctions.len() as u32;
+                if used < rules.rounds {
+                    state.add_waiting(accepted_at, e.inquiry);
+                }
+            }
+        }
+        InquiryEvent::Withdrawn(e) => drop_inquiry(state, e.inquiry, true),
+        InquiryEvent::Expired(e) => drop_inquiry(state, e.inquiry, true),
+        InquiryEvent::Completed(e) => drop_inquiry(state, e.inquiry, false),
+    }
+}
+
+/// The wait stops: an auction opens or a reservation is pending.
+pub(crate) fn stop_waiting(state: &mut State, id: InquiryId, next: InquiryState, at: Timestamp) {
+    let row = state.inquiries.get(id).expect("an inquiry is registered first");
+    let accepted_at = row.accepted_at;
+    if let Some(since) = row.waiting_since {
+        state.clear_timer(since + row.wait_left, Timer::InquiryExpires(id));
+    }
+    state.remove_waiting(accepted_at, id);
+    state.inquiries.change(&mut state.journal, id, |row| {
+        if let Some(since) = row.waiting_since.take() {
+            row.wait_left = row.wait_left - (at - since);
+        }
+        row.state = next;
+    });
+}
+
+/// An inquiry that is over takes everything of it along; its settlement stays until it is payable, its
+/// session for a day.
+fn drop_inquiry(state: &mut State, id: InquiryId, from_queues: bool) {
+    let Some(row) = state.inquiries.remove(&mut state.journal, id) else { return };
+    if from_queues {
+        queue::count(state, &row.queues, false);
+    }
+    if let Some(since) = row.waiting_since {
+        state.clear_timer(since + row.wait_left, Timer::InquiryExpires(id));
+    }
+    state.remove_waiting(row.accepted_at, id);
+    for auction_id in row.auctions.iter() {
+        let auction = state.auctions.remove(&mut state.journal, *auction_id).expect("an inquiry's auctions go with it");
+        debug_assert!(auction.phase != AuctionPhase::Open, "an open auction is cancelled first");
+        for number in 0..auction.bids {
+            let bid =
+                state.bids.remove(&mut state.journal, (*auction_id, number)).expect("bids are numbered without gaps");
+            state.bid_places.remove(&mut state.journal, bid.id);
+        }
+        for number in 1..=auction.bidders {
+            let place = state.bidder_places.remove(&mut state.journal, (*auction_id, number));
+            let agent = place.expect("bidders are numbered without gaps").agent;
+            state.bidders.remove(&mut state.journal, (*auction_id, agent));
+        }
+    }
+    for reservation in row.reservations.iter() {
+        state.reservations.remove(&mut state.journal, *reservation);
+    }
+}

@@ -1,0 +1,44 @@
+//! Callmarket's decisions, pure: no async, no clock, no randomness, no I/O, no GraphQL.
+//!
+//! A [`command::Command`] goes to the log that holds what it is about. [`decide::decide`] reads that log's
+//! [`state::State`] and answers with events or a [`refusal::Refusal`]; [`decide::apply`] folds an event
+//! into the state. Replaying a log gives the same state; deciding recorded commands again gives the same
+//! events.
+//!
+//! In reading order: words and values, then what happens, then who decides it.
+
+// Words and values.
+pub mod actor;
+pub mod currency;
+pub mod ids;
+pub mod log;
+pub mod money;
+pub mod sealed;
+pub mod terms;
+pub mod time;
+pub mod topic;
+pub mod why;
+
+// What is asked, what happens, why not.
+pub mod command;
+pub mod event;
+pub mod refusal;
+
+// The state, and what takes it back.
+pub mod state;
+pub mod table;
+
+// The decisions, a file per subject.
+pub mod agent;
+pub mod auction;
+pub mod award;
+pub mod check;
+pub mod community;
+pub mod decide;
+pub mod inquiry;
+pub mod pricing;
+pub mod queue;
+pub mod reservation;
+pub mod session;
+pub mod settlement;
+pub mod wallet;

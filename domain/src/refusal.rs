@@ -1,0 +1,211 @@
+//! Why a command changes nothing: stable codes, a sentence that says what would work, the field it is
+//! about, and whether trying again unchanged can change the answer. Refusals are answers, not failures.
+
+use crate::currency::Currency;
+use crate::money::Money;
+use crate::time::Timestamp;
+
+/// A path from `input`, such as `["amount", "currency"]`.
+pub type Field = Vec<String>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The role may not give this command at all. Becomes a top-level FORBIDDEN.
+    Forbidden,
+    Invalid {
+        field: Field,
+        message: String,
+    },
+    NotFound {
+        field: &'static str,
+    },
+    NameTaken,
+    NotAllowedNow {
+        message: &'static str,
+    },
+    LimitReached {
+        message: &'static str,
+    },
+    KeyReused {
+        first_seen_at: Timestamp,
+    },
+    OfferRetired,
+    OfferExpired,
+    StaleRevision {
+        current: u32,
+    },
+    ChannelNotOffered,
+    TermsNotAccepted,
+    OriginRefused,
+    AuctionClosed,
+    BidTooLow {
+        minimum: Money,
+    },
+    BidTooHigh {
+        maximum: Money,
+    },
+    BidCurrency {
+        currency: Currency,
+    },
+    BidNotWithdrawable,
+    InsufficientFunds {
+        available: Money,
+    },
+    AgentNotAvailable,
+    AgentLacksSkill,
+    AgentAtCapacity,
+    AgentNotIndependent,
+    InquiryClosed,
+    ReservationLapsed,
+    ReservationRescinded,
+    ReservationClosed,
+    SessionClosed,
+}
+
+/// The list of fields as a path.
+pub fn field(path: &[&str]) -> Field {
+    path.iter().map(|part| (*part).to_owned()).collect()
+}
+
+impl Refusal {
+    pub fn invalid(path: &[&str], message: impl Into<String>) -> Refusal {
+        Refusal::Invalid { field: field(path), message: message.into() }
+    }
+
+    /// The code of `UserErrorCode`; fixed for ever.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Forbidden => "FORBIDDEN",
+            Refusal::Invalid { .. } => "INVALID",
+            Refusal::NotFound { .. } => "NOT_FOUND",
+            Refusal::NameTaken => "NAME_TAKEN",
+            Refusal::NotAllowedNow { .. } => "NOT_ALLOWED_NOW",
+            Refusal::LimitReached { .. } => "LIMIT_REACHED",
+            Refusal::KeyReused { .. } => "IDEMPOTENCY_KEY_REUSED",
+            Refusal::OfferRetired => "OFFER_RETIRED",
+            Refusal::OfferExpired => "OFFER_EXPIRED",
+            Refusal::StaleRevision { .. } => "STALE_REVISION",
+            Refusal::ChannelNotOffered => "CHANNEL_NOT_OFFERED",
+            Refusal::TermsNotAccepted => "TERMS_NOT_ACCEPTED",
+            Refusal::OriginRefused => "ORIGIN_REFUSED",
+            Refusal::AuctionClosed => "AUCTION_CLOSED",
+            Refusal::BidTooLow { .. } => "BID_TOO_LOW",
+            Refusal::BidTooHigh { .. } => "BID_TOO_HIGH",
+            Refusal::BidCurrency { .. } => "BID_CURRENCY",
+            Refusal::BidNotWithdrawable => "BID_NOT_WITHDRAWABLE",
+            Refusal::InsufficientFunds { .. } => "INSUFFICIENT_FUNDS",
+            Refusal::AgentNotAvailable => "AGENT_NOT_AVAILABLE",
+            Refusal::AgentLacksSkill => "AGENT_LACKS_SKILL",
+            Refusal::AgentAtCapacity => "AGENT_AT_CAPACITY",
+            Refusal::AgentNotIndependent => "AGENT_NOT_INDEPENDENT",
+            Refusal::InquiryClosed => "INQUIRY_CLOSED",
+            Refusal::ReservationLapsed => "RESERVATION_LAPSED",
+            Refusal::ReservationRescinded => "RESERVATION_RESCINDED",
+            Refusal::ReservationClosed => "RESERVATION_CLOSED",
+            Refusal::SessionClosed => "SESSION_CLOSED",
+        }
+    }
+
+    /// A sentence for the person who gave the command: what would have worked.
+    pub fn message(&self) -> String {
+        match self {
+            Refusal::Forbidden => "Your role may not do this.".into(),
+            Refusal::Invalid { message, .. } => message.clone(),
+            Refusal::NotFound { .. } => "There is no such thing, or you may not see it.".into(),
+            Refusal::NameTaken => "The name is taken.".into(),
+            Refusal::NotAllowedNow { message } | Refusal::LimitReached { message } => (*message).into(),
+            Refusal::KeyReused { .. } => "This idempotency key was used with another input; take a new key.".into(),
+            Refusal::OfferRetired => "The offer has been retired.".into(),
+            Refusal::OfferExpired => "The offer is no longer valid.".into(),
+            Refusal::StaleRevision { current } => format!("The offer is at revision {current} now; read it again."),
+            Refusal::ChannelNotOffered => "The offer does not include this channel.".into(),
+            Refusal::TermsNotAccepted => "Accept the current version of the offer's terms.".into(),
+            Refusal::OriginRefused => {
+                "The content's address lies on no origin of the provider or the community.".into()
+            }
+            Refusal::AuctionClosed => "The auction is closed.".into(),
+            Refusal::BidTooLow { minimum } => format!("Bid at least {minimum}."),
+            Refusal::BidTooHigh { maximum } => format!("Bid at most {maximum}."),
+            Refusal::BidCurrency { currency } => format!("The auction is in {currency}."),
+            Refusal::BidNotWithdrawable => "Only a sealed bid can be withdrawn, and only until closing.".into(),
+            Refusal::InsufficientFunds { available } => format!("Your wallet has {available} free."),
+            Refusal::AgentNotAvailable => "Set your status to AVAILABLE first.".into(),
+            Refusal::AgentLacksSkill => "You lack a skill that the inquiry asks for.".into(),
+            Refusal::AgentAtCapacity => "You have as many inquiries as you can take.".into(),
+            Refusal::AgentNotIndependent => "The offer takes only agents that are independent of its provider.".into(),
+            Refusal::InquiryClosed => "The inquiry is closed.".into(),
+            Refusal::ReservationLapsed => "The reservation has lapsed.".into(),
+            Refusal::ReservationRescinded => "The reservation was rescinded.".into(),
+            Refusal::ReservationClosed => "The reservation has been answered already.".into(),
+            Refusal::SessionClosed => "The session has ended.".into(),
+        }
+    }
+
+    /// The path from `input`; absent where the refusal is about the state and no field.
+    pub fn field(&self) -> Option<Field> {
+        match self {
+            Refusal::Invalid { field, .. } => Some(field.clone()),
+            Refusal::NotFound { field: name } => Some(field(&[name])),
+            Refusal::NameTaken => Some(field(&["name"])),
+            Refusal::KeyReused { .. } => Some(field(&["idempotencyKey"])),
+            Refusal::StaleRevision { .. } => Some(field(&["expectedRevision"])),
+            Refusal::ChannelNotOffered => Some(field(&["channel"])),
+            Refusal::TermsNotAccepted => Some(field(&["termsVersion"])),
+            Refusal::OriginRefused => Some(field(&["content", "url"])),
+            Refusal::BidTooLow { .. } | Refusal::BidTooHigh { .. } | Refusal::InsufficientFunds { .. } => {
+                Some(field(&["amount"]))
+            }
+            Refusal::BidCurrency { .. } => Some(field(&["amount", "currency"])),
+            Refusal::Forbidden
+            | Refusal::NotAllowedNow { .. }
+            | Refusal::LimitReached { .. }
+            | Refusal::OfferRetired
+            | Refusal::OfferExpired
+            | Refusal::AuctionClosed
+            | Refusal::BidNotWithdrawable
+            | Refusal::AgentNotAvailable
+            | Refusal::AgentLacksSkill
+            | Refusal::AgentAtCapacity
+            | Refusal::AgentNotIndependent
+            | Refusal::InquiryClosed
+            | Refusal::ReservationLapsed
+            | Refusal::ReservationRescinded
+            | Refusal::ReservationClosed
+            | Refusal::SessionClosed => None,
+        }
+    }
+
+    /// Whether the same command can succeed later without the caller changing its input.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Refusal::NotAllowedNow { .. }
+            | Refusal::LimitReached { .. }
+            | Refusal::InsufficientFunds { .. }
+            | Refusal::AgentNotAvailable
+            | Refusal::AgentAtCapacity => true,
+            Refusal::Forbidden
+            | Refusal::Invalid { .. }
+            | Refusal::NotFound { .. }
+            | Refusal::NameTaken
+            | Refusal::KeyReused { .. }
+            | Refusal::OfferRetired
+            | Refusal::OfferExpired
+            | Refusal::StaleRevision { .. }
+            | Refusal::ChannelNotOffered
+            | Refusal::TermsNotAccepted
+            | Refusal::OriginRefused
+            | Refusal::AuctionClosed
+            | Refusal::BidTooLow { .. }
+            | Refusal::BidTooHigh { .. }
+            | Refusal::BidCurrency { .. }
+            | Refusal::BidNotWithdrawable
+            | Refusal::AgentLacksSkill
+            | Refusal::AgentNotIndependent
+            | Refusal::InquiryClosed
+            | Refusal::ReservationLapsed
+            | Refusal::ReservationRescinded
+            | Refusal::ReservationClosed
+            | Refusal::SessionClosed => false,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Reservations: one inquiry before one agent until a deadline. Consent opens the session; a lapse sets
+//! the agent to BREAK and asks the second agent in the same decision; declining passes over without a
+//! break.
+
+use crate::actor::Actor;
+use crate::auction;
+use crate::award;
+use crate::decide::Ctx;
+use crate::event::Event;
+use crate::event::agent::{AgentStatusSet, Will, WillReason};
+use crate::event::auction::{BidForfeited, LossReason};
+use crate::event::reservation::*;
+use crate::event::session::SessionOpened;
+use crate::ids::{AgentId, ChannelId, ReservationId, SessionId};
+use crate::inquiry;
+use crate::queue;
+use crate::refusal::Refusal;
+use crate::sealed::Sealed;
+use crate::settlement;
+use crate::state::{InquiryState, Reservation, ReservationPhase, State, Timer};
+
+type Decided = Result<Vec<Event>, Refusal>;
+
+/// The reservation of the agent who asks.
+fn own<'a>(state: &'a State, id: ReservationId, ctx: &Ctx) -> Result<&'a Reservation, Refusal> {
+    let Actor::Agent(agent) = ctx.actor else { return Err(Refusal::Forbidden) };
+    let found = state.reservations.get(id).filter(|row| row.agent == agent);
+    found.ok_or(Refusal::NotFound { field: "reservationId" })
+}
+
+fn still_pending(row: &Reservation, ctx: &Ctx) -> Result<(), Refusal> {
+    match row.phase {
+        // An answer at the deadline is late.
+        ReservationPhase::Pending if row.deadline <= ctx.now => Err(Refusal::ReservationLapsed),
+        ReservationPhase::Pending => Ok(()),
+        ReservationPhase::Lapsed => Err(Refusal::ReservationLapsed),
+        ReservationPhase::Rescinded => Err(Refusal::ReservationRescinded),
+        ReservationPhase::Accepted | ReservationPhase::Declined => Err(Refusal::ReservationClosed),
+    }
+}
+
+/// The agent's browser has retrieved the customer's information. Seen twice is seen once.
+pub fn view(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
+    let row = own(state, id, ctx)?;
+    still_pending(row, ctx)?;
+    if row.viewed {
+        return Ok(vec![]);
+    }
+    Ok(vec![ReservationViewed { agent: row.agent, inquiry: row.inquiry, reservation: id }.into()])
+}
+
+/// Consent: the session opens, the inquiry leaves its queues, the price goes to escrow.
+pub fn accept(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
+    let row = own(state, id, ctx)?;
+    still_pending(row, ctx)?;
+    let inquiry = state.inquiries.get(row.inquiry).expect("a pending reservation has its inquiry");
+
+    // After this point the agent has the inquiry.
+    let mut events: Vec<Event> = vec![
+        ReservationAccepted { agent: row.agent, inquiry: row.inquiry, reservation: id }.into(),
+        SessionOpened {
+            agent: row.agent,
+            channel: ChannelId(ctx.ids.next()),
+            customer: inquiry.customer,
+            inquiry: row.inquiry,
+            kind: inquiry.channel,
+            session: SessionId(ctx.ids.next()),
+        }
+        .into(),
+    ];
+    if let Some(price) = row.price {
+        settlement::escrow(state, row, inquiry, price, ctx, &mut events);
+    }
+    queue::leave(state, &inquiry.queues, row.inquiry, &mut events);
+    Ok(events)
+}
+
+/// Refuses: passed over, without a break. The second agent is asked.
+pub fn decline(state: &State, id: ReservationId, reason: &Option<Sealed>, ctx: &Ctx) -> Decided {
+    let row = own(state, id, ctx)?;
+    still_pending(row, ctx)?;
+    let (second_agent, mut next) = ask_next(state, row, Some(LossReason::Declined), ctx);
+    let declined = ReservationDeclined {
+        agent: row.agent,
+        inquiry: row.inquiry,
+        reason: reason.clone(),
+        reservation: id,
+        second_agent,
+    };
+    next.insert(0, declined.into());
+    Ok(next)
+}
+
+/// No answer in time. `late`: the platform was down at the deadline, so nobody is blamed and selection
+/// starts anew.
+pub fn lapse(state: &State, id: ReservationId, late: bool, ctx: &Ctx) -> Vec<Event> {
+    let row = state.reservations.get(id).expect("a timer goes with its reservation");
+    if late {
+        let (_, mut next) = ask_next(state, row, None, ctx);
+        let rescinded = ReservationRescinded {
+            agent: row.agent,
+            inquiry: row.inquiry,
+            reason: RescindReason::PlatformLate,
+            reservation: id,
+        };
+        next.insert(0, rescinded.into());
+        return next;
+    }
+    let (second_agent, next) = ask_next(state, row, Some(LossReason::Lapsed), ctx);
+    let mut events: Vec<Event> = vec![
+        ReservationLapsed { agent: row.agent, inquiry: row.inquiry, reservation: id, second_agent }.into(),
+        AgentStatusSet { agent: row.agent, note: None, reason: WillReason::Lapsed, will: Will::Break }.into(),
+    ];
+    events.extend(next);
+    events
+}
+
+/// Who is asked after `row` came to nothing, and the events of asking. `lost`: why its bid is forfeited;
+/// `None` keeps it in the race.
+fn ask_next(state: &State, row: &Reservation, lost: Option<LossReason>, ctx: &Ctx) -> (Option<AgentId>, Vec<Event>) {
+    let mut events = Vec::new();
+    let (Some(auction_id), Some(bid)) = (row.auction, row.bid) else {
+        let inquiry = state.inquiries.get(row.inquiry).expect("a pending reservation has its inquiry");
+        return (None, vec![inquiry::requeue(inquiry, row.inquiry, ctx)]);
+    };
+    let auction = state.auctions.get(auction_id).expect("an awarded auction stays with its inquiry");
+    let mut candidates = award::standing_bids(state, auction_id, auction);
+    if let Some(reason) = lost {
+        events.push(BidForfeited { agent: row.agent, auction: auction_id, bid, inquiry: row.inquiry, reason }.into());
+        candidates.retain(|candidate| candidate.bid != bid);
+    }
+    // The decision sees the state before these events: the agent's own reservation still counts there.
+    let next = award::decide_award(
+        state,
+        auction_id,
+        auction,
+        candidates,
+        false,
+        lost.is_none().then_some(row.agent),
+        ctx,
+        &mut events,
+    );
+    (next, events)
+}
+
+pub fn apply(state: &mut State, event: &ReservationEvent) {
+    match event {
+        ReservationEvent::Opened(e) => {
+            let row = Reservation {
+                inquiry: e.inquiry,
+                agent: e.agent,
+                auction: e.auction,
+                bid: e.bid,
+                price: e.price,
+                deadline: e.deadline,
+                attempt: e.attempt,
+                viewed: false,
+                phase: ReservationPhase::Pending,
+            };
+            state.reservations.put(&mut state.journal, e.reservation, row);
+            state.set_timer(e.deadline, Timer::ReservationLapses(e.reservation));
+            state.agents.change(&mut state.journal, e.agent, |agent| agent.reserved += 1);
+            state.inquiries.change(&mut state.journal, e.inquiry, |row| {
+                row.state = InquiryState::Reserved;
+                row.reservations = row.reservations.iter().copied().chain([e.reservation]).collect();
+            });
+        }
+        ReservationEvent::Viewed(e) => {
+            state.reservations.change(&mut state.journal, e.reservation, |row| row.viewed = true)
+        }
+        ReservationEvent::Accepted(e) => end(state, e.reservation, ReservationPhase::Accepted),
+        ReservationEvent::Declined(e) => end(state, e.reservation, ReservationPhase::Declined),
+        ReservationEvent::Lapsed(e) => end(state, e.reservation, ReservationPhase::Lapsed),
+        ReservationEvent::Rescinded(e) => {
+            end(state, e.reservation, ReservationPhase::Rescinded);
+            let row = state.reservations.get(e.reservation).expect("just ended");
+            if let Some(auction) = row.auction {
+                auction::free_winner(state, auction, e.agent);
+            }
+        }
+    }
+}
+
+fn end(state: &mut State, id: ReservationId, phase: ReservationPhase) {
+    let row = state.reservations.get(id).expect("a reservation opens before it ends");
+    let (agent, deadline) = (row.agent, row.deadline);
+    state.clear_timer(deadline, Timer::ReservationLapses(id));
+    state.agents.change(&mut state.journal, agent, |row| row.reserved -= 1);
+    state.reservations.change(&mut state.journal, id, |row| row.phase = phase);
+}

@@ -1,0 +1,518 @@
+//! The state of one log: a table per subject, deadlines in order, and the journal that takes changes
+//! back. `community` fills the first tables, a call server the others. Closed inquiries leave it, so
+//! memory follows open work.
+
+use crate::currency::Currency;
+use crate::event::agent::Will;
+use crate::event::auction::LossReason;
+use crate::event::community::{Location, SourcePosition};
+use crate::event::queue::QueueOrigin;
+use crate::event::wallet::Party;
+use crate::ids::*;
+use crate::log::{LogName, Seq};
+use crate::table::{Journal, Row, Table};
+use crate::terms::{AuctionRules, ChannelKind, Direction, OfferTerms};
+use crate::time::{Span, Timestamp};
+use crate::topic::{Skill, Topic};
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provider {
+    pub suspended: bool,
+    pub origins: Arc<[String]>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    pub provider: ProviderId,
+    pub revision: u32,
+    pub terms: Arc<OfferTerms>,
+    pub retired: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallServer {
+    pub id: CallServerId,
+    pub topics: Arc<[Topic]>,
+    pub languages: Arc<[String]>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agent {
+    pub number: u32,
+    pub will: Will,
+    pub skills: Arc<[Skill]>,
+    pub capacity: u32,
+    pub location: Arc<str>,
+    pub affiliated_with: Option<ProviderId>,
+    /// Pending reservations.
+    pub reserved: u32,
+    /// Open sessions.
+    pub sessions: u32,
+    /// Sessions in wrap-up.
+    pub wrap_ups: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queue {
+    pub topic: Topic,
+    pub origin: QueueOrigin,
+    pub required_skills: Arc<[Skill]>,
+    /// Inquiries that stand in it.
+    pub depth: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InquiryState {
+    Queued,
+    InAuction,
+    Reserved,
+    Engaged,
+    WrapUp,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inquiry {
+    pub state: InquiryState,
+    pub offer: OfferId,
+    pub provider: ProviderId,
+    pub customer: CustomerId,
+    pub terms: Arc<OfferTerms>,
+    /// The offer's, its topics' and its queues'.
+    pub desired_skills: Arc<[Skill]>,
+    pub queues: Arc<[QueueId]>,
+    pub channel: ChannelKind,
+    pub accepted_at: Timestamp,
+    /// What is left of `max_wait` at `waiting_since`.
+    pub wait_left: Span,
+    /// Absent while an auction is open, a reservation pending, or an agent engaged.
+    pub waiting_since: Option<Timestamp>,
+    /// Every auction, the latest last.
+    pub auctions: Arc<[AuctionId]>,
+    /// Every reservation, the latest last.
+    pub reservations: Arc<[ReservationId]>,
+    pub session: Option<SessionId>,
+    pub settlement: Option<SettlementId>,
+}
+
+impl Inquiry {
+    pub fn auction(&self) -> Option<AuctionId> {
+        self.auctions.last().copied()
+    }
+    pub fn reservation(&self) -> Option<ReservationId> {
+        self.reservations.last().copied()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuctionPhase {
+    Open,
+    /// A reservation of the winner is pending or was accepted.
+    Awarded,
+    Closed,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Auction {
+    pub inquiry: InquiryId,
+    pub rules: Arc<AuctionRules>,
+    pub round: u32,
+    pub phase: AuctionPhase,
+    pub closes_at: Timestamp,
+    pub hard_closes_at: Option<Timestamp>,
+    /// The platform was down at a closing and moved it: that happens once.
+    pub moved: bool,
+    /// Recorded bids; they are numbered from 0 in order of recording.
+    pub bids: u32,
+    pub bidders: u32,
+    /// OPEN and PROXY: the leading bid.
+    pub best: Option<u32>,
+    /// PROXY: the best maximum of anybody but the leader.
+    pub second: Option<Decimal>,
+    /// OPEN and PROXY: what the leader would pay now.
+    pub price: Option<Decimal>,
+    /// The winner, while awarded.
+    pub awarded: Option<u32>,
+    /// REVERSE: held of the provider's account for the winner.
+    pub provider_hold: Decimal,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BidPhase {
+    Live,
+    Withdrawn,
+    Lost(LossReason),
+    Won,
+    Forfeited,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bid {
+    pub id: BidId,
+    pub agent: AgentId,
+    pub amount: Decimal,
+    pub phase: BidPhase,
+}
+
+/// One agent in one auction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bidder {
+    /// Its number, shown to rivals as `B3`.
+    pub number: u32,
+    /// Recorded bids.
+    pub bids: u32,
+    /// Its bid that counts, by number; absent after a withdrawal.
+    pub bid: Option<u32>,
+    /// Held of its wallet.
+    pub hold: Decimal,
+}
+
+/// Who has a number in an auction; numbers go from 1 without gaps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BidderPlace {
+    pub agent: AgentId,
+}
+
+/// Where a bid stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BidPlace {
+    pub auction: AuctionId,
+    pub number: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservationPhase {
+    Pending,
+    Accepted,
+    Declined,
+    Lapsed,
+    Rescinded,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reservation {
+    pub inquiry: InquiryId,
+    pub agent: AgentId,
+    pub auction: Option<AuctionId>,
+    pub bid: Option<BidId>,
+    pub price: Option<crate::money::Money>,
+    pub deadline: Timestamp,
+    pub attempt: u32,
+    pub viewed: bool,
+    pub phase: ReservationPhase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionPhase {
+    Open,
+    WrapUp,
+    Closed,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    pub inquiry: InquiryId,
+    pub agent: AgentId,
+    pub customer: CustomerId,
+    pub channel: ChannelId,
+    pub phase: SessionPhase,
+    pub opened_at: Timestamp,
+    pub wrap_up_deadline: Option<Timestamp>,
+    /// Since then its agent may still write, for a day.
+    pub closed_at: Option<Timestamp>,
+    /// The customer's record has what came of it.
+    pub recorded: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    pub id: AccountId,
+    pub balance: Decimal,
+    pub held: Decimal,
+    /// Absent: without limit.
+    pub credit_limit: Option<Decimal>,
+}
+
+impl Account {
+    /// What can be held or spent; absent: without limit.
+    pub fn available(&self) -> Option<Decimal> {
+        self.credit_limit.map(|limit| self.balance + limit - self.held)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    pub agent: AgentId,
+    pub inquiry: InquiryId,
+    pub direction: Direction,
+    pub payer: Party,
+    pub payee: Party,
+    pub price: crate::money::Money,
+    /// Set at completion.
+    pub payable_at: Option<Timestamp>,
+}
+
+/// What falls due. A timer stands at its deadline until the event that settles it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    AuctionCloses(AuctionId),
+    ReservationLapses(ReservationId),
+    InquiryExpires(InquiryId),
+    WrapUpEnds(SessionId),
+    SettlementMatures(SettlementId),
+}
+
+/// One change to take back.
+#[derive(Clone)]
+pub enum Undo {
+    Provider(ProviderId, Option<Provider>),
+    Offer(OfferId, Option<Offer>),
+    Agent(AgentId, Option<Agent>),
+    Queue(QueueId, Option<Queue>),
+    Inquiry(InquiryId, Option<Inquiry>),
+    Auction(AuctionId, Option<Auction>),
+    Bid((AuctionId, u32), Option<Bid>),
+    Bidder((AuctionId, AgentId), Option<Bidder>),
+    BidderPlace((AuctionId, u32), Option<BidderPlace>),
+    BidPlace(BidId, Option<BidPlace>),
+    Reservation(ReservationId, Option<Reservation>),
+    Session(SessionId, Option<Session>),
+    Account((Party, Currency), Option<Account>),
+    Settlement(SettlementId, Option<Settlement>),
+    CallServer(LogName, Option<CallServer>),
+    QueueTopic(Topic, Option<QueueId>),
+    TimerSet(Timestamp, Timer),
+    TimerCleared(Timestamp, Timer),
+    ClosedAdded(Timestamp, SessionId),
+    ClosedRemoved(Timestamp, SessionId),
+    WaitingAdded(Timestamp, InquiryId),
+    WaitingRemoved(Timestamp, InquiryId),
+    Source(LogName, Option<Seq>),
+    Scalars(Scalars),
+}
+
+macro_rules! rows {
+    ($($row:ident by $key:ty;)*) => {
+        $(impl Row for $row {
+            type Key = $key;
+            fn undo(key: $key, old: Option<Self>) -> Undo {
+                Undo::$row(key, old)
+            }
+        })*
+    };
+}
+
+rows! {
+    Provider by ProviderId;
+    Offer by OfferId;
+    Agent by AgentId;
+    Queue by QueueId;
+    Inquiry by InquiryId;
+    Auction by AuctionId;
+    Bid by (AuctionId, u32);
+    Bidder by (AuctionId, AgentId);
+    BidderPlace by (AuctionId, u32);
+    BidPlace by BidId;
+    Reservation by ReservationId;
+    Session by SessionId;
+    Account by (Party, Currency);
+    Settlement by SettlementId;
+}
+
+/// Single values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scalars {
+    /// Where acceptances go that fit nowhere.
+    pub default_call_server: Option<LogName>,
+    /// The call server that this log is.
+    pub call_server: Option<CallServerId>,
+    /// Agents registered here.
+    pub agents: u32,
+    pub locations: Arc<[Location]>,
+}
+
+/// The fold of one log.
+#[derive(Clone, Default)]
+pub struct State {
+    pub providers: Table<Provider>,
+    pub offers: Table<Offer>,
+    /// By name; few, and named by operators.
+    pub call_servers: BTreeMap<LogName, CallServer>,
+    pub agents: Table<Agent>,
+    pub queues: Table<Queue>,
+    /// Open queues.
+    pub queue_topics: BTreeMap<Topic, QueueId>,
+    pub inquiries: Table<Inquiry>,
+    pub auctions: Table<Auction>,
+    pub bids: Table<Bid>,
+    pub bidders: Table<Bidder>,
+    pub bidder_places: Table<BidderPlace>,
+    pub bid_places: Table<BidPlace>,
+    pub reservations: Table<Reservation>,
+    pub sessions: Table<Session>,
+    pub accounts: Table<Account>,
+    pub settlements: Table<Settlement>,
+    pub timers: BTreeSet<(Timestamp, Timer)>,
+    /// Unsold inquiries with rounds left, in the order of acceptance.
+    pub waiting: BTreeSet<(Timestamp, InquiryId)>,
+    /// Closed sessions whose agents may still write, by closing.
+    pub closed_sessions: BTreeSet<(Timestamp, SessionId)>,
+    /// The last event taken over from each log.
+    pub sources: BTreeMap<LogName, Seq>,
+    pub scalars: Scalars,
+    pub(crate) journal: Journal,
+}
+
+impl PartialEq for State {
+    /// The journal is no part of what the log says.
+    fn eq(&self, other: &State) -> bool {
+        self.providers == other.providers
+            && self.offers == other.offers
+            && self.call_servers == other.call_servers
+            && self.agents == other.agents
+            && self.queues == other.queues
+            && self.queue_topics == other.queue_topics
+            && self.inquiries == other.inquiries
+            && self.auctions == other.auctions
+            && self.bids == other.bids
+            && self.bidders == other.bidders
+            && self.bidder_places == other.bidder_places
+            && self.bid_places == other.bid_places
+            && self.reservations == other.reservations
+            && self.sessions == other.sessions
+            && self.accounts == other.accounts
+            && self.settlements == other.settlements
+            && self.timers == other.timers
+            && self.waiting == other.waiting
+            && self.closed_sessions == other.closed_sessions
+            && self.sources == other.sources
+            && self.scalars == other.scalars
+    }
+}
+
+/// A point to go back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
+impl State {
+    pub fn mark(&self) -> Mark {
+        Mark(self.journal.entries.len())
+    }
+
+    /// The log holds everything up to now: nothing of it will be taken back.
+    pub fn acknowledge(&mut self) {
+        self.journal.entries.clear();
+    }
+
+    /// Takes back everything since `mark`, newest first.
+    pub fn roll_back(&mut self, mark: Mark) {
+        while self.journal.entries.len() > mark.0 {
+            match self.journal.entries.pop().expect("the length was just compared") {
+                Undo::Provider(key, old) => self.providers.restore(key, old),
+                Undo::Offer(key, old) => self.offers.restore(key, old),
+                Undo::Agent(key, old) => self.agents.restore(key, old),
+                Undo::Queue(key, old) => self.queues.restore(key, old),
+                Undo::Inquiry(key, old) => self.inquiries.restore(key, old),
+                Undo::Auction(key, old) => self.auctions.restore(key, old),
+                Undo::Bid(key, old) => self.bids.restore(key, old),
+                Undo::Bidder(key, old) => self.bidders.restore(key, old),
+                Undo::BidderPlace(key, old) => self.bidder_places.restore(key, old),
+                Undo::BidPlace(key, old) => self.bid_places.restore(key, old),
+                Undo::Reservation(key, old) => self.reservations.restore(key, old),
+                Undo::Session(key, old) => self.sessions.restore(key, old),
+                Undo::Account(key, old) => self.accounts.restore(key, old),
+                Undo::Settlement(key, old) => self.settlements.restore(key, old),
+                Undo::CallServer(key, old) => restore(&mut self.call_servers, key, old),
+                Undo::QueueTopic(key, old) => restore(&mut self.queue_topics, key, old),
+                Undo::TimerSet(due, timer) => {
+                    self.timers.remove(&(due, timer));
+                }
+                Undo::TimerCleared(due, timer) => {
+                    self.timers.insert((due, timer));
+                }
+                Undo::ClosedAdded(at, session) => {
+                    self.closed_sessions.remove(&(at, session));
+                }
+                Undo::ClosedRemoved(at, session) => {
+                    self.closed_sessions.insert((at, session));
+                }
+                Undo::WaitingAdded(at, inquiry) => {
+                    self.waiting.remove(&(at, inquiry));
+                }
+                Undo::WaitingRemoved(at, inquiry) => {
+                    self.waiting.insert((at, inquiry));
+                }
+                Undo::Source(key, old) => restore(&mut self.sources, key, old),
+                Undo::Scalars(old) => self.scalars = old,
+            }
+        }
+    }
+
+    pub(crate) fn set_timer(&mut self, due: Timestamp, timer: Timer) {
+        if self.timers.insert((due, timer)) {
+            self.journal.entries.push(Undo::TimerSet(due, timer));
+        }
+    }
+    pub(crate) fn clear_timer(&mut self, due: Timestamp, timer: Timer) {
+        if self.timers.remove(&(due, timer)) {
+            self.journal.entries.push(Undo::TimerCleared(due, timer));
+        }
+    }
+    pub(crate) fn add_closed(&mut self, at: Timestamp, session: SessionId) {
+        if self.closed_sessions.insert((at, session)) {
+            self.journal.entries.push(Undo::ClosedAdded(at, session));
+        }
+    }
+    pub(crate) fn remove_closed(&mut self, at: Timestamp, session: SessionId) {
+        if self.closed_sessions.remove(&(at, session)) {
+            self.journal.entries.push(Undo::ClosedRemoved(at, session));
+        }
+    }
+    pub(crate) fn add_waiting(&mut self, at: Timestamp, inquiry: InquiryId) {
+        if self.waiting.insert((at, inquiry)) {
+            self.journal.entries.push(Undo::WaitingAdded(at, inquiry));
+        }
+    }
+    pub(crate) fn remove_waiting(&mut self, at: Timestamp, inquiry: InquiryId) {
+        if self.waiting.remove(&(at, inquiry)) {
+            self.journal.entries.push(Undo::WaitingRemoved(at, inquiry));
+        }
+    }
+    pub(crate) fn put_call_server(&mut self, name: LogName, row: CallServer) {
+        let old = self.call_servers.insert(name.clone(), row);
+        self.journal.entries.push(Undo::CallServer(name, old));
+    }
+    pub(crate) fn put_queue_topic(&mut self, topic: Topic, queue: Option<QueueId>) {
+        let old = match queue {
+            Some(queue) => self.queue_topics.insert(topic.clone(), queue),
+            None => self.queue_topics.remove(&topic),
+        };
+        self.journal.entries.push(Undo::QueueTopic(topic, old));
+    }
+    pub(crate) fn change_scalars(&mut self, change: impl FnOnce(&mut Scalars)) {
+        self.journal.entries.push(Undo::Scalars(self.scalars.clone()));
+        change(&mut self.scalars);
+    }
+    pub(crate) fn note_source(&mut self, source: &SourcePosition) {
+        let old = self.sources.insert(source.log.clone(), source.seq);
+        self.journal.entries.push(Undo::Source(source.log.clone(), old));
+    }
+    /// Whether the event of another log was taken over already.
+    pub fn has_source(&self, log: &LogName, seq: Seq) -> bool {
+        self.sources.get(log).is_some_and(|last| seq <= *last)
+    }
+
+    /// The earliest deadline.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+}
+
+fn restore<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, old: Option<V>) {
+    match old {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+}

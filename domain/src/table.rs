@@ -1,0 +1,117 @@
+//! Tables that can be taken back. A [`Table`] is a std map with a fixed hasher; every change notes the
+//! old row in the state's one [`Journal`], so a batch that the log refuses is undone exactly, and a batch
+//! that stands costs one truncation. Persistent maps with an O(1) copy per batch were 18 times slower
+//! (docs/adr/0005-undo-journal.md).
+//!
+//! Deliberately not here: iteration. Nothing whose order is an accident may reach an event.
+
+use crate::state::Undo;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+/// A multiply-and-rotate hash with a fixed start. Keys are ids that this house minted, so nobody outside
+/// can make them collide; what strangers choose (topics, names) is kept in ordered maps.
+#[derive(Clone, Default)]
+pub struct FixedHasher(u64);
+
+const SEED: u64 = 0x517c_c1b7_2722_0a95;
+
+impl FixedHasher {
+    fn mix(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(SEED);
+    }
+}
+
+impl Hasher for FixedHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.mix(u64::from_le_bytes(word));
+        }
+    }
+    fn write_u32(&mut self, n: u32) {
+        self.mix(u64::from(n));
+    }
+    fn write_u64(&mut self, n: u64) {
+        self.mix(n);
+    }
+    fn write_u128(&mut self, n: u128) {
+        self.mix(n as u64);
+        self.mix((n >> 64) as u64);
+    }
+    fn write_usize(&mut self, n: usize) {
+        self.mix(n as u64);
+    }
+    fn finish(&self) -> u64 {
+        // The map takes its bucket from the low bits and its tag from the high ones.
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
+/// A row of a table: how to note its old value.
+pub trait Row: Clone {
+    type Key: Copy + Eq + Hash;
+    fn undo(key: Self::Key, old: Option<Self>) -> Undo;
+}
+
+/// Old rows, newest last.
+#[derive(Clone, Default)]
+pub struct Journal {
+    pub(crate) entries: Vec<Undo>,
+}
+
+#[derive(Clone)]
+pub struct Table<V: Row> {
+    rows: HashMap<V::Key, V, BuildHasherDefault<FixedHasher>>,
+}
+
+impl<V: Row> Default for Table<V> {
+    fn default() -> Self {
+        Table { rows: HashMap::default() }
+    }
+}
+
+impl<V: Row + PartialEq> PartialEq for Table<V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rows == other.rows
+    }
+}
+
+impl<V: Row> Table<V> {
+    pub fn get(&self, key: V::Key) -> Option<&V> {
+        self.rows.get(&key)
+    }
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+    /// Whether some row satisfies `test`. The order of asking is an accident and cannot show.
+    pub fn any_keyed(&self, mut test: impl FnMut(V::Key, &V) -> bool) -> bool {
+        self.rows.iter().any(|(key, row)| test(*key, row))
+    }
+    pub(crate) fn put(&mut self, journal: &mut Journal, key: V::Key, row: V) {
+        let old = self.rows.insert(key, row);
+        journal.entries.push(V::undo(key, old));
+    }
+    /// Changes a row that an earlier event made.
+    pub(crate) fn change(&mut self, journal: &mut Journal, key: V::Key, change: impl FnOnce(&mut V)) {
+        let row = self.rows.get_mut(&key).expect("an event changes only what an earlier event made");
+        journal.entries.push(V::undo(key, Some(row.clone())));
+        change(row);
+    }
+    pub(crate) fn remove(&mut self, journal: &mut Journal, key: V::Key) -> Option<V> {
+        let old = self.rows.remove(&key)?;
+        journal.entries.push(V::undo(key, Some(old.clone())));
+        Some(old)
+    }
+    /// Puts an old row back, unnoted.
+    pub(crate) fn restore(&mut self, key: V::Key, old: Option<V>) {
+        match old {
+            Some(row) => self.rows.insert(key, row),
+            None => self.rows.remove(&key),
+        };
+    }
+}

@@ -1,0 +1,460 @@
+//! The log `community`: providers, offers, call servers, and an acceptance with its guards in order.
+
+use crate::support::market::names;
+use crate::support::*;
+use domain::actor::Actor;
+use domain::command::{Acceptance, Command, NewLink, OfferChange};
+use domain::event::Event;
+use domain::event::community::{CreditLimit, OfferAccepted, OfferEvent, ProviderEvent};
+use domain::ids::{LinkId, OfferId, ProviderId};
+use domain::refusal::Refusal;
+use domain::terms::AuctionFormat::*;
+use domain::terms::{
+    Allocation, AuctionRules, ChannelKind, ConsentText, ContentReference, Direction, Initiator, OfferTerms, Placement,
+    RoutingPolicy,
+};
+use domain::time::{Span, Timestamp};
+
+/// A provider with one offer of one link, and the call server `bank`.
+struct Front {
+    market: Market,
+    provider: ProviderId,
+    offer: OfferId,
+    link: LinkId,
+}
+
+fn open(market: &mut Market, name: &str, topics: &[&str], languages: &[&str]) {
+    let topics = topics.iter().map(|text| topic(text)).collect();
+    let languages = languages.iter().map(|text| (*text).to_owned()).collect();
+    market
+        .operator(Command::OpenCallServer { name: name.parse().unwrap(), topics, languages, locations: vec![] })
+        .unwrap();
+}
+
+fn front(terms: OfferTerms) -> Front {
+    let mut market = Market::empty();
+    open(&mut market, "bank", &["cards"], &[]);
+    let register = Command::RegisterProvider {
+        name: "Bank".to_owned(),
+        homepage: None,
+        origins: vec!["https://bank.example".to_owned()],
+        credit_limits: vec![],
+    };
+    let events = market.operator(register).unwrap();
+    let Event::Provider(ProviderEvent::Registered(registered)) = &events[0] else { panic!() };
+    let provider = registered.provider;
+    let links = vec![NewLink { label: "Lost card".to_owned(), topic: topic("cards/lost") }];
+    let publish = Command::PublishOffer { provider, terms: OfferTerms { links: vec![], ..terms }, links };
+    let events = market.asks(Actor::Provider(provider), publish).unwrap();
+    let Event::Offer(OfferEvent::Published(published)) = &events[0] else { panic!() };
+    Front { offer: published.offer, link: published.terms.links[0].id, market, provider }
+}
+
+impl Front {
+    fn acceptance(&self) -> Acceptance {
+        Acceptance {
+            offer: self.offer,
+            offer_revision: Some(1),
+            link: Some(self.link),
+            topics: vec![],
+            question: None,
+            content: None,
+            content_origin: None,
+            channel: ChannelKind::Message,
+            initiator: Initiator::Customer,
+            language: None,
+            customer: CUSTOMER,
+            customer_is_new: true,
+            profile: None,
+            terms_version: None,
+            waiting: vec![],
+            known_topics: vec![],
+            community_origins: vec!["https://callmarket.example".to_owned()],
+        }
+    }
+    fn accepts(&mut self, change: impl FnOnce(&mut Acceptance)) -> Result<OfferAccepted, Refusal> {
+        let mut acceptance = self.acceptance();
+        change(&mut acceptance);
+        let events = self.market.asks(Actor::Anonymous, Command::AcceptOffer(Box::new(acceptance)))?;
+        let Event::Offer(OfferEvent::Accepted(accepted)) = &events[0] else { panic!() };
+        Ok(accepted.clone())
+    }
+    fn revises(&mut self, expected_revision: u32, change: OfferChange) -> Answer {
+        self.market
+            .asks(Actor::Provider(self.provider), Command::ReviseOffer { offer: self.offer, expected_revision, change })
+    }
+}
+
+fn plain() -> OfferTerms {
+    terms::terms(forward(Open))
+}
+
+#[test]
+fn an_acceptance_freezes_the_terms_and_takes_the_links_topic_first() {
+    let mut front = front(plain());
+    open(&mut front.market, "money", &["loans"], &[]);
+    let accepted = front.accepts(|ask| ask.topics = vec![topic("loans"), topic("cards/lost")]).unwrap();
+    assert_eq!(accepted.topics, [topic("cards/lost"), topic("loans")]);
+    assert_eq!((accepted.call_server.as_str(), accepted.revision), ("bank", 1));
+    assert_eq!(accepted.terms.links[0].id, front.link);
+}
+
+/// A topic stands in logs and queues in clear.
+#[test]
+fn nobody_makes_up_a_topic() {
+    let mut front = front(plain());
+    open(&mut front.market, "money", &["loans"], &[]);
+    let unknown = |at: &str| Refusal::invalid(&["topics", at], "not a known subject matter");
+    let mut asks = |topics: &[&str]| {
+        front.accepts(|ask| {
+            ask.topics = topics.iter().map(|name| topic(name)).collect();
+            ask.known_topics = vec![topic("taxes")];
+        })
+    };
+    assert!(asks(&["loans", "cards/lost", "taxes"]).is_ok(), "a call server's, a link's and a queue's");
+    assert_eq!(asks(&["loans", "ann-example"]).unwrap_err(), unknown("1"));
+    assert_eq!(asks(&["loans/ann"]).unwrap_err(), unknown("0"), "what lies beneath is not the same");
+}
+
+#[test]
+fn a_choice_records_its_score_as_a_number_and_the_rest_as_tie_key() {
+    let mut front = front(plain());
+    open(&mut front.market, "cards", &["cards/lost"], &["de"]);
+    let accepted = front.accepts(|ask| ask.waiting = vec![("cards".parse().unwrap(), 3)]).unwrap();
+    let ranked = &accepted.why.ranked[0];
+    assert_eq!(ranked.score.as_deref(), Some("2"));
+    assert_eq!(ranked.tie_key, "language 0, waiting 3, cards");
+}
+
+#[test]
+fn a_question_without_topics_is_general() {
+    let mut front = front(plain());
+    let accepted = front.accepts(|ask| (ask.link, ask.question) = (None, Some(sealed("why?")))).unwrap();
+    assert_eq!(accepted.topics, [topic("general")]);
+    assert_eq!(accepted.why.rule, "default/1");
+}
+
+#[test]
+fn an_acceptance_with_everything_wrong_is_refused_in_the_order_of_the_guards() {
+    let valid_until = second(100);
+    let mut front = front(OfferTerms {
+        accepts_questions: false,
+        valid_until: Some(valid_until),
+        terms: Some(ConsentText { url: "https://bank.example/terms".to_owned(), version: "2".to_owned() }),
+        ..plain()
+    });
+    let suspended = |suspended| Command::UpdateProvider {
+        provider: PROVIDER,
+        name: None,
+        homepage: None,
+        origins: None,
+        suspended: Some(suspended),
+        credit_limits: None,
+    };
+    let suspend = |front: &mut Front, to| {
+        let Command::UpdateProvider { name, homepage, origins, suspended, credit_limits, .. } = suspended(to) else {
+            panic!()
+        };
+        let provider = front.provider;
+        front
+            .market
+            .operator(Command::UpdateProvider { provider, name, homepage, origins, suspended, credit_limits })
+            .unwrap();
+    };
+    suspend(&mut front, true);
+    let mut ask = Acceptance {
+        offer: OfferId(9),
+        offer_revision: Some(7),
+        link: None,
+        channel: ChannelKind::Telephone,
+        initiator: Initiator::ContactCenter,
+        content: Some(ContentReference { placement: Placement::Direct, url: "https://evil.example/".to_owned() }),
+        content_origin: Some("https://evil.example".to_owned()),
+        language: Some("!".to_owned()),
+        ..front.acceptance()
+    };
+    let said = |front: &mut Front, ask: &Acceptance| {
+        let ask = ask.clone();
+        front.accepts(|slot| *slot = ask).unwrap_err()
+    };
+    let invalid = |refusal: Refusal, name: &str| matches!(refusal, Refusal::Invalid { field, .. } if field == [name]);
+
+    assert_eq!(said(&mut front, &ask), Refusal::NotFound { field: "offerId" });
+    ask.offer = front.offer;
+    for late in [valid_until, valid_until + MICROSECOND] {
+        front.market.jumps_to(late);
+        assert_eq!(said(&mut front, &ask), Refusal::OfferExpired);
+    }
+    front.market.jumps_to(before(valid_until));
+    assert_eq!(said(&mut front, &ask), Refusal::StaleRevision { current: 1 });
+    ask.offer_revision = None;
+    assert!(matches!(said(&mut front, &ask), Refusal::NotAllowedNow { .. }), "suspended");
+    suspend(&mut front, false);
+    assert!(invalid(said(&mut front, &ask), "linkId"), "neither link nor question");
+    ask.question = Some(sealed("why?"));
+    assert!(invalid(said(&mut front, &ask), "question"));
+    (ask.question, ask.link) = (None, Some(LinkId(9)));
+    assert_eq!(said(&mut front, &ask), Refusal::NotFound { field: "linkId" });
+    ask.link = Some(front.link);
+    assert_eq!(said(&mut front, &ask), Refusal::ChannelNotOffered);
+    ask.channel = ChannelKind::Message;
+    assert!(invalid(said(&mut front, &ask), "initiator"));
+    ask.initiator = Initiator::UserInterface;
+    for version in [None, Some("1".to_owned())] {
+        ask.terms_version = version;
+        assert_eq!(said(&mut front, &ask), Refusal::TermsNotAccepted);
+    }
+    ask.terms_version = Some("2".to_owned());
+    assert!(invalid(said(&mut front, &ask), "language"));
+    ask.language = Some("de-AT".to_owned());
+    assert_eq!(said(&mut front, &ask), Refusal::OriginRefused);
+    ask.content_origin = None;
+    assert_eq!(said(&mut front, &ask), Refusal::OriginRefused, "an address without an origin lies on none");
+    ask.content_origin = Some("https://bank.example".to_owned());
+    let accepted = front.accepts(|slot| *slot = ask).unwrap();
+    assert_eq!(accepted.content.unwrap().placement, Placement::ProviderPage);
+}
+
+#[test]
+fn content_on_the_communitys_own_page_is_placed_there() {
+    let mut front = front(plain());
+    let accepted = front.accepts(|ask| {
+        ask.content =
+            Some(ContentReference { placement: Placement::Direct, url: "https://callmarket.example/o/1".to_owned() });
+        ask.content_origin = Some("https://callmarket.example".to_owned());
+    });
+    assert_eq!(accepted.unwrap().content.unwrap().placement, Placement::CommunityPage);
+}
+
+#[test]
+fn a_retired_offer_is_neither_accepted_nor_revised_nor_retired_again() {
+    let mut front = front(plain());
+    let retire = Command::RetireOffer { offer: front.offer };
+    assert_eq!(
+        front.market.asks(Actor::Provider(ProviderId(9)), retire.clone()),
+        Err(Refusal::NotFound { field: "offerId" })
+    );
+    assert_eq!(names(&front.market.operator(retire.clone()).unwrap()), ["offer.retired"]);
+    assert_eq!(front.market.operator(retire), Err(Refusal::OfferRetired));
+    assert_eq!(front.accepts(|_| ()).unwrap_err(), Refusal::OfferRetired);
+    assert_eq!(front.revises(1, OfferChange::default()), Err(Refusal::OfferRetired));
+}
+
+#[test]
+fn a_revision_names_the_one_it_read_and_keeps_the_ids_of_links_that_stay() {
+    let mut front = front(plain());
+    assert_eq!(front.revises(2, OfferChange::default()), Err(Refusal::StaleRevision { current: 1 }));
+    let stay = NewLink { label: "Lost card".to_owned(), topic: topic("cards/lost") };
+    let new = NewLink { label: "New card".to_owned(), topic: topic("cards/new") };
+    let change = OfferChange { links: Some(vec![new, stay.clone()]), ..OfferChange::default() };
+    let events = front.revises(1, change).unwrap();
+    let Event::Offer(OfferEvent::Revised(revised)) = &events[0] else { panic!() };
+    assert_eq!((revised.revision, revised.terms.links[1].id), (2, front.link));
+    let twice = OfferChange { links: Some(vec![stay.clone(), stay]), ..OfferChange::default() };
+    assert!(matches!(front.revises(2, twice), Err(Refusal::Invalid { field, .. }) if field == ["links"]));
+    assert_eq!(front.accepts(|_| ()).unwrap_err(), Refusal::StaleRevision { current: 2 });
+    assert_eq!(front.accepts(|ask| ask.offer_revision = None).unwrap().revision, 2);
+}
+
+// Which call server.
+
+fn chosen(servers: &[(&str, &[&str], &[&str])], waiting: &[(&str, u64)], language: Option<&str>) -> String {
+    let mut front = front(plain());
+    for (name, topics, languages) in servers {
+        open(&mut front.market, name, topics, languages);
+    }
+    let accepted = front.accepts(|ask| {
+        ask.waiting = waiting.iter().map(|(name, count)| (name.parse().unwrap(), *count)).collect();
+        ask.language = language.map(str::to_owned);
+    });
+    accepted.unwrap().call_server.to_string()
+}
+
+#[test]
+fn the_longest_topic_match_then_language_then_the_least_waiting_then_the_name() {
+    assert_eq!(chosen(&[("x", &["cards/lost"], &[]), ("y", &["cards/lost/abroad"], &[])], &[("x", 99)], None), "x");
+    assert_eq!(chosen(&[("x", &["cards"], &["de"])], &[("x", 99)], Some("de")), "x");
+    assert_eq!(chosen(&[("x", &["cards"], &[])], &[("bank", 1)], None), "x");
+    assert_eq!(chosen(&[("x", &["cards"], &[]), ("a", &["cards"], &[])], &[], None), "a");
+}
+
+#[test]
+fn where_nothing_fits_the_default_is_chosen_and_the_first_opened_is_it_until_changed() {
+    let mut front = front(plain());
+    open(&mut front.market, "shop", &["shoes"], &[]);
+    let ask = |ask: &mut Acceptance| {
+        (ask.link, ask.question, ask.topics) = (None, Some(sealed("why?")), vec![topic("taxes")]);
+        ask.known_topics = vec![topic("taxes")];
+    };
+    assert_eq!(front.accepts(ask).unwrap().call_server.as_str(), "bank");
+    let change = |name: &str, default| Command::UpdateCallServer {
+        name: name.parse().unwrap(),
+        default: Some(default),
+        topics: None,
+        languages: None,
+        locations: None,
+    };
+    assert!(matches!(front.market.operator(change("bank", false)), Err(Refusal::Invalid { .. })));
+    front.market.operator(change("shop", true)).unwrap();
+    assert_eq!(front.accepts(ask).unwrap().call_server.as_str(), "shop");
+    assert!(front.market.operator(change("nowhere", true)).is_err());
+}
+
+#[test]
+fn without_any_call_server_nothing_is_accepted_now() {
+    let mut front = front(plain());
+    front.market.state.call_servers.clear();
+    front.market.state.scalars.default_call_server = None;
+    assert!(matches!(front.accepts(|_| ()).unwrap_err(), Refusal::NotAllowedNow { .. }));
+}
+
+#[test]
+fn a_call_servers_name_is_unique_and_not_the_houses() {
+    let mut market = Market::empty();
+    let command = |name: &str| Command::OpenCallServer {
+        name: name.parse().unwrap(),
+        topics: vec![],
+        languages: vec![],
+        locations: vec![],
+    };
+    for name in ["community", "treasury", "effects"] {
+        assert!(matches!(market.operator(command(name)), Err(Refusal::Invalid { .. })));
+    }
+    market.operator(command("bank")).unwrap();
+    assert_eq!(market.operator(command("bank")), Err(Refusal::NameTaken));
+}
+
+// What may be published.
+
+#[test]
+fn what_nothing_serves_yet_is_not_offered() {
+    let mut front = front(plain());
+    let claim = Allocation::Claim { direction: Direction::Reverse, price: None };
+    let routed = Allocation::Routed { direction: Direction::Forward, policy: RoutingPolicy::RoundRobin, price: None };
+    for (allocation, name) in [(claim, "claim"), (routed, "routed")] {
+        let refused = Refusal::invalid(&["allocation", name], "not offered yet");
+        let terms = OfferTerms { allocation: allocation.clone(), ..plain() };
+        let publish = Command::PublishOffer { provider: front.provider, terms, links: vec![] };
+        assert_eq!(front.market.asks(Actor::Provider(front.provider), publish), Err(refused.clone()));
+        let change = OfferChange { allocation: Some(allocation), ..OfferChange::default() };
+        assert_eq!(front.revises(1, change), Err(refused));
+    }
+}
+
+#[test]
+fn terms_at_their_bounds() {
+    let mut front = front(plain());
+    let mut publishes = |terms: OfferTerms| {
+        let provider = front.provider;
+        front.market.asks(Actor::Provider(provider), Command::PublishOffer { provider, terms, links: vec![] }).is_ok()
+    };
+    let rules = |rules: AuctionRules| OfferTerms { allocation: Allocation::Auction(rules), ..plain() };
+    let now = MORNING;
+    for (valid, terms) in [
+        (true, plain()),
+        (false, OfferTerms { title: " ".to_owned(), ..plain() }),
+        (true, OfferTerms { title: "x".repeat(200), ..plain() }),
+        (false, OfferTerms { title: "x".repeat(201), ..plain() }),
+        (false, OfferTerms { accepts_questions: false, ..plain() }),
+        (false, OfferTerms { channels: vec![], ..plain() }),
+        (false, OfferTerms { channels: vec![ChannelKind::Message; 2], ..plain() }),
+        (true, OfferTerms { channels: vec![ChannelKind::Message, ChannelKind::Telephone], ..plain() }),
+        (false, OfferTerms { consent_window: Span(999_999), ..plain() }),
+        (true, OfferTerms { consent_window: seconds(1), ..plain() }),
+        (true, OfferTerms { consent_window: Span::minutes(60), ..plain() }),
+        (false, OfferTerms { consent_window: Span(Span::minutes(60).0 + 1), ..plain() }),
+        (true, OfferTerms { max_wait: Span::days(60), ..plain() }),
+        (false, OfferTerms { max_wait: Span(Span::days(60).0 + 1), ..plain() }),
+        (false, OfferTerms { valid_until: Some(now), ..plain() }),
+        (true, OfferTerms { valid_until: Some(Timestamp(now.0 + 1)), ..plain() }),
+        (false, rules(AuctionRules { reserve: None, ..reverse(Open) })),
+        (false, rules(forward(Open).rounds(0))),
+        (true, rules(forward(Open).rounds(10))),
+        (false, rules(forward(Open).rounds(11))),
+        (false, rules(forward(Open).reserve("0"))),
+        (false, rules(forward(Open).reserve("1.005"))),
+        (false, rules(forward(Open).step("0", "0"))),
+        (false, rules(forward(Open).step("5", "1").step("5", "2"))),
+        (true, rules(forward(Open).step("5", "1").step("5.01", "2"))),
+        (false, rules(AuctionRules { soft_close: Some(seconds(5)), ..forward(Open) })),
+        (false, rules(forward(SealedFirstPrice).soft_close(5, 90))),
+        (true, rules(forward(Open).soft_close(5, 60))),
+        (false, rules(forward(Open).soft_close(5, 59))),
+        (false, rules(forward(SealedFirstPrice).buy_now("9.00"))),
+        (false, rules(forward(Open).reserve("9.01").buy_now("9.00"))),
+        (true, rules(forward(Open).reserve("9.00").buy_now("9.00"))),
+        (false, rules(reverse(Proxy).reserve("8.99").buy_now("9.00"))),
+    ] {
+        assert_eq!(publishes(terms.clone()), valid, "{terms:?}");
+    }
+}
+
+#[test]
+fn a_provider_publishes_its_own_and_not_while_suspended() {
+    let mut front = front(plain());
+    let provider = front.provider;
+    let publish = |provider| Command::PublishOffer { provider, terms: plain(), links: vec![] };
+    let stranger = Actor::Provider(ProviderId(9));
+    assert_eq!(front.market.asks(stranger, publish(provider)), Err(Refusal::NotFound { field: "providerId" }));
+    assert_eq!(front.market.operator(publish(ProviderId(9))), Err(Refusal::NotFound { field: "providerId" }));
+    let suspend = Command::UpdateProvider {
+        provider,
+        name: None,
+        homepage: None,
+        origins: None,
+        suspended: Some(true),
+        credit_limits: None,
+    };
+    front.market.operator(suspend).unwrap();
+    assert!(matches!(front.market.operator(publish(provider)), Err(Refusal::NotAllowedNow { .. })));
+}
+
+#[test]
+fn a_credit_limit_names_an_open_call_server_once_per_currency() {
+    let mut front = front(plain());
+    let limit = |name: &str, limit| CreditLimit { call_server: name.parse().unwrap(), limit: eur(limit) };
+    let mut grants = |limits: Vec<CreditLimit>| {
+        let command = Command::UpdateProvider {
+            provider: front.provider,
+            name: None,
+            homepage: None,
+            origins: None,
+            suspended: None,
+            credit_limits: Some(limits),
+        };
+        front.market.operator(command).is_ok()
+    };
+    assert!(grants(vec![limit("bank", "0.00")]));
+    assert!(!grants(vec![limit("bank", "-0.01")]));
+    assert!(!grants(vec![limit("shop", "1.00")]));
+    assert!(!grants(vec![limit("bank", "1.00"), limit("bank", "2.00")]));
+}
+
+#[test]
+fn every_command_is_given_by_its_roles_alone() {
+    let mut market = Market::with(&[ANN]);
+    market.auctions(forward(Open));
+    let everybody = [
+        Actor::Operator("ops".into()),
+        Actor::Finance("till".into()),
+        Actor::Provider(PROVIDER),
+        Actor::Agent(ANN),
+        Actor::Customer(CUSTOMER),
+        Actor::Anonymous,
+        Actor::System,
+    ];
+    let commands: Vec<Command> = market
+        .steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::Command { command, .. } => Some(command.clone()),
+            Step::Due { .. } => None,
+        })
+        .collect();
+    for command in commands {
+        let (_, roles) = command.rights();
+        for actor in everybody.iter().filter(|actor| !roles.contains(&actor.role())) {
+            assert_eq!(market.asks(actor.clone(), command.clone()), Err(Refusal::Forbidden), "{actor:?}: {command:?}");
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Laws: what holds after any commands in any order, at any time. The auditor looks after each step
+//! (`support/auditor.rs`); here the market is driven at random, and the whole is looked at in the end.
+
+use crate::support::*;
+use domain::actor::Actor;
+use domain::command::Command;
+use domain::decide::{Ctx, execute, execute_due};
+use domain::event::Event;
+use domain::event::agent::Will;
+use domain::event::auction::AuctionEvent;
+use domain::event::community::SourcePosition;
+use domain::event::reservation::ReservationEvent;
+use domain::event::session::SessionEvent;
+use domain::event::wallet::Party;
+use domain::ids::*;
+use domain::money::Money;
+use domain::state::State;
+use domain::terms::{AuctionFormat, AuctionRules, Direction, OfferTerms};
+use domain::time::Span;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+const AGENTS: [AgentId; 4] = [ANN, BEN, CAT, DAN];
+
+/// Something that somebody does. Numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Deed {
+    Ask { rules: usize, wrap_up: bool, topics: usize },
+    Bid { agent: usize, auction: usize, cents: i64 },
+    WithdrawBid { bid: usize },
+    View { asked: usize },
+    Accept { asked: usize },
+    Decline { asked: usize },
+    Withdraw { inquiry: usize },
+    Talk { session: usize },
+    Extend { session: usize },
+    End { session: usize, by_customer: bool },
+    Complete { session: usize },
+    Will { agent: usize, will: Will },
+    Credit { agent: usize, cents: i64 },
+    CreditProvider { cents: i64 },
+    LimitProvider { cents: i64 },
+    Capacity { agent: usize, capacity: u32 },
+    Learn { agent: usize },
+    Declare { topic: usize },
+    RetireQueue { queue: usize },
+    Pass { microseconds: i64 },
+    ToTheDeadline,
+    JustBeforeTheDeadline,
+    BeDown { seconds: i64 },
+}
+
+const TOPICS: [&[&str]; 4] = [&["help"], &["help/cards"], &["cards", "cards/lost"], &["help", "cards"]];
+
+/// The auctions of the market: formats, directions, and what makes closings and chains of every kind.
+fn menu() -> Vec<AuctionRules> {
+    let mut menu = vec![];
+    for direction in [Direction::Forward, Direction::Reverse] {
+        for format in [
+            AuctionFormat::SealedFirstPrice,
+            AuctionFormat::SealedSecondPrice,
+            AuctionFormat::Open,
+            AuctionFormat::Proxy,
+        ] {
+            let plain = AuctionRules { rounds: 2, ..auction(direction, format) };
+            menu.push(plain.clone());
+            let reserved = plain.reserve("5.00");
+            menu.push(reserved.clone().hidden().rounds(3));
+            if !format.is_sealed() {
+                let buy_now = if direction == Direction::Forward { "8.00" } else { "2.00" };
+                menu.push(reserved.soft_close(15, 90).buy_now(buy_now).step("0", "0.25"));
+            }
+        }
+    }
+    menu
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let agent = 0usize..4;
+    let some = 0usize..1_000;
+    let one = prop_oneof![
+        6 => (some.clone(), any::<bool>(), 0usize..4).prop_map(|(rules, wrap_up, topics)| Deed::Ask { rules, wrap_up, topics }),
+        40 => (agent.clone(), some.clone(), 50i64..1_200).prop_map(|(agent, auction, cents)| Deed::Bid { agent, auction, cents }),
+        2 => some.clone().prop_map(|bid| Deed::WithdrawBid { bid }),
+        2 => some.clone().prop_map(|asked| Deed::View { asked }),
+        12 => some.clone().prop_map(|asked| Deed::Accept { asked }),
+        8 => some.clone().prop_map(|asked| Deed::Decline { asked }),
+        2 => some.clone().prop_map(|inquiry| Deed::Withdraw { inquiry }),
+        1 => some.clone().prop_map(|session| Deed::Talk { session }),
+        1 => some.clone().prop_map(|session| Deed::Extend { session }),
+        9 => (some.clone(), any::<bool>()).prop_map(|(session, by_customer)| Deed::End { session, by_customer }),
+        8 => some.clone().prop_map(|session| Deed::Complete { session }),
+        1 => (agent.clone(), prop_oneof![Just(Will::Offline), Just(Will::Break)]).prop_map(|(agent, will)| Deed::Will { agent, will }),
+        7 => agent.clone().prop_map(|agent| Deed::Will { agent, will: Will::Available }),
+        2 => (agent.clone(), 1i64..1_500).prop_map(|(agent, cents)| Deed::Credit { agent, cents }),
+        1 => (1i64..900).prop_map(|cents| Deed::CreditProvider { cents }),
+        1 => (2_000i64..4_000).prop_map(|cents| Deed::LimitProvider { cents }),
+        1 => (agent.clone(), 2u32..4).prop_map(|(agent, capacity)| Deed::Capacity { agent, capacity }),
+        1 => agent.clone().prop_map(|agent| Deed::Learn { agent }),
+        1 => (0usize..4).prop_map(|topic| Deed::Declare { topic }),
+        1 => some.prop_map(|queue| Deed::RetireQueue { queue }),
+        4 => (0i64..12_000_000).prop_map(|microseconds| Deed::Pass { microseconds }),
+        5 => Just(Deed::ToTheDeadline),
+        2 => Just(Deed::JustBeforeTheDeadline),
+        1 => (0i64..60).prop_map(|seconds| Deed::BeDown { seconds }),
+    ];
+    proptest::collection::vec(one, 1..180)
+}
+
+fn cents(amount: i64) -> Money {
+    Money::new(Decimal::new(amount, 2), euro()).unwrap()
+}
+
+/// What the log has named so far, by kind.
+fn seen<T: Copy>(market: &Market, pick: impl Fn(&Event) -> Option<T>, number: usize) -> Option<T> {
+    let all: Vec<T> = market.log.iter().filter_map(|(_, event)| pick(event)).collect();
+    // The latest are the ones that matter most: count from the end, the last three mostly.
+    let reach = if number.is_multiple_of(4) { all.len() } else { all.len().min(3) };
+    if reach == 0 { None } else { all.get(all.len() - 1 - number % reach).copied() }
+}
+
+/// Does it, whatever the answer: refusals too must change nothing.
+fn does(market: &mut Market, deed: &Deed, menu: &[AuctionRules]) {
+    let session_of = |event: &Event| match event {
+        Event::Session(SessionEvent::Opened(e)) => Some((e.session, e.channel, e.agent)),
+        _ => None,
+    };
+    match deed {
+        Deed::Ask { rules, wrap_up, topics } => {
+            let terms = terms::terms(menu[rules % menu.len()].clone());
+            let terms = OfferTerms { wrap_up: terms.wrap_up.filter(|_| *wrap_up), ..terms };
+            market.registers(terms, TOPICS[*topics]).unwrap();
+        }
+        Deed::Bid { agent, auction, cents: amount } => {
+            let opened = |event: &Event| match event {
+                Event::Auction(AuctionEvent::Opened(e)) => Some(e.auction),
+                _ => None,
+            };
+            if let Some(auction) = seen(market, opened, *auction) {
+                let _ = market.agent(AGENTS[*agent], Command::PlaceBid { auction, amount: cents(*amount) });
+            }
+        }
+        Deed::WithdrawBid { bid } => {
+            let placed = |event: &Event| match event {
+                Event::Auction(AuctionEvent::BidPlaced(e)) => Some((e.bid, e.agent)),
+                _ => None,
+            };
+            if let Some((bid, agent)) = seen(market, placed, *bid) {
+                let _ = market.agent(agent, Command::WithdrawBid { bid });
+            }
+        }
+        Deed::View { asked } => answer(market, *asked, |reservation| Command::ViewReservation { reservation }),
+        Deed::Accept { asked } => answer(market, *asked, |reservation| Command::AcceptReservation { reservation }),
+        Deed::Decline { asked } => {
+            answer(market, *asked, |reservation| Command::DeclineReservation { reservation, reason: None })
+        }
+        Deed::Withdraw { inquiry } => {
+            let registered = |event: &Event| match event {
+                Event::Inquiry(domain::event::inquiry::InquiryEvent::Registered(e)) => Some(e.inquiry),
+                _ => None,
+            };
+            if let Some(inquiry) = seen(market, registered, *inquiry) {
+                let _ = market.customer(Command::WithdrawInquiry { inquiry, reason: None });
+            }
+        }
+        Deed::Talk { session } => {
+            if let Some((session, channel, agent)) = seen(market, session_of, *session) {
+                let _ = market.customer(Command::SendMessage { session, channel, text: sealed("hello") });
+                let _ = market.agent(agent, Command::SendMessage { session, channel, text: sealed("hello") });
+                let _ = market.agent(agent, Command::SaveNotes { session, notes: sealed("notes") });
+            }
+        }
+        Deed::Extend { session } => {
+            if let Some((session, _, agent)) = seen(market, session_of, *session) {
+                let _ = market.agent(agent, Command::ExtendWrapUp { session, by: Span::seconds(30) });
+            }
+        }
+        Deed::End { session, by_customer } => {
+            if let Some((session, _, agent)) = seen(market, session_of, *session) {
+                let actor = if *by_customer { Actor::Customer(CUSTOMER) } else { Actor::Agent(agent) };
+                let _ = market.asks(actor, Command::EndSession { session });
+            }
+        }
+        Deed::Complete { session } => {
+            if let Some((session, _, agent)) = seen(market, session_of, *session) {
+                let _ = market.agent(agent, Command::CompleteWrapUp { session, information: Some(sealed("record")) });
+            }
+        }
+        Deed::Will { agent, will } => {
+            market.will(AGENTS[*agent], *will);
+        }
+        Deed::Credit { agent, cents: amount } => market.credit(AGENTS[*agent], &cents(*amount).amount().to_string()),
+        Deed::CreditProvider { cents: amount } => {
+            let command = Command::CreditWallet {
+                owner: Party::Provider(PROVIDER),
+                amount: cents(*amount),
+                reference: "bank".to_owned(),
+            };
+            market.asks(Actor::Finance("till".into()), command).unwrap();
+        }
+        Deed::LimitProvider { cents: limit } => {
+            // Never under what it owes: a limit cut below that is the operator's own doing.
+            let owner = Party::Provider(PROVIDER);
+            let owes = market.held_of(owner).minus(market.balance(owner)).unwrap().amount().max(Decimal::ZERO);
+            let limit = Money::new(Decimal::new(*limit, 2) + owes, euro()).unwrap();
+            let source = SourcePosition {
+                hash: "00".to_owned(),
+                log: "limits".parse().unwrap(),
+                seq: market.steps.len() as u64,
+            };
+            market
+                .asks(Actor::System, Command::GrantCreditLimits { provider: PROVIDER, limits: vec![limit], source })
+                .unwrap();
+        }
+        Deed::Capacity { agent, capacity } => {
+            let capacity = market.who(AGENTS[*agent]).capacity.max(*capacity);
+            update(market, AGENTS[*agent], None, Some(capacity));
+        }
+        Deed::Learn { agent } => update(market, AGENTS[*agent], Some(vec![skill("help", 1), skill("cards", 1)]), None),
+        Deed::Declare { topic: number } => {
+            let topic = topic(["help", "cards", "cards/lost", "help/cards"][*number]);
+            let _ = market.operator(Command::DeclareQueue { topic, required_skills: vec![] });
+        }
+        Deed::RetireQueue { queue } => {
+            let opened = |event: &Event| match event {
+                Event::Queue(domain::event::queue::QueueEvent::Opened(e)) => Some(e.queue),
+                _ => None,
+            };
+            if let Some(queue) = seen(market, opened, *queue) {
+                let _ = market.operator(Command::RetireQueue { queue });
+            }
+        }
+        Deed::Pass { microseconds } => {
+            market.pass(Span(*microseconds));
+        }
+        Deed::ToTheDeadline => {
+            if let Some(due) = market.state.next_deadline() {
+                market.until(due);
+            }
+        }
+        Deed::JustBeforeTheDeadline => {
+            if let Some(due) = market.state.next_deadline() {
+                market.until(before(due));
+            }
+        }
+        Deed::BeDown { seconds } => {
+            let wakes = market.now + Span::seconds(*seconds);
+            market.wakes_at(wakes);
+        }
+    }
+}
+
+/// One of the latest reservations is answered by its agent, in time or not.
+fn answer(market: &mut Market, number: usize, command: impl Fn(ReservationId) -> Command) {
+    let opened = |event: &Event| match event {
+        Event::Reservation(ReservationEvent::Opened(e)) => Some((e.reservation, e.agent)),
+        _ => None,
+    };
+    if let Some((reservation, agent)) = seen(market, opened, number) {
+        let _ = market.agent(agent, command(reservation));
+    }
+}
+
+fn update(market: &mut Market, agent: AgentId, skills: Option<Vec<Skill>>, capacity: Option<u32>) {
+    let command = Command::UpdateAgent {
+        agent,
+        display_name: None,
+        location: None,
+        skills,
+        capacity,
+        affiliated_with: None,
+        credit_limit: None,
+    };
+    market.operator(command).unwrap();
+}
+
+/// The recorded steps, decided again from nothing.
+fn decided_again(steps: &[Step]) -> (State, Vec<Event>) {
+    let mut state = State::default();
+    let mut log = vec![];
+    for step in steps {
+        let ctx =
+            |at: domain::time::Timestamp, actor, entropy| Ctx { now: at, actor, ids: IdSource::new(at.0, entropy) };
+        match step {
+            Step::Command { at, by, command, entropy } => {
+                log.extend(execute(&mut state, command, &ctx(*at, by.clone(), *entropy)).unwrap_or_default());
+            }
+            Step::Due { at, late, entropy } => {
+                log.extend(execute_due(&mut state, *late, &ctx(*at, Actor::System, *entropy)).unwrap());
+            }
+        }
+    }
+    (state, log)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_laws_hold_after_anything(deeds in deeds()) {
+        let menu = menu();
+        let mut market = Market::empty();
+        for (number, agent) in AGENTS.into_iter().enumerate() {
+            market.hire(agent, ["8.00", "12.00", "30.00", "3.00"][number], [1, 2, 1, 1][number]);
+        }
+        let (at_first, seen) = (market.state.clone(), market.log.len());
+        for agent in [ANN, BEN, CAT] {
+            update(&mut market, agent, Some(vec![skill("help", 1), skill("cards", 1)]), None);
+        }
+        for deed in &deeds {
+            does(&mut market, deed, &menu);
+        }
+
+        prop_assert!(market.folded() == market.state, "the log alone gives the state");
+        let (state, log) = decided_again(&market.steps);
+        prop_assert!(state == market.state, "deciding again gives the state");
+        prop_assert!(log.iter().eq(market.log.iter().map(|(_, event)| event)), "and the events");
+
+        // All of it taken back at once: the journal of a whole day.
+        let (mark, mut day) = market.folded_from(at_first.clone(), seen);
+        day.roll_back(mark);
+        prop_assert!(day == at_first, "a day is taken back as a command is");
+
+        // In the evening everybody goes home, and nothing is left but what is owed.
+        evening(&mut market);
+        prop_assert!(market.state.inquiries.is_empty() && market.state.settlements.is_empty() && market.state.timers.is_empty());
+        market.auditor.books_sum_to_zero();
+        for (_, event) in &market.log {
+            if let Event::Settlement(domain::event::settlement::SettlementEvent::Escrowed(e)) = event {
+                let escrow = format!("liabilities:escrow:{}", e.inquiry);
+                prop_assert_eq!(market.auditor.posted(&escrow, euro()), Decimal::ZERO, "escrow is left empty");
+            }
+        }
+    }
+}
+
+/// Withdraws what waits, ends what is open, and waits until all is payable.
+fn evening(market: &mut Market) {
+    let opened: Vec<InquiryId> = market
+        .log
+        .iter()
+        .filter_map(|(_, event)| match event {
+            Event::Inquiry(domain::event::inquiry::InquiryEvent::Registered(e)) => Some(e.inquiry),
+            _ => None,
+        })
+        .collect();
+    for inquiry in opened {
+        let Some(row) = market.state.inquiries.get(inquiry).cloned() else { continue };
+        match row.session {
+            None => market.customer(Command::WithdrawInquiry { inquiry, reason: None }).map(|_| ()).unwrap(),
+            Some(session) => {
+                let _ = market.customer(Command::EndSession { session });
+            }
+        }
+    }
+    market.pass(Span::days(5));
+}

@@ -1,0 +1,21 @@
+//! The rules and laws of the decisions, told from outside: commands in, events and refusals out.
+//!
+//! Each `Market` runs under the auditor (`support/auditor.rs`), which knows only the rules, and takes every
+//! decision twice: once to be taken back, once to stand.
+#![allow(clippy::unwrap_used)] // The words of `support` are used by tests alone.
+#![allow(unreachable_pub)] // They are public to the tests, which are one program.
+
+mod support;
+
+mod agents;
+mod bidding;
+mod closing;
+mod community;
+mod inquiries;
+mod laws;
+mod money;
+mod oracle;
+mod queues;
+mod reservations;
+mod rounds;
+mod sessions;

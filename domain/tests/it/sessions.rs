@@ -1,0 +1,125 @@
+//! Sessions: who talks, who ends it, wrap-up and what it saves.
+
+use crate::support::market::names;
+use crate::support::*;
+use domain::actor::Actor;
+use domain::command::Command;
+use domain::ids::{ChannelId, CustomerId, SessionId};
+use domain::refusal::Refusal;
+use domain::state::InquiryState;
+use domain::terms::AuctionFormat::*;
+use domain::terms::OfferTerms;
+use domain::time::Span;
+
+/// Ann talks with the customer.
+fn talking(wrap_up: Option<Span>) -> (Market, SessionId) {
+    let mut market = Market::with(&[ANN, BEN]);
+    market.inquires(OfferTerms { wrap_up, ..terms::terms(forward(Open)) }, &["help"]);
+    market.bid(ANN, "1.00");
+    market.closes();
+    market.accepts(ANN).unwrap();
+    let session = market.session();
+    (market, session)
+}
+
+#[test]
+fn who_takes_part_talks_and_to_others_there_is_no_session() {
+    let (mut market, session) = talking(None);
+    let channel = market.state.sessions.get(session).unwrap().channel;
+    let say = Command::SendMessage { session, channel, text: sealed("hello") };
+    assert_eq!(names(&market.customer(say.clone()).unwrap()), ["session.message_sent"]);
+    assert!(market.agent(ANN, say.clone()).is_ok());
+    let missing = Err(Refusal::NotFound { field: "sessionId" });
+    assert_eq!(market.agent(BEN, say.clone()), missing);
+    assert_eq!(market.asks(Actor::Customer(CustomerId(9)), say.clone()), missing);
+    assert_eq!(market.operator(say.clone()), Err(Refusal::Forbidden));
+    let elsewhere = Command::SendMessage { session, channel: ChannelId(9), text: sealed("hello") };
+    assert_eq!(market.agent(ANN, elsewhere), Err(Refusal::NotFound { field: "channelId" }));
+}
+
+#[test]
+fn after_its_end_nobody_talks_and_nobody_ends_it_again() {
+    let (mut market, session) = talking(Some(seconds(60)));
+    let channel = market.state.sessions.get(session).unwrap().channel;
+    assert_eq!(names(&market.customer(Command::EndSession { session }).unwrap()), ["session.ended"]);
+    assert_eq!(
+        market.customer(Command::SendMessage { session, channel, text: sealed("still there?") }),
+        Err(Refusal::SessionClosed)
+    );
+    assert_eq!(market.agent(ANN, Command::EndSession { session }), Err(Refusal::SessionClosed));
+}
+
+#[test]
+fn without_wrap_up_the_end_completes_the_inquiry_and_the_agent_is_free() {
+    let (mut market, session) = talking(None);
+    let events = market.agent(ANN, Command::EndSession { session }).unwrap();
+    assert_eq!(names(&events), ["session.ended", "settlement.pending", "inquiry.completed"]);
+    assert!(market.who(ANN).is_free());
+}
+
+#[test]
+fn for_a_day_after_the_end_notes_can_be_saved_and_without_wrap_up_the_record_once() {
+    let (mut market, session) = talking(None);
+    market.agent(ANN, Command::EndSession { session }).unwrap();
+    let ended = market.now;
+    let notes = Command::SaveNotes { session, notes: sealed("later") };
+    let complete = Command::CompleteWrapUp { session, information: Some(sealed("record")) };
+    market.until(before(ended + Span::days(1)));
+    assert_eq!(names(&market.agent(ANN, notes.clone()).unwrap()), ["session.notes_saved"]);
+    assert_eq!(market.agent(BEN, notes.clone()), Err(Refusal::NotFound { field: "sessionId" }));
+    assert_eq!(names(&market.agent(ANN, complete.clone()).unwrap()), ["session.wrap_up_completed"]);
+    assert_eq!(market.agent(ANN, complete), Err(Refusal::SessionClosed));
+    market.until(ended + Span::days(1));
+    assert_eq!(market.agent(ANN, notes.clone()), Err(Refusal::SessionClosed));
+    // Whatever happens next, the session is forgotten.
+    market.hire(domain::ids::AgentId(99), "1.00", 1);
+    assert!(market.state.sessions.is_empty() && market.state.closed_sessions.is_empty());
+}
+
+#[test]
+fn wrap_up_is_completed_by_the_agent_or_by_its_deadline() {
+    for in_time in [true, false] {
+        let (mut market, session) = talking(Some(seconds(60)));
+        let complete = Command::CompleteWrapUp { session, information: Some(sealed("record")) };
+        assert!(
+            matches!(market.agent(ANN, complete.clone()), Err(Refusal::NotAllowedNow { .. })),
+            "the session is open"
+        );
+        market.agent(ANN, Command::EndSession { session }).unwrap();
+        assert_eq!(market.row().state, InquiryState::WrapUp);
+        assert!(!market.who(ANN).is_free());
+        let ended = market.now;
+        assert!(market.until(before(ended + seconds(60))).is_empty());
+        let events = if in_time { market.agent(ANN, complete).unwrap() } else { market.until(ended + seconds(60)) };
+        assert_eq!(names(&events), ["session.wrap_up_completed", "settlement.pending", "inquiry.completed"]);
+        assert!(market.who(ANN).is_free());
+    }
+}
+
+#[test]
+fn an_extension_is_more_than_nothing_and_at_most_an_hour() {
+    let (mut market, session) = talking(Some(seconds(60)));
+    let extend = |by: Span| Command::ExtendWrapUp { session, by };
+    assert!(matches!(market.agent(ANN, extend(seconds(1))), Err(Refusal::NotAllowedNow { .. })));
+    market.agent(ANN, Command::EndSession { session }).unwrap();
+    let deadline = market.now + seconds(60);
+    for by in [Span(0), Span(-1), Span(Span::minutes(60).0 + 1)] {
+        assert!(matches!(market.agent(ANN, extend(by)), Err(Refusal::Invalid { .. })), "{by:?}");
+    }
+    market.agent(ANN, extend(MICROSECOND)).unwrap();
+    market.agent(ANN, extend(Span::minutes(60))).unwrap();
+    let deadline = deadline + MICROSECOND + Span::minutes(60);
+    assert!(market.until(before(deadline)).is_empty());
+    assert!(!market.until(deadline).is_empty());
+}
+
+#[test]
+fn notes_are_the_agents_in_session_and_wrap_up() {
+    let (mut market, session) = talking(Some(seconds(60)));
+    let save = Command::SaveNotes { session, notes: sealed("notes") };
+    assert!(market.agent(ANN, save.clone()).is_ok());
+    assert_eq!(market.agent(BEN, save.clone()), Err(Refusal::NotFound { field: "sessionId" }));
+    assert_eq!(market.customer(save.clone()), Err(Refusal::Forbidden));
+    market.agent(ANN, Command::EndSession { session }).unwrap();
+    assert!(market.agent(ANN, save).is_ok());
+}

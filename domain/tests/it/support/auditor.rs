@@ -1,0 +1,349 @@
+//! The auditor: folds the events in its own way and compares. It knows the rules of the house and shares no
+//! code with the decisions; of the state it reads the rows alone.
+
+use super::json;
+use domain::currency::Currency;
+use domain::event::Event;
+use domain::event::agent::AgentEvent;
+use domain::event::auction::AuctionEvent;
+use domain::event::community::CallServerEvent;
+use domain::event::inquiry::InquiryEvent;
+use domain::event::reservation::ReservationEvent;
+use domain::event::session::SessionEvent;
+use domain::event::settlement::{Leg, SettlementEvent};
+use domain::event::wallet::{Party, WalletEvent};
+use domain::ids::*;
+use domain::state::State;
+use domain::terms::Direction;
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+
+type AccountKey = (Party, Currency);
+
+#[derive(Default)]
+pub struct Auditor {
+    balances: BTreeMap<AccountKey, Decimal>,
+    limits: BTreeMap<AccountKey, Option<Decimal>>,
+    /// One hold per payer and auction.
+    holds: BTreeMap<(Party, AuctionId), (Currency, Decimal)>,
+    directions: BTreeMap<AuctionId, Direction>,
+    open_auctions: BTreeSet<AuctionId>,
+    inquiry_of: BTreeMap<AuctionId, InquiryId>,
+    providers: BTreeMap<InquiryId, Party>,
+    pending: BTreeMap<ReservationId, (InquiryId, AgentId, Option<AuctionId>)>,
+    sessions: BTreeMap<SessionId, AgentId>,
+    recorded: BTreeSet<SessionId>,
+    wrap_ups: BTreeMap<SessionId, AgentId>,
+    served: BTreeSet<InquiryId>,
+    open_inquiries: BTreeSet<InquiryId>,
+    capacities: BTreeMap<AgentId, u32>,
+    /// Legs by account path and currency: everything ever posted.
+    books: BTreeMap<(String, Currency), Decimal>,
+}
+
+impl Auditor {
+    pub fn sees(&mut self, event: &Event) {
+        concerns(event);
+        match event {
+            Event::Wallet(event) => match event {
+                WalletEvent::Opened(e) => {
+                    let key = (e.owner, e.zero.currency());
+                    assert!(self.balances.insert(key, Decimal::ZERO).is_none(), "one account per owner and currency");
+                    self.limits.insert(key, e.credit_limit.map(|limit| limit.amount()));
+                }
+                WalletEvent::Credited(e) => {
+                    self.books(&e.legs);
+                    *self.balances.get_mut(&(e.owner, e.amount.currency())).unwrap() += e.amount.amount();
+                }
+                WalletEvent::CreditLimitSet(e) => {
+                    self.limits.insert((e.owner, e.limit.currency()), Some(e.limit.amount()));
+                }
+            },
+            Event::CallServer(CallServerEvent::CreditLimitGranted(e)) => {
+                let key = (Party::Provider(e.provider), e.limit.currency());
+                self.balances.entry(key).or_default();
+                self.limits.insert(key, Some(e.limit.amount()));
+            }
+            Event::Inquiry(event) => self.sees_inquiry(event),
+            Event::Auction(event) => self.sees_auction(event),
+            Event::Agent(AgentEvent::Registered(e)) => {
+                self.capacities.insert(e.agent, e.capacity);
+            }
+            Event::Agent(AgentEvent::Updated(e)) => {
+                if let Some(capacity) = e.capacity {
+                    self.capacities.insert(e.agent, capacity);
+                }
+            }
+            Event::Reservation(event) => self.sees_reservation(event),
+            Event::Session(event) => self.sees_session(event),
+            Event::Settlement(event) => match event {
+                SettlementEvent::Escrowed(e) => {
+                    self.books(&e.legs);
+                    let payer = (e.payer, e.price.currency());
+                    *self.balances.get_mut(&payer).expect("who pays has an account") -= e.price.amount();
+                    let inquiry_of = &self.inquiry_of;
+                    self.holds.retain(|(party, auction), _| (*party, inquiry_of[auction]) != (e.payer, e.inquiry));
+                }
+                SettlementEvent::Pending(e) => self.books(&e.legs),
+                SettlementEvent::Payable(e) => self.books(&e.legs),
+                SettlementEvent::Released(e) => self.books(&e.legs),
+            },
+            Event::Provider(_)
+            | Event::Offer(_)
+            | Event::CallServer(_)
+            | Event::Queue(_)
+            | Event::Agent(AgentEvent::StatusSet(_)) => {}
+        }
+    }
+
+    fn sees_inquiry(&mut self, event: &InquiryEvent) {
+        match event {
+            InquiryEvent::Registered(e) => {
+                self.providers.insert(e.inquiry, Party::Provider(e.provider));
+                self.open_inquiries.insert(e.inquiry);
+            }
+            InquiryEvent::Withdrawn(e) => self.closes(e.inquiry),
+            InquiryEvent::Expired(e) => self.closes(e.inquiry),
+            InquiryEvent::Completed(e) => self.closes(e.inquiry),
+            InquiryEvent::Requeued(e) => assert!(!self.served.contains(&e.inquiry), "who is served waits no more"),
+            InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => {}
+        }
+    }
+
+    fn closes(&mut self, inquiry: InquiryId) {
+        assert!(self.open_inquiries.remove(&inquiry), "an inquiry closes once");
+        assert!(!self.pending.values().any(|(about, ..)| *about == inquiry), "nobody is asked about what is closed");
+        let of = |auction: &AuctionId| self.inquiry_of[auction] == inquiry;
+        assert!(!self.open_auctions.iter().any(of), "an auction does not outlive its inquiry");
+        assert!(!self.holds.keys().any(|(_, auction)| of(auction)), "a hold does not outlive its inquiry");
+    }
+
+    fn sees_auction(&mut self, event: &AuctionEvent) {
+        match event {
+            AuctionEvent::Opened(e) => {
+                let rival = self.open_auctions.iter().any(|other| self.inquiry_of[other] == e.inquiry);
+                assert!(!rival, "one auction of an inquiry is open at a time");
+                self.open_auctions.insert(e.auction);
+                self.inquiry_of.insert(e.auction, e.inquiry);
+                self.directions.insert(e.auction, e.rules.direction);
+            }
+            AuctionEvent::BidPlaced(e) => {
+                assert!(self.open_auctions.contains(&e.auction), "bids are placed while the auction is open");
+                let key = (Party::Agent(e.agent), e.auction);
+                match e.hold {
+                    Some(hold) => self.holds.insert(key, (hold.currency(), hold.amount())),
+                    None => self.holds.remove(&key),
+                };
+            }
+            AuctionEvent::BidOutbid(e) => self.frees(e.agent, e.auction),
+            AuctionEvent::BidWithdrawn(e) => self.frees(e.agent, e.auction),
+            AuctionEvent::BidLost(e) => self.frees(e.agent, e.auction),
+            AuctionEvent::BidForfeited(e) => {
+                self.frees(e.agent, e.auction);
+                let awarded =
+                    self.pending.values().any(|(_, agent, auction)| (*agent, *auction) == (e.agent, Some(e.auction)));
+                assert!(!awarded, "a reservation ends before its bid is forfeited");
+            }
+            AuctionEvent::Extended(e) => {
+                assert!(e.hard_closes_at.is_none_or(|hard| e.closes_at <= hard), "nothing goes beyond the hard close");
+            }
+            AuctionEvent::Awarded(e) => {
+                self.open_auctions.remove(&e.auction);
+                let payer = match self.directions[&e.auction] {
+                    Direction::Forward => Party::Agent(e.agent),
+                    Direction::Reverse => self.providers[&e.inquiry],
+                };
+                assert_eq!(e.hold, e.price, "what is held for the winner is what it will cost");
+                self.holds.insert((payer, e.auction), (e.price.currency(), e.price.amount()));
+            }
+            AuctionEvent::Unsold(e) => {
+                self.open_auctions.remove(&e.auction);
+                assert!(
+                    !self.holds.keys().any(|(_, auction)| *auction == e.auction),
+                    "nothing is held for what nobody has won"
+                );
+            }
+            AuctionEvent::Cancelled(e) => {
+                self.open_auctions.remove(&e.auction);
+                assert!(
+                    !self.holds.keys().any(|(_, auction)| *auction == e.auction),
+                    "a cancelled auction holds nothing"
+                );
+            }
+        }
+    }
+
+    fn frees(&mut self, agent: AgentId, auction: AuctionId) {
+        self.holds.remove(&(Party::Agent(agent), auction));
+    }
+
+    fn sees_reservation(&mut self, event: &ReservationEvent) {
+        match event {
+            ReservationEvent::Opened(e) => {
+                let rival = self.pending.values().any(|(inquiry, ..)| *inquiry == e.inquiry);
+                assert!(!rival, "one agent is asked about an inquiry at a time");
+                self.pending.insert(e.reservation, (e.inquiry, e.agent, e.auction));
+                assert!(self.load(e.agent) <= self.capacities[&e.agent], "nobody is asked beyond its capacity");
+                let wraps_up = self.wrap_ups.values().any(|agent| *agent == e.agent);
+                assert!(!wraps_up, "nobody is asked in wrap-up");
+            }
+            ReservationEvent::Viewed(e) => assert!(self.pending.contains_key(&e.reservation)),
+            ReservationEvent::Accepted(e) => {
+                self.pending.remove(&e.reservation).expect("a reservation ends once");
+            }
+            ReservationEvent::Declined(e) => self.ends(e.reservation),
+            ReservationEvent::Lapsed(e) => self.ends(e.reservation),
+            ReservationEvent::Rescinded(e) => self.ends(e.reservation),
+        }
+    }
+
+    /// The agent did not take it: what was held for it is free.
+    fn ends(&mut self, id: ReservationId) {
+        let (inquiry, agent, auction) = self.pending.remove(&id).expect("a reservation ends once");
+        if let Some(auction) = auction {
+            self.frees(agent, auction);
+            self.holds.remove(&(self.providers[&inquiry], auction));
+        }
+    }
+
+    fn sees_session(&mut self, event: &SessionEvent) {
+        match event {
+            SessionEvent::Opened(e) => {
+                assert!(self.served.insert(e.inquiry), "an inquiry is consumed exactly once");
+                self.sessions.insert(e.session, e.agent);
+            }
+            SessionEvent::Ended(e) => {
+                self.sessions.remove(&e.session).expect("a session ends once");
+                if e.wrap_up_deadline.is_some() {
+                    self.wrap_ups.insert(e.session, e.agent);
+                }
+            }
+            SessionEvent::WrapUpCompleted(e) => {
+                assert!(self.recorded.insert(e.session), "a session is recorded once");
+                self.wrap_ups.remove(&e.session);
+            }
+            SessionEvent::MessageSent(_) | SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_) => {}
+        }
+    }
+
+    fn books(&mut self, legs: &[Leg]) {
+        let mut sums: BTreeMap<Currency, Decimal> = BTreeMap::new();
+        for leg in legs {
+            *sums.entry(leg.amount.currency()).or_default() += leg.amount.amount();
+            *self.books.entry((leg.account.clone(), leg.amount.currency())).or_default() += leg.amount.amount();
+        }
+        assert!(legs.len() >= 2 && sums.values().all(Decimal::is_zero), "the legs of an event sum to zero");
+    }
+
+    fn load(&self, agent: AgentId) -> u32 {
+        let asked = self.pending.values().filter(|(_, other, _)| *other == agent).count();
+        let talking = self.sessions.values().filter(|other| **other == agent).count();
+        (asked + talking) as u32
+    }
+
+    /// The state says what the events said, and keeps nothing of what is over.
+    pub fn audits(&self, state: &State) {
+        let mut held: BTreeMap<AccountKey, Decimal> = BTreeMap::new();
+        for ((party, _), (currency, amount)) in &self.holds {
+            *held.entry((*party, *currency)).or_default() += amount;
+        }
+        for (key, balance) in &self.balances {
+            let account = state.accounts.get(*key).expect("an account stays");
+            let held = held.remove(key).unwrap_or_default();
+            assert_eq!(account.held, held, "held is the sum of the live holds of {key:?}");
+            assert_eq!(account.balance, *balance, "the balance of {key:?}");
+            assert_eq!(account.credit_limit, self.limits[key]);
+            let free = self.limits[key].map(|limit| balance + limit - held);
+            assert!(free.is_none_or(|free| free >= Decimal::ZERO), "{key:?} is beyond its credit limit: {free:?}");
+            // Debit positive: a wallet is owed to its owner.
+            let path = match key.0 {
+                Party::Agent(id) => format!("liabilities:agent:{id}:wallet"),
+                Party::Provider(id) => format!("liabilities:provider:{id}:wallet"),
+            };
+            let posted = self.books.get(&(path, key.1)).copied().unwrap_or_default();
+            assert_eq!(-posted, *balance, "the books agree with the wallet of {key:?}");
+        }
+        assert!(held.is_empty(), "what is held is held of an account: {held:?}");
+        assert_eq!(state.accounts.len(), self.balances.len());
+
+        let wrong = state.agents.any_keyed(|id, row| {
+            let wrap_ups = self.wrap_ups.values().filter(|agent| **agent == id).count();
+            row.load() != self.load(id) || row.wrap_ups as usize != wrap_ups || row.capacity != self.capacities[&id]
+        });
+        assert!(!wrong, "an agent's load is its pending reservations and open sessions");
+        assert_eq!(state.inquiries.len(), self.open_inquiries.len());
+        let forgotten = state.queues.any_keyed(|id, row| {
+            let mut standing = 0;
+            state.inquiries.any_keyed(|_, inquiry| {
+                standing += u32::from(inquiry.session.is_none() && inquiry.queues.contains(&id));
+                false
+            });
+            row.depth != standing
+        });
+        assert!(!forgotten, "a queue's depth is the inquiries that stand in it");
+        if state.inquiries.is_empty() {
+            self.nothing_is_left(state);
+        }
+    }
+
+    fn nothing_is_left(&self, state: &State) {
+        let rows = [
+            state.auctions.len(),
+            state.bids.len(),
+            state.bidders.len(),
+            state.bidder_places.len(),
+            state.bid_places.len(),
+            state.reservations.len(),
+            // For a day their agents may still write.
+            state.sessions.len() - state.closed_sessions.len(),
+            state.waiting.len(),
+        ];
+        assert_eq!(rows, [0; 8], "open work leaves nothing behind");
+        assert_eq!(state.timers.len(), state.settlements.len(), "all that will fall due is money");
+        assert!(
+            self.holds.is_empty() && self.pending.is_empty() && self.sessions.is_empty() && self.wrap_ups.is_empty()
+        );
+    }
+
+    /// What every account path comes to; all together zero.
+    pub fn books_sum_to_zero(&self) {
+        let mut sums: BTreeMap<Currency, Decimal> = BTreeMap::new();
+        for ((_, currency), amount) in &self.books {
+            *sums.entry(*currency).or_default() += amount;
+        }
+        assert!(sums.values().all(Decimal::is_zero));
+    }
+
+    pub fn posted(&self, path: &str, currency: Currency) -> Decimal {
+        self.books.get(&(path.to_owned(), currency)).copied().unwrap_or_default()
+    }
+}
+
+/// Subjects are one to three, none twice, and name what the payload names; the payload is canonical JSON.
+fn concerns(event: &Event) {
+    let payload = json::payload(event);
+    let subjects: Vec<String> = event.subjects().iter().map(|subject| subject.to_string()).collect();
+    let distinct: BTreeSet<&String> = subjects.iter().collect();
+    assert!((1..=3).contains(&subjects.len()) && distinct.len() == subjects.len(), "{event:?}");
+    for member in ["inquiry", "agent"] {
+        if let Some(id) = payload.get(member).and_then(|id| id.as_str()) {
+            assert!(subjects.iter().any(|subject| subject == id), "{} concerns its {member}", json::name(event));
+        }
+    }
+    // The entity comes first: the payload's member of the event's own kind names it.
+    let entity = match event {
+        Event::Provider(_) => "provider",
+        Event::Offer(domain::event::community::OfferEvent::Accepted(_)) => "inquiry",
+        Event::Offer(_) => "offer",
+        Event::CallServer(CallServerEvent::CreditLimitGranted(_)) | Event::Wallet(_) => "account",
+        Event::CallServer(_) => "call_server",
+        Event::Queue(_) => "queue",
+        Event::Inquiry(_) => "inquiry",
+        Event::Auction(_) => "auction",
+        Event::Agent(_) => "agent",
+        Event::Reservation(_) => "reservation",
+        Event::Session(_) => "session",
+        Event::Settlement(_) => "settlement",
+    };
+    assert_eq!(payload[entity].as_str(), Some(subjects[0].as_str()), "the entity comes first: {}", json::name(event));
+}

@@ -1,0 +1,109 @@
+//! The payload of an event as JSON, by the compiler's list of events.
+
+use domain::event::Event;
+use domain::event::agent::AgentEvent;
+use domain::event::auction::AuctionEvent;
+use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
+use domain::event::inquiry::InquiryEvent;
+use domain::event::queue::QueueEvent;
+use domain::event::reservation::ReservationEvent;
+use domain::event::session::SessionEvent;
+use domain::event::settlement::SettlementEvent;
+use domain::event::wallet::WalletEvent;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::fmt::Debug;
+
+/// Checks that the payload is written canonically and read back as it was; its members.
+fn checked<T: Serialize + DeserializeOwned + PartialEq + Debug>(payload: &T) -> Value {
+    let text = serde_json::to_string(payload).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    // serde_json keeps an object's members in order of their names.
+    assert_eq!(serde_json::to_string(&value).unwrap(), text, "members stand in alphabetical order");
+    assert!(whole(&value), "no number in an event has a fraction: {text}");
+    let read: T = serde_json::from_str(&text).unwrap();
+    assert_eq!(&read, payload, "an event reads back as written");
+    assert_eq!(serde_json::to_string(&read).unwrap(), text, "and is written again to the letter");
+    value
+}
+
+/// RFC 8785 writes integers below 2^53 as they are.
+fn whole(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_i64().is_some_and(|number| number.unsigned_abs() < 1 << 53),
+        Value::Array(items) => items.iter().all(whole),
+        Value::Object(members) => members.values().all(whole),
+        Value::Null => false,
+        Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
+macro_rules! payloads {
+    ($($subject:ident($enum:ident::$variant:ident) = $name:literal;)*) => {
+        pub fn payload(event: &Event) -> Value {
+            match event {
+                $(Event::$subject($enum::$variant(payload)) => checked(payload),)*
+            }
+        }
+        pub fn name(event: &Event) -> &'static str {
+            match event {
+                $(Event::$subject($enum::$variant(_)) => $name,)*
+            }
+        }
+    };
+}
+
+payloads! {
+    Provider(ProviderEvent::Registered) = "provider.registered";
+    Provider(ProviderEvent::Updated) = "provider.updated";
+    Offer(OfferEvent::Published) = "offer.published";
+    Offer(OfferEvent::Revised) = "offer.revised";
+    Offer(OfferEvent::Retired) = "offer.retired";
+    Offer(OfferEvent::Accepted) = "offer.accepted";
+    CallServer(CallServerEvent::Opened) = "call_server.opened";
+    CallServer(CallServerEvent::Updated) = "call_server.updated";
+    CallServer(CallServerEvent::Started) = "call_server.started";
+    CallServer(CallServerEvent::CreditLimitGranted) = "call_server.credit_limit_granted";
+    Queue(QueueEvent::Opened) = "queue.opened";
+    Queue(QueueEvent::Retired) = "queue.retired";
+    Inquiry(InquiryEvent::Registered) = "inquiry.registered";
+    Inquiry(InquiryEvent::InformationRequested) = "inquiry.information_requested";
+    Inquiry(InquiryEvent::InformationAnswered) = "inquiry.information_answered";
+    Inquiry(InquiryEvent::Requeued) = "inquiry.requeued";
+    Inquiry(InquiryEvent::Withdrawn) = "inquiry.withdrawn";
+    Inquiry(InquiryEvent::Expired) = "inquiry.expired";
+    Inquiry(InquiryEvent::Completed) = "inquiry.completed";
+    Auction(AuctionEvent::Opened) = "auction.opened";
+    Auction(AuctionEvent::BidPlaced) = "auction.bid_placed";
+    Auction(AuctionEvent::BidOutbid) = "auction.bid_outbid";
+    Auction(AuctionEvent::BidWithdrawn) = "auction.bid_withdrawn";
+    Auction(AuctionEvent::Extended) = "auction.extended";
+    Auction(AuctionEvent::Awarded) = "auction.awarded";
+    Auction(AuctionEvent::BidLost) = "auction.bid_lost";
+    Auction(AuctionEvent::BidForfeited) = "auction.bid_forfeited";
+    Auction(AuctionEvent::Unsold) = "auction.unsold";
+    Auction(AuctionEvent::Cancelled) = "auction.cancelled";
+    Agent(AgentEvent::Registered) = "agent.registered";
+    Agent(AgentEvent::Updated) = "agent.updated";
+    Agent(AgentEvent::StatusSet) = "agent.status_set";
+    Wallet(WalletEvent::Opened) = "wallet.opened";
+    Wallet(WalletEvent::Credited) = "wallet.credited";
+    Wallet(WalletEvent::CreditLimitSet) = "wallet.credit_limit_set";
+    Reservation(ReservationEvent::Opened) = "reservation.opened";
+    Reservation(ReservationEvent::Viewed) = "reservation.viewed";
+    Reservation(ReservationEvent::Accepted) = "reservation.accepted";
+    Reservation(ReservationEvent::Declined) = "reservation.declined";
+    Reservation(ReservationEvent::Lapsed) = "reservation.lapsed";
+    Reservation(ReservationEvent::Rescinded) = "reservation.rescinded";
+    Session(SessionEvent::Opened) = "session.opened";
+    Session(SessionEvent::MessageSent) = "session.message_sent";
+    Session(SessionEvent::Ended) = "session.ended";
+    Session(SessionEvent::NotesSaved) = "session.notes_saved";
+    Session(SessionEvent::WrapUpExtended) = "session.wrap_up_extended";
+    Session(SessionEvent::WrapUpCompleted) = "session.wrap_up_completed";
+    Settlement(SettlementEvent::Escrowed) = "settlement.escrowed";
+    Settlement(SettlementEvent::Pending) = "settlement.pending";
+    Settlement(SettlementEvent::Payable) = "settlement.payable";
+    Settlement(SettlementEvent::Released) = "settlement.released";
+}
