@@ -1,0 +1,114 @@
+//! Every event shape ever written, by its stored `type`. Append-only: an entry is added, never edited,
+//! so what was ever written decodes for ever (`tests/golden`). Today each type's shape is the domain's
+//! payload itself; the day a payload changes, its old form moves here as a struct of its own with a
+//! `From` into today's, and writing uses a new version number (docs/adr/0004-stored-shapes.md).
+
+use domain::event::Event;
+use domain::event::agent::AgentEvent;
+use domain::event::auction::AuctionEvent;
+use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
+use domain::event::inquiry::InquiryEvent;
+use domain::event::queue::QueueEvent;
+use domain::event::reservation::ReservationEvent;
+use domain::event::session::SessionEvent;
+use domain::event::settlement::SettlementEvent;
+use domain::event::wallet::WalletEvent;
+
+/// A stored event that cannot be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredError {
+    /// Written by a newer version, or damaged.
+    #[error("unknown event type {0}")]
+    UnknownType(String),
+    #[error("event data of type {type_name} does not have its shape")]
+    Shape {
+        type_name: String,
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+macro_rules! stored {
+    ($($name:literal => $subject:ident($enum:ident::$variant:ident);)*) => {
+        /// Every type name, in the order of this file.
+        pub const TYPES: &[&str] = &[$($name),*];
+
+        /// The type's name, spelled once, for an event read or written.
+        pub fn type_name(event: &Event) -> &'static str {
+            match event { $(Event::$subject($enum::$variant(_)) => $name,)* }
+        }
+
+        /// The stored JSON of an event: compact, members in alphabetical order (RFC 8785).
+        pub fn encode(event: &Event) -> (&'static str, Vec<u8>) {
+            match event {
+                $(Event::$subject($enum::$variant(payload)) => (
+                    $name,
+                    serde_json::to_vec(payload).expect("payloads have string keys and no floats"),
+                ),)*
+            }
+        }
+
+        /// Reads what `encode` ever wrote. Errors: an unknown type, another shape.
+        pub fn decode(type_name: &str, data: &[u8]) -> Result<(&'static str, Event), StoredError> {
+            let shape = |source| StoredError::Shape { type_name: type_name.to_owned(), source };
+            match type_name {
+                $($name => Ok(($name, Event::$subject($enum::$variant(serde_json::from_slice(data).map_err(shape)?)))),)*
+                other => Err(StoredError::UnknownType(other.to_owned())),
+            }
+        }
+    };
+}
+
+stored! {
+    "provider.registered.v1" => Provider(ProviderEvent::Registered);
+    "provider.updated.v1" => Provider(ProviderEvent::Updated);
+    "offer.published.v1" => Offer(OfferEvent::Published);
+    "offer.revised.v1" => Offer(OfferEvent::Revised);
+    "offer.retired.v1" => Offer(OfferEvent::Retired);
+    "offer.accepted.v1" => Offer(OfferEvent::Accepted);
+    "call_server.opened.v1" => CallServer(CallServerEvent::Opened);
+    "call_server.updated.v1" => CallServer(CallServerEvent::Updated);
+    "call_server.started.v1" => CallServer(CallServerEvent::Started);
+    "call_server.credit_limit_granted.v1" => CallServer(CallServerEvent::CreditLimitGranted);
+    "queue.opened.v1" => Queue(QueueEvent::Opened);
+    "queue.retired.v1" => Queue(QueueEvent::Retired);
+    "inquiry.registered.v1" => Inquiry(InquiryEvent::Registered);
+    "inquiry.information_requested.v1" => Inquiry(InquiryEvent::InformationRequested);
+    "inquiry.information_answered.v1" => Inquiry(InquiryEvent::InformationAnswered);
+    "inquiry.requeued.v1" => Inquiry(InquiryEvent::Requeued);
+    "inquiry.withdrawn.v1" => Inquiry(InquiryEvent::Withdrawn);
+    "inquiry.expired.v1" => Inquiry(InquiryEvent::Expired);
+    "inquiry.completed.v1" => Inquiry(InquiryEvent::Completed);
+    "auction.opened.v1" => Auction(AuctionEvent::Opened);
+    "auction.bid_placed.v1" => Auction(AuctionEvent::BidPlaced);
+    "auction.bid_outbid.v1" => Auction(AuctionEvent::BidOutbid);
+    "auction.bid_withdrawn.v1" => Auction(AuctionEvent::BidWithdrawn);
+    "auction.extended.v1" => Auction(AuctionEvent::Extended);
+    "auction.awarded.v1" => Auction(AuctionEvent::Awarded);
+    "auction.bid_lost.v1" => Auction(AuctionEvent::BidLost);
+    "auction.bid_forfeited.v1" => Auction(AuctionEvent::BidForfeited);
+    "auction.unsold.v1" => Auction(AuctionEvent::Unsold);
+    "auction.cancelled.v1" => Auction(AuctionEvent::Cancelled);
+    "agent.registered.v1" => Agent(AgentEvent::Registered);
+    "agent.updated.v1" => Agent(AgentEvent::Updated);
+    "agent.status_set.v1" => Agent(AgentEvent::StatusSet);
+    "wallet.opened.v1" => Wallet(WalletEvent::Opened);
+    "wallet.credited.v1" => Wallet(WalletEvent::Credited);
+    "wallet.credit_limit_set.v1" => Wallet(WalletEvent::CreditLimitSet);
+    "reservation.opened.v1" => Reservation(ReservationEvent::Opened);
+    "reservation.viewed.v1" => Reservation(ReservationEvent::Viewed);
+    "reservation.accepted.v1" => Reservation(ReservationEvent::Accepted);
+    "reservation.declined.v1" => Reservation(ReservationEvent::Declined);
+    "reservation.lapsed.v1" => Reservation(ReservationEvent::Lapsed);
+    "reservation.rescinded.v1" => Reservation(ReservationEvent::Rescinded);
+    "session.opened.v1" => Session(SessionEvent::Opened);
+    "session.message_sent.v1" => Session(SessionEvent::MessageSent);
+    "session.ended.v1" => Session(SessionEvent::Ended);
+    "session.notes_saved.v1" => Session(SessionEvent::NotesSaved);
+    "session.wrap_up_extended.v1" => Session(SessionEvent::WrapUpExtended);
+    "session.wrap_up_completed.v1" => Session(SessionEvent::WrapUpCompleted);
+    "settlement.escrowed.v1" => Settlement(SettlementEvent::Escrowed);
+    "settlement.pending.v1" => Settlement(SettlementEvent::Pending);
+    "settlement.payable.v1" => Settlement(SettlementEvent::Payable);
+    "settlement.released.v1" => Settlement(SettlementEvent::Released);
+}

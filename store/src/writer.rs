@@ -1,0 +1,735 @@
+//! The writer of one log on one node: drain the mailbox, decide, append the batch, answer, publish.
+//!
+//! It promises: an answer means durable; refusals too go out only with their batch; an event is published
+//! once, in order, and before the answer that depends on it; on `Conflict` the batch is taken back, the
+//! tail read and everything decided again; a command that cannot be decided in time is told so.
+//!
+//! [`Writer`] is a plain state machine that tests and replays step by hand; [`spawn`] gives it a thread
+//! and a mailbox. Deliberately not here: leadership, leases, async. The append is the only lock.
+
+use crate::backend::{AppendError, EventStore, ReadError, Refused};
+use crate::chain::{ChainError, Verifier};
+use crate::clock::Clock;
+use crate::keys::{KeyWindow, OldKeys, Seen};
+use crate::raw::{Head, RawEvent};
+use crate::recorded::{CommandId, CorruptEvent, Facts, KeyMark, Recorded};
+use domain::actor::Actor;
+use domain::command::Command;
+use domain::decide::{self, Ctx};
+use domain::event::Event;
+use domain::event::community::SourcePosition;
+use domain::ids::{EventId, IdSource};
+use domain::log::{LogName, Seq};
+use domain::refusal::Refusal;
+use domain::state::State;
+use domain::time::{Span, Timestamp};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// A command with everything that the envelope of its events needs.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub command: Command,
+    pub actor: Actor,
+    pub id: CommandId,
+    pub key: Option<Key>,
+    pub causation: Option<EventId>,
+    pub source: Option<SourcePosition>,
+    pub trace: Option<Box<str>>,
+    /// Ids and salts come from these 32 random bytes.
+    pub entropy: Entropy,
+}
+
+/// 32 random bytes; `Debug` does not show them, salts come from them.
+#[derive(Clone, Copy)]
+pub struct Entropy(pub [u8; 32]);
+
+impl std::fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Entropy(…)")
+    }
+}
+
+impl Entropy {
+    /// From the operating system.
+    pub fn draw() -> Entropy {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).expect("the operating system gives randomness");
+        Entropy(bytes)
+    }
+    fn derive(&self, label: &[u8], index: u32) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length is a key");
+        mac.update(label);
+        mac.update(&index.to_be_bytes());
+        mac.finalize().into_bytes().into()
+    }
+    fn salt(&self, index: u32) -> [u8; 16] {
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&self.derive(b"salt", index)[..16]);
+        salt
+    }
+    fn word(&self, label: &[u8]) -> u64 {
+        u64::from_be_bytes(self.derive(label, 0)[..8].try_into().expect("eight of thirty-two bytes"))
+    }
+    /// Names the command.
+    pub fn command_id(&self) -> CommandId {
+        let bytes = self.derive(b"command", 0);
+        CommandId(u128::from_be_bytes(bytes[..16].try_into().expect("sixteen of thirty-two bytes")))
+    }
+}
+
+/// An idempotency key: a hash of (actor, mutation, key) and a keyed fingerprint of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub hash: u128,
+    pub fingerprint: u64,
+}
+
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The command's events, which the log holds now; none where it asked for what was already so.
+    Done(Vec<Arc<Recorded>>),
+    /// The same key and input were seen before: its events stand at `first` and after.
+    Replayed {
+        first: Seq,
+        events: u32,
+    },
+    Refused(Refusal),
+    /// Nothing is known to have happened, or nothing has. Ask again with the same key.
+    Unavailable(&'static str),
+}
+
+/// What hears of acknowledged events: one log's, in order, each once. Called on the writer's thread before
+/// the answers go out, so it must be quick.
+pub type Subscriber = Arc<dyn Fn(&[Arc<Recorded>]) + Send + Sync>;
+
+/// How a writer works; [`Settings::default`] is what the product runs with.
+#[derive(Clone)]
+pub struct Settings {
+    pub mailbox: usize,
+    /// Commands of one batch at most.
+    pub batch: usize,
+    /// Keys of one of the two generations in memory.
+    pub keys: usize,
+    /// How long a command may wait for its decision.
+    pub patience: Span,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { mailbox: 4_096, batch: 512, keys: 1_000_000, patience: Span::seconds(10) }
+    }
+}
+
+/// A deadline this far in the past at its tick means the platform, not the person, was late.
+const LATE: Span = Span::seconds(10);
+/// How far the log's last time may lie ahead of the clock at start.
+const AHEAD_MAX: Span = Span::seconds(5);
+const PAGE: usize = 1_000;
+
+/// A log that cannot be written or read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("log {log} cannot be read")]
+    Read {
+        log: LogName,
+        #[source]
+        source: ReadError,
+    },
+    #[error("the hash chain of log {log} is broken")]
+    Chain {
+        log: LogName,
+        #[source]
+        source: ChainError,
+    },
+    #[error(transparent)]
+    Corrupt(#[from] CorruptEvent),
+    #[error("the clock is {seconds} s behind the last event of log {log}; set it before starting")]
+    ClockBehind { log: LogName, seconds: i64 },
+}
+
+/// Why a writer writes no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stopped {
+    /// The store went back, or holds another history than this node: an operator must look.
+    Fork,
+    /// A flush failed: what the disk holds is not known. The process starts again.
+    Broken,
+    /// Another writer's event cannot be understood, or its link does not hold.
+    Unreadable,
+}
+
+pub struct Writer {
+    log: LogName,
+    store: Arc<dyn EventStore>,
+    clock: Arc<dyn Clock>,
+    draw: Box<dyn FnMut() -> Entropy + Send>,
+    older: Arc<dyn OldKeys>,
+    subscribers: Vec<Subscriber>,
+    settings: Settings,
+    state: State,
+    keys: KeyWindow,
+    head: Option<Head>,
+    /// Of the last event.
+    time: Timestamp,
+    /// When this writer started, or got its store back.
+    up_since: Timestamp,
+    down: bool,
+    stopped: Option<Stopped>,
+}
+
+/// A decided but unacknowledged batch.
+struct Draft {
+    events: Vec<Recorded>,
+    bytes: usize,
+    time: Timestamp,
+}
+
+enum Decided {
+    /// Positions in the draft's events.
+    Done(std::ops::Range<usize>),
+    Replayed {
+        first: Seq,
+        events: u32,
+    },
+    Refused(Refusal),
+    Unavailable(&'static str),
+}
+
+impl Writer {
+    /// Folds the log from its start, checking the chain; tells `subscribers` every event.
+    pub fn open(
+        log: LogName,
+        store: Arc<dyn EventStore>,
+        clock: Arc<dyn Clock>,
+        draw: Box<dyn FnMut() -> Entropy + Send>,
+        older: Arc<dyn OldKeys>,
+        subscribers: Vec<Subscriber>,
+        settings: Settings,
+    ) -> Result<Writer, OpenError> {
+        let mut writer = Writer {
+            log,
+            store,
+            clock,
+            draw,
+            older,
+            subscribers,
+            state: State::default(),
+            keys: KeyWindow::new(settings.keys),
+            settings,
+            head: None,
+            time: Timestamp(i64::MIN),
+            up_since: Timestamp(i64::MIN),
+            down: false,
+            stopped: None,
+        };
+        writer.catch_up()?;
+        // Folding a long log takes its time: what fell due meanwhile is late.
+        let now = writer.clock.now();
+        writer.up_since = now;
+        if writer.time > now + AHEAD_MAX {
+            let seconds = (writer.time - now).0 / 1_000_000;
+            return Err(OpenError::ClockBehind { log: writer.log, seconds });
+        }
+        Ok(writer)
+    }
+
+    pub fn log(&self) -> &LogName {
+        &self.log
+    }
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+    pub fn head(&self) -> Option<Head> {
+        self.head
+    }
+    /// The earliest deadline of the state.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.state.next_deadline()
+    }
+
+    /// Takes over what the log holds beyond our head, a page whole or not at all: what is applied is published.
+    fn catch_up(&mut self) -> Result<(), OpenError> {
+        loop {
+            let from = Head::next(self.head);
+            let read = self.store.read(&self.log, from, PAGE);
+            let page = read.map_err(|source| OpenError::Read { log: self.log.clone(), source })?;
+            let full = page.len() == PAGE;
+            let mut verifier = Verifier::after(self.head);
+            let mut taken = Vec::with_capacity(page.len());
+            for raw in page {
+                verifier.check(&raw).map_err(|source| OpenError::Chain { log: self.log.clone(), source })?;
+                taken.push(Arc::new(Recorded::open(&self.log, raw)?));
+            }
+            for event in &taken {
+                decide::apply(&mut self.state, &event.event, event.time);
+                self.state.acknowledge();
+                self.keys.replay(event);
+                self.time = self.time.max(event.time);
+                self.head = Some(event.raw.head());
+            }
+            self.publish(&taken);
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    fn publish(&self, events: &[Arc<Recorded>]) {
+        if !events.is_empty() {
+            for subscriber in &self.subscribers {
+                subscriber(events);
+            }
+        }
+    }
+
+    /// Decides what is due now, as much as fits one append, and appends it. Returns whether anything was due;
+    /// `Err` where the store took nothing, so the timers stay due.
+    pub fn tick(&mut self) -> Result<bool, &'static str> {
+        if self.state.next_deadline().is_none_or(|due| self.clock.now() < due) {
+            return Ok(false);
+        }
+        let entered = self.clock.now();
+        match self.batch(vec![], entered).0 {
+            Ok(()) => Ok(true),
+            Err(message) => Err(message),
+        }
+    }
+
+    /// Decides one command now. For replays and tests; a thread's mailbox hands over whole batches.
+    pub fn handle(&mut self, order: Order) -> Answer {
+        let entered = self.clock.now();
+        let (_, mut answers) = self.batch(vec![(order, entered)], entered);
+        answers.pop().expect("one order, one answer")
+    }
+
+    /// Decides a run of commands, each at its own instant, in as few appends as fit. For replays on a turned
+    /// clock, which must stand at or after the last instant and stop at every deadline in between.
+    pub fn handle_all(&mut self, orders: Vec<(Order, Timestamp)>) -> Vec<Answer> {
+        let now = self.clock.now();
+        self.batch(orders, now).1
+    }
+
+    /// One batch, answered in order. Nothing of it is known to anybody before it is acknowledged.
+    fn batch(&mut self, orders: Vec<(Order, Timestamp)>, now: Timestamp) -> (Result<(), &'static str>, Vec<Answer>) {
+        let mut answers = Vec::with_capacity(orders.len());
+        let mut rest = &orders[..];
+        loop {
+            let before = answers.len();
+            let outcome = self.attempt(rest, now, &mut answers);
+            rest = &rest[answers.len() - before..];
+            match outcome {
+                Ok(()) if rest.is_empty() => return (Ok(()), answers),
+                // The batch limit was reached: the rest makes the next one.
+                Ok(()) => {}
+                Err(message) => {
+                    answers.extend(rest.iter().map(|_| Answer::Unavailable(message)));
+                    return (Err(message), answers);
+                }
+            }
+        }
+    }
+
+    /// Decides as many orders as fit one append, appends, publishes; deciding again on `Conflict`.
+    fn attempt(
+        &mut self,
+        orders: &[(Order, Timestamp)],
+        now: Timestamp,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), &'static str> {
+        if self.stopped.is_some() {
+            return Err("This log is stopped; the operator has been told.");
+        }
+        loop {
+            if self.down {
+                // Should this append be taken, the store is back by now, and what fell due before is late.
+                self.up_since = self.clock.now();
+            }
+            let mark = self.state.mark();
+            let (draft, decided) = self.decide(orders, now);
+            match self.append(&draft) {
+                Ok(()) => {
+                    self.state.acknowledge();
+                    self.time = draft.time;
+                    self.keys.acknowledge(draft.time);
+                    if let Some(last) = draft.events.last() {
+                        self.head = Some(last.raw.head());
+                    }
+                    if self.down {
+                        self.down = false;
+                        self.up_since = self.clock.now();
+                        tracing::info!(log = %self.log, "store.recovered");
+                    }
+                    let events: Vec<Arc<Recorded>> = draft.events.into_iter().map(Arc::new).collect();
+                    self.publish(&events);
+                    answers.extend(decided.into_iter().map(|decided| match decided {
+                        Decided::Done(range) => Answer::Done(events[range].to_vec()),
+                        Decided::Replayed { first, events } => Answer::Replayed { first, events },
+                        Decided::Refused(refusal) => Answer::Refused(refusal),
+                        Decided::Unavailable(message) => Answer::Unavailable(message),
+                    }));
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.state.roll_back(mark);
+                    self.keys.roll_back();
+                    self.failed(error)?;
+                }
+            }
+        }
+    }
+
+    /// What a failed append means; `Ok`: decide again.
+    fn failed(&mut self, error: AppendError) -> Result<(), &'static str> {
+        match error {
+            AppendError::Conflict => match self.catch_up() {
+                Ok(()) => Ok(()),
+                Err(error @ OpenError::Read { .. }) => {
+                    tracing::error!(log = %self.log, error = %chain_of(&error), "writer.tail_unreadable");
+                    self.lost("The log cannot be read now; try again.")
+                }
+                Err(error) => {
+                    tracing::error!(log = %self.log, error = %chain_of(&error), "writer.tail_corrupt");
+                    self.stopped = Some(Stopped::Unreadable);
+                    Err("This log is stopped: it holds what cannot be understood. The operator has been told.")
+                }
+            },
+            AppendError::Fork { found } => {
+                tracing::error!(log = %self.log, ours = ?self.head, theirs = ?found, "writer.fork");
+                self.stopped = Some(Stopped::Fork);
+                Err("This log is stopped: the store holds another history. The operator has been told.")
+            }
+            AppendError::Refused(Refused::Full) => self.lost("The disk is full: nothing was written, reading goes on."),
+            AppendError::Refused(refused) => {
+                tracing::error!(log = %self.log, error = %refused, "writer.refused");
+                self.lost("The store refused the write: nothing was written.")
+            }
+            AppendError::Unknown(_) => unreachable!("append sends again until it knows"),
+            AppendError::Broken(cause) => {
+                tracing::error!(log = %self.log, error = %cause, "writer.broken");
+                self.stopped = Some(Stopped::Broken);
+                Err("The store has failed; the process must start again.")
+            }
+        }
+    }
+
+    fn lost(&mut self, message: &'static str) -> Result<(), &'static str> {
+        if !self.down {
+            tracing::error!(log = %self.log, message, "store.lost");
+        }
+        self.down = true;
+        Err(message)
+    }
+
+    /// Whether the process should end because what the disk holds is not known.
+    pub fn is_broken(&self) -> bool {
+        self.stopped == Some(Stopped::Broken)
+    }
+
+    /// Appends, or confirms the head where there is nothing to append. `Unknown` is resolved here: the very
+    /// same batch is sent again until the store says what became of it.
+    fn append(&mut self, draft: &Draft) -> Result<(), AppendError> {
+        let batch: Vec<RawEvent> = draft.events.iter().map(|event| event.raw.clone()).collect();
+        let mut pause = Duration::from_millis(5);
+        let mut maybe_written = false;
+        loop {
+            let outcome = match batch.is_empty() {
+                true => self.store.confirm(&self.log, self.head),
+                false => self.store.append(&self.log, self.head, &batch),
+            };
+            let cause = match outcome {
+                Err(AppendError::Unknown(cause)) => cause,
+                // A refusal of the resend says nothing of what was sent before; a head that stands does.
+                Err(AppendError::Refused(refused))
+                    if maybe_written && self.store.confirm(&self.log, self.head).is_err() =>
+                {
+                    refused.to_string()
+                }
+                other => return other,
+            };
+            tracing::warn!(log = %self.log, error = %cause, "append.unknown");
+            maybe_written = true;
+            self.down = true;
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    fn decide(&mut self, orders: &[(Order, Timestamp)], now: Timestamp) -> (Draft, Vec<Decided>) {
+        let mut draft = Draft { events: Vec::new(), bytes: 0, time: self.time };
+        let mut decided = Vec::with_capacity(orders.len());
+        if orders.is_empty() {
+            self.due(now.max(draft.time), &mut draft);
+        }
+        for (order, entered) in orders {
+            if self.is_full(&draft) {
+                break;
+            }
+            let at = (*entered).max(draft.time);
+            self.due(at, &mut draft);
+            if self.is_full(&draft) {
+                break;
+            }
+            decided.push(self.decide_one(order, at, &mut draft));
+        }
+        (draft, decided)
+    }
+
+    fn is_full(&self, draft: &Draft) -> bool {
+        let limits = self.store.limits();
+        // A command may make a thousand events of a kilobyte: it must still fit.
+        draft.events.len() + COMMAND_EVENTS_MAX > limits.batch_events && !draft.events.is_empty()
+            || draft.bytes > limits.batch_bytes / 2 && !draft.events.is_empty()
+    }
+
+    fn due(&mut self, at: Timestamp, draft: &mut Draft) {
+        while !self.is_full(draft) {
+            let Some(due) = self.state.next_deadline().filter(|due| *due <= at) else { return };
+            let late = due < self.up_since || at - due > LATE;
+            let entropy = (self.draw)();
+            let ctx = Ctx { now: at, actor: Actor::System, ids: IdSource::new(at.0, entropy.word(b"ids")) };
+            let Some(events) = decide::execute_due(&mut self.state, late, &ctx) else { return };
+            let facts = Facts {
+                actor: Actor::System,
+                key: None,
+                correlation: entropy.command_id(),
+                causation: None,
+                source: None,
+                trace: None,
+                time: at,
+                salt: [0; 16],
+            };
+            self.record(events, facts, &entropy, draft);
+        }
+    }
+
+    fn decide_one(&mut self, order: &Order, at: Timestamp, draft: &mut Draft) -> Decided {
+        if let Some(key) = order.key {
+            match self.keys.find(key.hash, at, &*self.older) {
+                Ok(Some(seen)) if seen.fingerprint == key.fingerprint => {
+                    return Decided::Replayed { first: seen.first, events: seen.events };
+                }
+                Ok(Some(seen)) => return Decided::Refused(Refusal::KeyReused { first_seen_at: seen.at }),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(log = %self.log, %error, "writer.keys_unreadable");
+                    return Decided::Unavailable("Earlier idempotency keys cannot be looked up now; try again.");
+                }
+            }
+        }
+        let ids = IdSource::new(at.0, order.entropy.word(b"ids"));
+        let ctx = Ctx { now: at, actor: order.actor.clone(), ids };
+        let events = match decide::execute(&mut self.state, &order.command, &ctx) {
+            Ok(events) => events,
+            Err(refusal) => return Decided::Refused(refusal),
+        };
+        let start = draft.events.len();
+        let count = events.len() as u32;
+        let mark = |key: Key| KeyMark { hash: key.hash, fingerprint: key.fingerprint, events: count };
+        let facts = Facts {
+            actor: order.actor.clone(),
+            key: order.key.map(mark),
+            correlation: order.id,
+            causation: order.causation,
+            source: order.source.clone(),
+            trace: order.trace.clone(),
+            time: at,
+            salt: [0; 16],
+        };
+        self.record(events, facts, &order.entropy, draft);
+        if let (Some(key), Some(first)) = (order.key, draft.events.get(start)) {
+            let seen = Seen { first: first.seq, events: count, fingerprint: key.fingerprint, at };
+            self.keys.note(key.hash, seen);
+        }
+        Decided::Done(start..draft.events.len())
+    }
+
+    /// Chains a command's events to the draft. The key stands on the first of them.
+    fn record(&mut self, events: Vec<Event>, facts: Facts, entropy: &Entropy, draft: &mut Draft) {
+        let mut key = facts.key;
+        for (index, event) in events.into_iter().enumerate() {
+            let head = draft.events.last().map_or(self.head, |last| Some(last.raw.head()));
+            let facts = Facts { key: key.take(), salt: entropy.salt(index as u32), ..facts.clone() };
+            let sealed = Recorded::seal(&self.log, Head::next(head), &Head::link(head), event, facts);
+            draft.bytes += sealed.raw.size();
+            draft.time = draft.time.max(sealed.time);
+            draft.events.push(sealed);
+        }
+    }
+}
+
+/// A closing with its thousand bidders is the largest command.
+const COMMAND_EVENTS_MAX: usize = 2_100;
+
+/// An error and its causes, for one log line.
+fn chain_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+enum Letter {
+    /// Decided in this order; where one is not decided, none after it is.
+    Orders(Vec<(Order, Reply)>, Timestamp),
+    Stop,
+}
+
+/// Where one answer goes. Dropped without one, because the writer has ended or panicked, it says so.
+struct Reply(Option<oneshot::Sender<Answer>>);
+
+impl Reply {
+    fn send(mut self, answer: Answer) {
+        if let Some(reply) = self.0.take() {
+            // A caller that went away finds its answer by its key.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(reply) = self.0.take() {
+            let _ = reply.send(Answer::Unavailable("This log's writer has ended; try again."));
+        }
+    }
+}
+
+/// Where a writer's orders go in. Cheap to clone.
+#[derive(Clone)]
+pub struct Mailbox {
+    log: LogName,
+    letters: SyncSender<Letter>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Mailbox {
+    pub fn log(&self) -> &LogName {
+        &self.log
+    }
+
+    /// Hands an order over; its answer comes when its batch is durable. A full mailbox answers
+    /// `Unavailable` at once.
+    pub fn send(&self, order: Order) -> oneshot::Receiver<Answer> {
+        self.send_all(vec![order]).pop().expect("one order, one answer")
+    }
+
+    /// Hands a run of orders over, to be decided in their order: where one is answered `Unavailable`, every
+    /// later one is too, so a process manager can go on from there. (Its orders carry no key: one that cannot
+    /// be looked up now is answered alone.)
+    pub fn send_all(&self, orders: Vec<Order>) -> Vec<oneshot::Receiver<Answer>> {
+        let mut answers = Vec::with_capacity(orders.len());
+        let mut letter = Vec::with_capacity(orders.len());
+        for order in orders {
+            let (reply, answer) = oneshot::channel();
+            letter.push((order, Reply(Some(reply))));
+            answers.push(answer);
+        }
+        let letter = Letter::Orders(letter, self.clock.now());
+        // To a writer that has ended, the replies answer by themselves.
+        if let Err(TrySendError::Full(Letter::Orders(orders, _))) = self.letters.try_send(letter) {
+            for (_, reply) in orders {
+                reply.send(Answer::Unavailable("Too many commands are waiting; try again."));
+            }
+        }
+        answers
+    }
+
+    /// Ends the writer after the batch at hand; what still waits is answered `Unavailable`.
+    pub fn stop(&self) {
+        let _ = self.letters.send(Letter::Stop);
+    }
+}
+
+/// Gives a writer its thread. `on_broken` is called, with the reason, where a flush failed or the writer
+/// panicked: what the disk or the state holds is not known, and the process must end.
+pub fn spawn(
+    mut writer: Writer,
+    on_broken: impl Fn(&LogName, &'static str) + Send + 'static,
+) -> (Mailbox, std::thread::JoinHandle<()>) {
+    let (letters, mailbox) = sync_channel(writer.settings.mailbox);
+    let handle = Mailbox { log: writer.log.clone(), letters, clock: writer.clock.clone() };
+    let thread = std::thread::Builder::new().name(format!("writer-{}", writer.log));
+    let run = move || {
+        run(&mut writer, &mailbox, &on_broken);
+    };
+    (handle, thread.spawn(run).expect("a thread can be started"))
+}
+
+fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_broken: &dyn Fn(&LogName, &'static str)) {
+    // With the store lost, due timers are tried again this often.
+    const RETRY: Duration = Duration::from_millis(500);
+    const IDLE: Duration = Duration::from_secs(60);
+    let mut pause = Duration::ZERO;
+    loop {
+        let wait = writer.next_deadline().map_or(IDLE, |due| {
+            let left = due - writer.clock.now();
+            Duration::from_micros(left.0.unsigned_abs()).min(IDLE)
+        });
+        let first = match mailbox.recv_timeout(wait.max(pause)) {
+            Ok(letter) => Some(letter),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let mut orders = Vec::new();
+        let mut replies = Vec::new();
+        let mut stop = false;
+        let mut next = first;
+        while let Some(letter) = next {
+            match letter {
+                Letter::Stop => stop = true,
+                Letter::Orders(run, entered) => {
+                    let too_late = writer.clock.now() - entered > writer.settings.patience;
+                    for (order, reply) in run {
+                        if too_late {
+                            // Nobody may be left to hear it.
+                            reply.send(Answer::Unavailable("The command waited too long; try again."));
+                        } else {
+                            orders.push((order, entered));
+                            replies.push(reply);
+                        }
+                    }
+                }
+            }
+            next = if orders.len() < writer.settings.batch { mailbox.try_recv().ok() } else { None };
+        }
+        pause = Duration::ZERO;
+        // The panic hook has written what and where. The state may be half changed: nothing is decided on it,
+        // and whoever waits is told by its dropped reply.
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            if orders.is_empty() {
+                (writer.tick().map(|_| ()), Vec::new())
+            } else {
+                let now = writer.clock.now();
+                writer.batch(orders, now)
+            }
+        }));
+        let Ok((outcome, answers)) = caught else {
+            tracing::error!(log = %writer.log, "writer.panicked");
+            on_broken(&writer.log, "its writer panicked");
+            return;
+        };
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            reply.send(answer);
+        }
+        if outcome.is_err() {
+            pause = RETRY;
+        }
+        if writer.is_broken() {
+            on_broken(&writer.log, "a flush failed, so what the disk holds is not known");
+            return;
+        }
+        if stop {
+            return;
+        }
+    }
+}

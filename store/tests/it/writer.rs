@@ -1,0 +1,563 @@
+//! What a writer promises while nothing goes wrong: order, time, batches, envelopes.
+
+use crate::support::*;
+use domain::actor::Actor;
+use domain::command::Command;
+use domain::event::Event;
+use domain::event::agent::Will;
+use domain::event::auction::AuctionEvent;
+use domain::log::LogName;
+use domain::refusal::Refusal;
+use domain::time::{Span, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use store::memory::{CallKind, MemoryStore};
+use store::recorded::Recorded;
+use store::writer::{Answer, OpenError, Settings, spawn};
+
+/// Every call of one kind to `main` waits here until it is let go.
+struct Gate {
+    arrived: Receiver<()>,
+    go: Sender<()>,
+}
+
+impl Gate {
+    fn before(store: &MemoryStore, kind: CallKind) -> Gate {
+        let (tell, arrived) = channel();
+        let (go, wait) = channel();
+        let wait = Mutex::new(wait);
+        store.on_call(move |call| {
+            if call.kind == kind && *call.log == main_log() {
+                // A test that has let its gate go hears and says no more.
+                let _ = tell.send(());
+                let _ = wait.lock().unwrap().recv();
+            }
+        });
+        Gate { arrived, go }
+    }
+    fn somebody_waits(&self) {
+        self.arrived.recv_timeout(std::time::Duration::from_secs(30)).expect("somebody comes to the gate");
+    }
+    fn one_goes(&self) {
+        self.go.send(()).unwrap();
+    }
+    fn opens(self) {}
+}
+
+fn count_appends(store: &MemoryStore) -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    store.on_call(move |call| {
+        if call.kind == CallKind::Append {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    count
+}
+
+fn nobody_is_told(_: &LogName, _: &'static str) {
+    panic!("no flush has failed");
+}
+
+#[test]
+fn subscribers_hear_of_an_event_before_its_answer_and_once() {
+    let market = Market::new();
+    let heard: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let hearing = heard.clone();
+    let tell = move |events: &[Arc<Recorded>]| hearing.lock().unwrap().extend(events.iter().map(|event| event.seq));
+    let writer = market.opening().told(tell).open();
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    for _ in 0..20 {
+        let seq = first(mailbox.send(credit(ANN, "1.00")).blocking_recv().unwrap());
+        assert_eq!(heard.lock().unwrap().last(), Some(&seq), "the answer came after the news");
+    }
+    mailbox.stop();
+    thread.join().unwrap();
+    let everything: Vec<u64> = market.log().iter().map(|event| event.seq).collect();
+    assert_eq!(*heard.lock().unwrap(), everything, "from the first event on, in order");
+}
+
+#[test]
+fn another_writers_events_are_heard_in_their_place() {
+    let market = Market::new();
+    let heard: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let hearing = heard.clone();
+    let tell = move |events: &[Arc<Recorded>]| hearing.lock().unwrap().extend(events.iter().map(|event| event.seq));
+    let mut ours = market.opening().told(tell).open();
+    let mut theirs = market.open();
+    for _ in 0..3 {
+        done(theirs.handle(credit(BEN, "1.00")));
+        done(theirs.handle(credit(BEN, "1.00")));
+        done(ours.handle(credit(ANN, "1.00")));
+    }
+    let everything: Vec<u64> = market.log().iter().map(|event| event.seq).collect();
+    assert_eq!(*heard.lock().unwrap(), everything);
+}
+
+#[test]
+fn orders_that_gather_while_a_batch_is_written_share_the_next_append() {
+    let market = Market::new();
+    let writer = market.open();
+    let gate = Gate::before(&market.store, CallKind::Append);
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    let first_answer = mailbox.send(credit(ANN, "1.00"));
+    gate.somebody_waits();
+    let answers: Vec<_> = (0..30).map(|_| mailbox.send(credit(BEN, "1.00"))).collect();
+    gate.one_goes();
+    let start = first(first_answer.blocking_recv().unwrap());
+    gate.somebody_waits();
+    gate.opens();
+    let seqs: Vec<u64> = answers.into_iter().map(|answer| first(answer.blocking_recv().unwrap())).collect();
+    assert_eq!(seqs, (start + 1..=start + 30).collect::<Vec<u64>>(), "in the order of sending");
+    mailbox.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn one_call_appends_what_many_orders_came_to() {
+    let market = Market::new();
+    let mut writer = market.open();
+    let appends = count_appends(&market.store);
+    let orders = (0..100).map(|_| (credit(ANN, "1.00"), MORNING)).collect();
+    assert!(writer.handle_all(orders).into_iter().all(|answer| done(answer).len() == 1));
+    assert_eq!(appends.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_refusal_goes_out_only_with_its_batch() {
+    let market = Market::new();
+    let writer = market.open();
+    let gate = Gate::before(&market.store, CallKind::Append);
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    let mut answers = mailbox.send_all(vec![nonsense(), credit(ANN, "1.00")]);
+    gate.somebody_waits();
+    assert!(answers[0].try_recv().is_err(), "its batch is not durable yet");
+    gate.opens();
+    let mut answers = answers.into_iter().map(|answer| answer.blocking_recv().unwrap());
+    assert_eq!(refused(answers.next().unwrap()), Refusal::NotFound { field: "inquiryId" });
+    done(answers.next().unwrap());
+    mailbox.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn refusals_alone_wait_until_the_head_is_confirmed() {
+    let market = Market::new();
+    let writer = market.open();
+    let gate = Gate::before(&market.store, CallKind::Confirm);
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    let mut answer = mailbox.send(nonsense());
+    gate.somebody_waits();
+    assert!(answer.try_recv().is_err());
+    gate.opens();
+    refused(answer.blocking_recv().unwrap());
+    mailbox.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn what_is_due_at_an_instant_comes_before_a_command_at_it() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    let auction = market.auction(&mut writer);
+    done(writer.handle(bid(ANN, auction, "5.00")));
+
+    market.at(before(MORNING + OPEN_FOR));
+    done(writer.handle(bid(BEN, auction, "6.00")));
+    market.at(MORNING + OPEN_FOR);
+    assert_eq!(refused(writer.handle(bid(ANN, auction, "7.00"))), Refusal::AuctionClosed);
+    let types = market.types();
+    assert_eq!(types[types.len() - 3..], ["auction.awarded.v1", "auction.bid_lost.v1", "reservation.opened.v1"]);
+    let last = market.log().pop().unwrap();
+    assert_eq!((last.time, last.actor.clone(), last.key), (MORNING + OPEN_FOR, Actor::System, None));
+}
+
+#[test]
+fn nothing_is_due_before_its_instant() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    market.auction(&mut writer);
+    assert_eq!(writer.next_deadline(), Some(MORNING + OPEN_FOR));
+    market.at(before(MORNING + OPEN_FOR));
+    assert_eq!(writer.tick(), Ok(false));
+    market.at(MORNING + OPEN_FOR);
+    assert_eq!(writer.tick(), Ok(true));
+    assert_eq!(writer.tick(), Ok(false));
+    assert!(market.types().contains(&"auction.unsold.v1"));
+}
+
+#[test]
+fn a_deadline_needs_no_command() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    market.auction(&mut writer);
+    let (tell, heard) = channel();
+    let tell = Mutex::new(tell);
+    let live = market
+        .opening()
+        .told(move |events| {
+            for event in events {
+                // The test has heard enough when it ends.
+                let _ = tell.lock().unwrap().send(event.type_name);
+            }
+        })
+        .open();
+    market.at(MORNING + OPEN_FOR);
+    let (mailbox, thread) = spawn(live, nobody_is_told);
+    assert!(heard.iter().any(|name| name == "auction.unsold.v1"));
+    mailbox.stop();
+    thread.join().unwrap();
+}
+
+/// Whether the closing of an auction was moved because the platform was late.
+fn was_moved(market: &Market) -> bool {
+    let moved = |event: &Recorded| matches!(&event.event, Event::Auction(AuctionEvent::Extended(e)) if e.bid.is_none());
+    let moved = market.log().iter().any(moved);
+    assert_ne!(moved, market.types().contains(&"auction.unsold.v1"));
+    moved
+}
+
+#[test]
+fn up_to_ten_seconds_after_a_deadline_are_not_late() {
+    for (after, late) in [(Span::seconds(10), false), (Span(10_000_001), true)] {
+        let mut market = Market::new();
+        let mut writer = market.open();
+        market.auction(&mut writer);
+        market.at(MORNING + OPEN_FOR + after);
+        assert_eq!(writer.tick(), Ok(true));
+        assert_eq!(was_moved(&market), late, "{after:?}");
+    }
+}
+
+#[test]
+fn a_deadline_before_the_start_is_late_and_one_at_it_is_not() {
+    for (start, late) in [(MORNING + OPEN_FOR, false), (MORNING + OPEN_FOR + Span(1), true)] {
+        let mut market = Market::new();
+        let mut writer = market.open();
+        market.auction(&mut writer);
+        drop(writer);
+        market.at(start);
+        assert_eq!(market.open().tick(), Ok(true));
+        assert_eq!(was_moved(&market), late, "{start:?}");
+    }
+}
+
+#[test]
+fn what_falls_due_while_the_log_is_folded_is_late() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    market.auction(&mut writer);
+    drop(writer);
+    market.at(before(MORNING + OPEN_FOR));
+    let clock = market.clock.clone();
+    market.store.on_call(move |call| {
+        if call.kind == CallKind::Read {
+            clock.turn(MORNING + OPEN_FOR + Span::seconds(2));
+        }
+    });
+    assert_eq!(market.open().tick(), Ok(true));
+    assert!(was_moved(&market));
+}
+
+#[test]
+fn a_clock_that_goes_back_never_takes_time_along() {
+    let market = Market::new();
+    let mut writer = market.open();
+    let later = MORNING + Span::seconds(100);
+    market.at(later);
+    done(writer.handle(credit(ANN, "1.00")));
+    market.at(MORNING);
+    let event = done(writer.handle(credit(ANN, "1.00"))).pop().unwrap();
+    assert_eq!(event.time, later);
+    market.at(later + Span(1));
+    assert_eq!(done(writer.handle(credit(ANN, "1.00")))[0].time, later + Span(1));
+    assert!(market.log().windows(2).all(|pair| pair[0].time <= pair[1].time));
+}
+
+#[test]
+fn a_deadline_is_not_passed_by_a_clock_that_went_back() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    market.auction(&mut writer);
+    market.at(before(MORNING + OPEN_FOR));
+    done(writer.handle(credit(ANN, "1.00")));
+    market.at(MORNING);
+    assert_eq!(writer.tick(), Ok(false));
+    assert!(!market.types().contains(&"auction.unsold.v1"));
+}
+
+#[test]
+fn a_node_more_than_five_seconds_behind_does_not_start() {
+    let market = Market::new();
+    market.at(MORNING + Span::seconds(-5));
+    market.open();
+    market.at(MORNING + Span(-5_000_001));
+    let Err(error) = market.opening().try_open() else { panic!("it started") };
+    assert!(matches!(&error, OpenError::ClockBehind { log, .. } if *log == main_log()), "{error}");
+    assert_eq!(error.to_string(), "the clock is 5 s behind the last event of log main; set it before starting");
+}
+
+#[test]
+fn each_order_of_a_run_has_its_own_instant() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    let auction = market.auction(&mut writer);
+    market.at(MORNING + OPEN_FOR);
+    let at = |seconds: i64| MORNING + Span::seconds(seconds);
+    let orders = vec![
+        (bid(ANN, auction, "5.00"), at(1)),
+        (bid(BEN, auction, "6.00"), at(3)),
+        // Entered before and arrived after: time stands.
+        (credit(CAT, "1.00"), at(2)),
+        (bid(ANN, auction, "7.00"), at(60)),
+    ];
+    let mut answers = writer.handle_all(orders).into_iter();
+    assert_eq!(done(answers.next().unwrap())[0].time, at(1));
+    assert_eq!(done(answers.next().unwrap())[0].time, at(3));
+    assert_eq!(done(answers.next().unwrap())[0].time, at(3));
+    assert_eq!(refused(answers.next().unwrap()), Refusal::AuctionClosed);
+}
+
+#[test]
+fn a_full_batch_is_cut_and_the_answers_stay_in_order() {
+    let mut market = Market::on(MemoryStore::with_limits(one_command_a_batch()));
+    let mut writer = market.open();
+    let auction = market.auction(&mut writer);
+    let appends = count_appends(&market.store);
+    let next = writer.head().unwrap().seq + 1;
+    let orders = vec![
+        bid(ANN, auction, "5.00"),
+        bid(BEN, auction, "1.00"),
+        keyed(credit(CAT, "2.00"), 77, 1),
+        keyed(credit(CAT, "2.00"), 77, 1),
+        will(CAT, Will::Available),
+        bid(BEN, auction, "6.00"),
+        nonsense(),
+    ];
+    let answers = writer.handle_all(orders.into_iter().map(|order| (order, MORNING)).collect());
+    let told: Vec<String> = answers.iter().map(told).collect();
+    assert_eq!(
+        told,
+        [
+            format!("done {next}"),
+            "BID_TOO_LOW".to_owned(),
+            format!("done {}", next + 1),
+            format!("replayed {} 1", next + 1),
+            "done".to_owned(),
+            format!("done {} {}", next + 2, next + 3),
+            "NOT_FOUND".to_owned(),
+        ]
+    );
+    assert_eq!(appends.load(Ordering::SeqCst), 3, "one a command that appends");
+    assert!(*writer.state() == fold(&market.log()));
+}
+
+fn told(answer: &Answer) -> String {
+    match answer {
+        Answer::Done(events) => events.iter().fold("done".to_owned(), |text, event| format!("{text} {}", event.seq)),
+        Answer::Replayed { first, events } => format!("replayed {first} {events}"),
+        Answer::Refused(refusal) => refusal.code().to_owned(),
+        Answer::Unavailable(message) => (*message).to_owned(),
+    }
+}
+
+#[test]
+fn deadlines_are_cut_at_the_limit_too_and_all_come_before_the_command() {
+    let mut market = Market::on(MemoryStore::with_limits(one_command_a_batch()));
+    let mut writer = market.open();
+    for _ in 0..5 {
+        market.auction(&mut writer);
+    }
+    market.at(MORNING + OPEN_FOR);
+    done(writer.handle(credit(ANN, "1.00")));
+    let types = market.types();
+    assert_eq!(types.iter().filter(|name| **name == "auction.unsold.v1").count(), 5);
+    assert_eq!(types.last(), Some(&"wallet.credited.v1"));
+}
+
+#[test]
+fn a_start_folds_the_log_to_the_state_that_was() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    let auction = market.auction(&mut writer);
+    done(writer.handle(bid(ANN, auction, "5.00")));
+    done(writer.handle(bid(BEN, auction, "6.00")));
+    market.auction(&mut writer);
+    market.at(MORNING + OPEN_FOR);
+    assert_eq!(writer.tick(), Ok(true));
+    market.at(MORNING + OPEN_FOR + CONSENT);
+    assert_eq!(writer.tick(), Ok(true));
+    let again = market.open();
+    assert!(again.state() == writer.state());
+    assert_eq!((again.head(), again.next_deadline()), (writer.head(), writer.next_deadline()));
+    assert!(*again.state() == fold(&market.log()));
+}
+
+#[test]
+fn a_log_longer_than_a_page_is_read_to_its_end() {
+    let market = Market::new();
+    let mut writer = market.open();
+    let orders = (0..2_500).map(|_| (credit(ANN, "0.01"), MORNING)).collect();
+    writer.handle_all(orders);
+    let again = market.open();
+    assert_eq!(again.head(), writer.head());
+    assert!(again.state() == writer.state());
+}
+
+#[test]
+fn a_commands_events_stand_together_with_the_key_on_the_first() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    // Deadlines fall due between the commands of one batch, never inside a command.
+    market.auction(&mut writer);
+    market.at(MORNING + OPEN_FOR);
+    let accepted: Vec<_> = (0..3).map(|n| keyed(market.accepts(), n, 5)).collect();
+    let ids: Vec<_> = accepted.iter().map(|order| order.id).collect();
+    let orders =
+        accepted.into_iter().enumerate().map(|(n, order)| (order, (MORNING + OPEN_FOR).plus(n as i64 - 1))).collect();
+    let answers = writer.handle_all(orders);
+
+    let log = market.log();
+    let mut salts = BTreeSet::new();
+    for (answer, (n, id)) in answers.into_iter().zip(ids.into_iter().enumerate()) {
+        let events = done(answer);
+        assert!(events.len() > 3);
+        for (index, event) in events.iter().enumerate() {
+            assert_eq!(log[event.seq as usize], **event, "the log holds what was answered");
+            assert_eq!(event.seq, events[0].seq + index as u64);
+            assert_eq!((event.correlation, event.source.is_some()), (id, true));
+            match event.key {
+                Some(key) => {
+                    assert_eq!((index, key.hash, key.fingerprint, key.events), (0, n as u128, 5, events.len() as u32))
+                }
+                None => assert_ne!(index, 0),
+            }
+        }
+    }
+    assert!(log.iter().all(|event| salts.insert(event.raw.salt)), "no two events share a salt");
+    assert!(log.iter().any(|event| event.type_name == "auction.unsold.v1"));
+}
+
+/// `at + n` microseconds, for tables of instants.
+trait Later {
+    fn plus(self, micros: i64) -> Timestamp;
+}
+impl Later for Timestamp {
+    fn plus(self, micros: i64) -> Timestamp {
+        Timestamp(self.0 + micros)
+    }
+}
+
+#[test]
+fn a_command_that_waited_too_long_is_not_decided() {
+    let market = Market::new();
+    let patience = Settings::default().patience;
+    let writer = market.open();
+    let gate = Gate::before(&market.store, CallKind::Append);
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    let ahead = mailbox.send(credit(ANN, "1.00"));
+    gate.somebody_waits();
+    let too_long = mailbox.send(credit(BEN, "2.00"));
+    market.at(MORNING.plus(1));
+    let just_in_time = mailbox.send(credit(CAT, "3.00"));
+    market.at(MORNING.plus(1) + patience);
+    gate.opens();
+    let start = first(ahead.blocking_recv().unwrap());
+    assert_eq!(unavailable(too_long.blocking_recv().unwrap()), "The command waited too long; try again.");
+    assert_eq!(first(just_in_time.blocking_recv().unwrap()), start + 1);
+    mailbox.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_full_mailbox_says_so_at_once() {
+    let market = Market::new();
+    let writer = {
+        let mut opening = market.opening();
+        opening.settings.mailbox = 1;
+        opening.open()
+    };
+    let gate = Gate::before(&market.store, CallKind::Append);
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    let at_hand = mailbox.send(credit(ANN, "1.00"));
+    gate.somebody_waits();
+    let waiting = mailbox.send(credit(BEN, "1.00"));
+    let too_many = mailbox.send_all(vec![credit(CAT, "1.00"), credit(CAT, "1.00")]);
+    for answer in too_many {
+        assert_eq!(unavailable(answer.blocking_recv().unwrap()), "Too many commands are waiting; try again.");
+    }
+    gate.opens();
+    done(at_hand.blocking_recv().unwrap());
+    done(waiting.blocking_recv().unwrap());
+    mailbox.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_stop_ends_the_batch_at_hand_and_answers_everybody() {
+    let market = Market::new();
+    let writer = {
+        let mut opening = market.opening();
+        opening.settings.batch = 1;
+        opening.open()
+    };
+    let gate = Gate::before(&market.store, CallKind::Append);
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    let at_hand = mailbox.send(credit(ANN, "1.00"));
+    gate.somebody_waits();
+    mailbox.stop();
+    // One of these is taken up with the stop, the others never.
+    let waiting: Vec<_> = (0..3).map(|_| mailbox.send(credit(BEN, "1.00"))).collect();
+    gate.opens();
+    done(at_hand.blocking_recv().unwrap());
+    let answers: Vec<Answer> = waiting.into_iter().map(|answer| answer.blocking_recv().unwrap()).collect();
+    thread.join().unwrap();
+    assert_eq!(unavailable(answers[2].clone()), "This log's writer has ended; try again.");
+    let late = mailbox.send(credit(BEN, "1.00")).blocking_recv().unwrap();
+    assert_eq!(unavailable(late), "This log's writer has ended; try again.");
+    mailbox.stop();
+}
+
+#[test]
+fn a_command_for_what_is_already_so_appends_nothing() {
+    let market = Market::new();
+    let mut writer = market.open();
+    let length = market.log().len();
+    let again = keyed(will(ANN, Will::Available), 3, 3);
+    for _ in 0..2 {
+        assert_eq!(done(writer.handle(again.clone())), []);
+    }
+    assert_eq!(market.log().len(), length);
+}
+
+#[test]
+fn an_event_that_was_refused_its_place_is_not_in_the_state() {
+    let market = Market::new();
+    let mut writer = market.open();
+    let state = fold(&market.log());
+    let command = Command::PlaceBid { auction: domain::ids::AuctionId(5), amount: eur("1.00") };
+    refused(writer.handle(order(Actor::Agent(ANN), command)));
+    assert!(*writer.state() == state);
+}
+
+#[test]
+fn a_writer_that_panics_says_so_and_leaves_nobody_waiting() {
+    let market = Market::new();
+    let armed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let fuse = armed.clone();
+    let writer = market
+        .opening()
+        .told(move |_: &[Arc<Recorded>]| assert!(!fuse.load(std::sync::atomic::Ordering::SeqCst), "on purpose"))
+        .open();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hears = told.clone();
+    let (mailbox, thread) = spawn(writer, move |log: &LogName, why| hears.lock().unwrap().push((log.clone(), why)));
+    first(mailbox.send(credit(ANN, "1.00")).blocking_recv().unwrap());
+    armed.store(true, std::sync::atomic::Ordering::SeqCst);
+    let answer = mailbox.send(credit(ANN, "1.00")).blocking_recv().unwrap();
+    assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");
+    thread.join().unwrap();
+    assert_eq!(*told.lock().unwrap(), [(mailbox.log().clone(), "its writer panicked")]);
+}
