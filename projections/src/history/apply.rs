@@ -1,0 +1,399 @@
+//! One event → its rows. Exhaustive, in log order, inside the transaction of `History::project`.
+//!
+//! A row that an event changes must be there: an event about an auction that was never opened cannot be
+//! applied, and is named. Logs are folded independently, so nothing here may need a row of another log:
+//! what a call server's rows say of offers comes from `inquiry.registered`, never from `community`.
+//!
+//! Not here: what is derived from several rows (dossiers, balances, statuses).
+
+use super::rows::{AuctionState, BidState, InquiryState, SettlementState, Whole, word};
+use super::subjects::{self, Numbers};
+use super::{HistoryError, at};
+use crate::live::settlement::posting_id;
+use domain::event::Event;
+use domain::event::auction::{AuctionEvent, BidPlaced, LossReason, Standing};
+use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
+use domain::event::inquiry::{InquiryEvent, InquiryRegistered};
+use domain::event::queue::QueueEvent;
+use domain::event::reservation::ReservationEvent;
+use domain::event::session::SessionEvent;
+use domain::event::settlement::{Leg, SettlementEscrowed, SettlementEvent};
+use domain::event::wallet::WalletEvent;
+use domain::ids::{AgentId, AuctionId, BidId, InquiryId, OfferId, ProviderId, SettlementId, Subject};
+use domain::log::{LogName, Seq};
+use domain::time::Timestamp;
+use rusqlite::{Params, Transaction, params};
+use store::keys::KEPT;
+use store::recorded::Recorded;
+
+/// What is true while one slice of one log is folded.
+pub(super) struct Fold<'a> {
+    tx: &'a Transaction<'a>,
+    log: &'a LogName,
+    log_no: i64,
+    numbers: &'a mut Numbers,
+    /// (subject, seq): written sorted at the end, so that each subject's rows land on one page.
+    concerned: Vec<(i64, Seq)>,
+}
+
+/// Whose money moves.
+enum Owner {
+    Settlement(SettlementId),
+    Wallet(domain::ids::AccountId),
+}
+
+impl<'a> Fold<'a> {
+    pub(super) fn new(tx: &'a Transaction<'a>, log: &'a LogName, log_no: i64, numbers: &'a mut Numbers) -> Fold<'a> {
+        Fold { tx, log, log_no, numbers, concerned: Vec::new() }
+    }
+
+    pub(super) fn event(&mut self, e: &Recorded) -> Result<(), HistoryError> {
+        self.rows(e)?;
+        for (id, home) in subjects::homes(&e.event) {
+            // Bids have rows; a revised offer repeats its links.
+            if !matches!(id, Subject::BidId(_)) {
+                self.put("INSERT OR IGNORE INTO lookup(id, home) VALUES(?1, ?2)", (id.to_string(), home.to_string()))?;
+            }
+        }
+        self.subjects(e)?;
+        self.key(e)
+    }
+
+    /// Writes what was gathered, and cuts keys that are too old off the front.
+    pub(super) fn finish(mut self, time: Timestamp, events: usize) -> Result<(), HistoryError> {
+        self.concerned.sort_unstable();
+        self.concerned.dedup();
+        for (subject, seq) in std::mem::take(&mut self.concerned) {
+            let sql = "INSERT INTO subject_event(subject, log, seq) VALUES(?1, ?2, ?3)";
+            self.put(sql, (subject, self.log_no, Whole(seq)))?;
+        }
+        // Bounded by the slice, so that a transaction stays short; twice as many, so that it catches up.
+        let sql = "DELETE FROM idempotency_key WHERE log = ?1 AND time < ?2 AND seq IN
+                   (SELECT seq FROM idempotency_key WHERE log = ?1 ORDER BY seq LIMIT ?3)";
+        let oldest = time.0.saturating_sub(KEPT.0);
+        self.put(sql, (self.log.as_str(), oldest, Whole(2 * events as u64 + 16))).map(drop)
+    }
+
+    fn put(&self, sql: &str, params: impl Params) -> Result<usize, HistoryError> {
+        let run = || self.tx.prepare_cached(sql)?.execute(params);
+        run().map_err(at("writing a row"))
+    }
+
+    /// A statement that must find the one row that it changes.
+    fn change(&self, e: &Recorded, what: &'static str, sql: &str, params: impl Params) -> Result<(), HistoryError> {
+        if self.put(sql, params)? == 1 { Ok(()) } else { Err(self.unfit(e, what)) }
+    }
+
+    fn unfit(&self, e: &Recorded, what: &'static str) -> HistoryError {
+        HistoryError::Apply { log: self.log.clone(), seq: e.seq, subject: e.subjects.first().copied(), what }
+    }
+
+    /// The subjects of the event and, through its inquiry, the offer.
+    fn subjects(&mut self, e: &Recorded) -> Result<(), HistoryError> {
+        let number = at("numbering a subject");
+        let mut all = e.subjects.clone();
+        if let Some(inquiry) = subjects::inquiry_of(&all)
+            && !all.iter().any(|subject| matches!(subject, Subject::OfferId(_)))
+        {
+            let offer = self.numbers.offer(self.tx, inquiry).map_err(at("finding an inquiry's offer"))?;
+            all.push(offer.ok_or_else(|| self.unfit(e, "its inquiry is not registered"))?.into());
+        }
+        let numbers = all.into_iter().map(|subject| self.numbers.subject(self.tx, subject));
+        let numbers: Vec<i64> = numbers.collect::<Result<_, _>>().map_err(number)?;
+        self.concerned.extend(numbers.into_iter().map(|no| (no, e.seq)));
+        Ok(())
+    }
+
+    fn key(&self, e: &Recorded) -> Result<(), HistoryError> {
+        let Some(key) = e.key else { return Ok(()) };
+        let sql =
+            "INSERT INTO idempotency_key(log, seq, hash, fingerprint, events, time) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
+        let (hash, fingerprint) = (key.hash.to_be_bytes(), key.fingerprint.to_be_bytes());
+        self.put(sql, (self.log.as_str(), Whole(e.seq), hash, fingerprint, key.events, e.time.0)).map(drop)
+    }
+
+    fn rows(&self, e: &Recorded) -> Result<(), HistoryError> {
+        match &e.event {
+            Event::Provider(ProviderEvent::Registered(_) | ProviderEvent::Updated(_)) => Ok(()),
+            Event::Offer(OfferEvent::Published(o)) => self.offer(o.offer, o.provider),
+            Event::Offer(OfferEvent::Accepted(o)) => self.offer(o.offer, o.provider),
+            Event::Offer(OfferEvent::Revised(_) | OfferEvent::Retired(_)) => Ok(()),
+            Event::CallServer(
+                CallServerEvent::Opened(_)
+                | CallServerEvent::Updated(_)
+                | CallServerEvent::Started(_)
+                | CallServerEvent::CreditLimitGranted(_),
+            ) => Ok(()),
+            Event::Queue(QueueEvent::Opened(_) | QueueEvent::Retired(_)) => Ok(()),
+            Event::Inquiry(event) => self.inquiry(e, event),
+            Event::Auction(event) => self.auction(e, event),
+            // Who an agent is and how it is doing: folded from its own events.
+            Event::Agent(_) => Ok(()),
+            Event::Wallet(WalletEvent::Opened(_) | WalletEvent::CreditLimitSet(_)) => Ok(()),
+            Event::Wallet(WalletEvent::Credited(w)) => self.postings(e, &Owner::Wallet(w.account), &w.legs),
+            Event::Reservation(event) => self.reservation(e, event),
+            Event::Session(event) => self.session(e, event),
+            Event::Settlement(event) => self.settlement(e, event),
+        }
+    }
+
+    fn offer(&self, offer: OfferId, provider: ProviderId) -> Result<(), HistoryError> {
+        let sql = "INSERT OR IGNORE INTO offer(id, provider) VALUES(?1, ?2)";
+        self.put(sql, (offer.to_string(), provider.to_string())).map(drop)
+    }
+
+    fn inquiry(&self, e: &Recorded, event: &InquiryEvent) -> Result<(), HistoryError> {
+        match event {
+            InquiryEvent::Registered(i) => self.registered(i),
+            InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => Ok(()),
+            InquiryEvent::Requeued(i) => self.inquiry_is(e, i.inquiry, InquiryState::Queued),
+            InquiryEvent::Withdrawn(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Withdrawn),
+            InquiryEvent::Expired(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Expired),
+            InquiryEvent::Completed(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Completed),
+        }
+    }
+
+    fn registered(&self, i: &InquiryRegistered) -> Result<(), HistoryError> {
+        self.offer(i.offer, i.provider)?;
+        let id = i.inquiry.to_string();
+        let sql =
+            "INSERT INTO inquiry(id, offer, revision, provider, call_server, state, customer, channel, accepted_at)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let (offer, provider, customer) = (i.offer.to_string(), i.provider.to_string(), i.customer.to_string());
+        let (state, channel) = (word(&InquiryState::Queued), word(&i.channel));
+        self.put(
+            sql,
+            params![id, offer, i.revision, provider, self.log.as_str(), state, customer, channel, i.accepted_at.0],
+        )?;
+        for topic in i.topics.iter().flat_map(|topic| topic.and_ancestors()) {
+            self.put("INSERT OR IGNORE INTO inquiry_topic(topic, inquiry) VALUES(?1, ?2)", (topic.as_str(), &id))?;
+        }
+        for queue in &i.queues {
+            self.put("INSERT OR IGNORE INTO inquiry_queue(queue, inquiry) VALUES(?1, ?2)", (queue.to_string(), &id))?;
+        }
+        Ok(())
+    }
+
+    fn inquiry_is(&self, e: &Recorded, id: InquiryId, state: InquiryState) -> Result<(), HistoryError> {
+        let sql = "UPDATE inquiry SET state = ?2 WHERE id = ?1";
+        self.change(e, "its inquiry is not registered", sql, (id.to_string(), word(&state)))
+    }
+
+    fn inquiry_ends(&self, e: &Recorded, id: InquiryId, state: InquiryState) -> Result<(), HistoryError> {
+        let sql = "UPDATE inquiry SET state = ?2, closed_at = ?3 WHERE id = ?1";
+        self.change(e, "its inquiry is not registered", sql, (id.to_string(), word(&state), e.time.0))
+    }
+
+    /// Until something follows. Who is asked next, or what happens else, stands in a later event.
+    fn inquiry_leaves(&self, id: InquiryId, from: InquiryState) -> Result<(), HistoryError> {
+        let sql = "UPDATE inquiry SET state = ?3 WHERE id = ?1 AND state = ?2";
+        self.put(sql, (id.to_string(), word(&from), word(&InquiryState::Queued))).map(drop)
+    }
+
+    fn asked(&self, inquiry: InquiryId, agent: AgentId) -> Result<(), HistoryError> {
+        let sql = "INSERT OR IGNORE INTO inquiry_agent(agent, inquiry) VALUES(?1, ?2)";
+        self.put(sql, (agent.to_string(), inquiry.to_string())).map(drop)
+    }
+
+    fn auction(&self, e: &Recorded, event: &AuctionEvent) -> Result<(), HistoryError> {
+        const MISSING: &str = "its auction was never opened";
+        match event {
+            AuctionEvent::Opened(a) => {
+                let sql = "INSERT INTO auction(id, inquiry, call_server, round, state, direction, format, currency, opened_at, closes_at)
+                           VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                let (id, inquiry, state) = (a.auction.to_string(), a.inquiry.to_string(), word(&AuctionState::Open));
+                let (direction, format) = (word(&a.rules.direction), word(&a.rules.format));
+                let currency = a.rules.currency.code();
+                let log = self.log.as_str();
+                self.put(
+                    sql,
+                    params![id, inquiry, log, a.round, state, direction, format, currency, e.time.0, a.closes_at.0],
+                )?;
+                self.inquiry_is(e, a.inquiry, InquiryState::InAuction)
+            }
+            AuctionEvent::BidPlaced(b) => self.bid(e, b),
+            AuctionEvent::BidOutbid(b) => self.bid_is(e, b.bid, BidState::Outbid, None),
+            AuctionEvent::BidWithdrawn(b) => self.bid_is(e, b.bid, BidState::Withdrawn, None),
+            AuctionEvent::Extended(a) => {
+                let sql = "UPDATE auction SET closes_at = ?2 WHERE id = ?1";
+                self.change(e, MISSING, sql, (a.auction.to_string(), a.closes_at.0))
+            }
+            AuctionEvent::Awarded(a) => {
+                let sql = "UPDATE auction SET state = ?2, closed_at = coalesce(closed_at, ?3), winner = ?4, clearing_price = ?5
+                           WHERE id = ?1";
+                let (id, state, winner) = (a.auction.to_string(), word(&AuctionState::Awarded), a.agent.to_string());
+                self.change(e, MISSING, sql, (id, state, e.time.0, winner, a.price.amount().to_string()))?;
+                self.bid_is(e, a.bid, BidState::Won, None)
+            }
+            AuctionEvent::BidLost(b) => self.bid_is(e, b.bid, BidState::Lost, Some(b.reason)),
+            AuctionEvent::BidForfeited(b) => self.bid_is(e, b.bid, BidState::Forfeited, Some(b.reason)),
+            AuctionEvent::Unsold(a) => {
+                self.auction_ends(e, a.auction, AuctionState::Unsold)?;
+                self.inquiry_leaves(a.inquiry, InquiryState::InAuction)
+            }
+            AuctionEvent::Cancelled(a) => self.auction_ends(e, a.auction, AuctionState::Cancelled),
+        }
+    }
+
+    /// Without a winner, also where one was awarded and did not come.
+    fn auction_ends(&self, e: &Recorded, id: AuctionId, state: AuctionState) -> Result<(), HistoryError> {
+        let sql =
+            "UPDATE auction SET state = ?2, closed_at = coalesce(closed_at, ?3), winner = NULL, clearing_price = NULL
+                   WHERE id = ?1";
+        self.change(e, "its auction was never opened", sql, (id.to_string(), word(&state), e.time.0))
+    }
+
+    fn bid(&self, e: &Recorded, b: &BidPlaced) -> Result<(), HistoryError> {
+        let state = match b.standing {
+            Standing::Sealed | Standing::Leads => BidState::Active,
+            Standing::OutbidAtOnce => BidState::Outbid,
+            Standing::NoEffect => BidState::Superseded,
+        };
+        let sql = "INSERT INTO bid(id, auction, inquiry, agent, bidder, amount, currency, state, standing, placed_at, log, seq)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        let (id, auction, inquiry) = (b.bid.to_string(), b.auction.to_string(), b.inquiry.to_string());
+        let (agent, amount, currency) = (b.agent.to_string(), b.amount.amount().to_string(), b.amount.currency());
+        let (state, standing, log) = (word(&state), word(&b.standing), self.log.as_str());
+        let currency = currency.code();
+        self.put(
+            sql,
+            params![
+                id,
+                auction,
+                inquiry,
+                agent,
+                b.bidder,
+                amount,
+                currency,
+                state,
+                standing,
+                e.time.0,
+                log,
+                Whole(e.seq)
+            ],
+        )?;
+        match b.supersedes {
+            Some(earlier) => self.bid_is(e, earlier, BidState::Superseded, None),
+            None => Ok(()),
+        }
+    }
+
+    fn bid_is(&self, e: &Recorded, id: BidId, state: BidState, loss: Option<LossReason>) -> Result<(), HistoryError> {
+        let sql = "UPDATE bid SET state = ?2, loss_reason = ?3 WHERE id = ?1";
+        let loss = loss.map(|reason| word(&reason));
+        self.change(e, "its bid was never placed", sql, (id.to_string(), word(&state), loss))
+    }
+
+    fn reservation(&self, e: &Recorded, event: &ReservationEvent) -> Result<(), HistoryError> {
+        use domain::event::reservation::Purpose;
+        match event {
+            ReservationEvent::Opened(r) => {
+                self.asked(r.inquiry, r.agent)?;
+                match r.purpose {
+                    Purpose::Selected | Purpose::Awarded => self.inquiry_is(e, r.inquiry, InquiryState::Reserved),
+                    // Another agent is asked into the conversation, which goes on.
+                    Purpose::Invited | Purpose::Transfer => Ok(()),
+                }
+            }
+            ReservationEvent::Viewed(_) | ReservationEvent::Accepted(_) => Ok(()),
+            ReservationEvent::Declined(r) => self.inquiry_leaves(r.inquiry, InquiryState::Reserved),
+            ReservationEvent::Lapsed(r) => self.inquiry_leaves(r.inquiry, InquiryState::Reserved),
+            ReservationEvent::Rescinded(r) => self.inquiry_leaves(r.inquiry, InquiryState::Reserved),
+        }
+    }
+
+    fn session(&self, e: &Recorded, event: &SessionEvent) -> Result<(), HistoryError> {
+        match event {
+            SessionEvent::Opened(s) => {
+                self.asked(s.inquiry, s.agent)?;
+                self.inquiry_is(e, s.inquiry, InquiryState::Engaged)
+            }
+            SessionEvent::Ended(s) if s.wrap_up_deadline.is_some() => {
+                self.inquiry_is(e, s.inquiry, InquiryState::WrapUp)
+            }
+            // Closed at once: `inquiry.completed` follows.
+            SessionEvent::Ended(_)
+            | SessionEvent::MessageSent(_)
+            | SessionEvent::NotesSaved(_)
+            | SessionEvent::WrapUpExtended(_)
+            | SessionEvent::WrapUpCompleted(_) => Ok(()),
+        }
+    }
+
+    fn settlement(&self, e: &Recorded, event: &SettlementEvent) -> Result<(), HistoryError> {
+        let (id, legs) = match event {
+            SettlementEvent::Escrowed(s) => {
+                self.escrowed(e, s)?;
+                (s.settlement, &s.legs)
+            }
+            SettlementEvent::Pending(s) => {
+                self.settlement_is(e, s.settlement, SettlementState::Pending)?;
+                (s.settlement, &s.legs)
+            }
+            SettlementEvent::Payable(s) => {
+                self.settlement_is(e, s.settlement, SettlementState::Payable)?;
+                (s.settlement, &s.legs)
+            }
+            SettlementEvent::Released(s) => {
+                self.settlement_is(e, s.settlement, SettlementState::Released)?;
+                (s.settlement, &s.legs)
+            }
+        };
+        self.postings(e, &Owner::Settlement(id), legs)
+    }
+
+    fn escrowed(&self, e: &Recorded, s: &SettlementEscrowed) -> Result<(), HistoryError> {
+        let sql =
+            "INSERT INTO settlement(id, inquiry, bid, state, direction, price, currency, payer, payee, at, log, seq)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        let (id, inquiry, bid) = (s.settlement.to_string(), s.inquiry.to_string(), s.bid.map(|bid| bid.to_string()));
+        let (state, direction) = (word(&SettlementState::Escrowed), word(&s.direction));
+        let (price, currency) = (s.price.amount().to_string(), s.price.currency());
+        let (payer, payee) = (s.payer.subject().to_string(), s.payee.subject().to_string());
+        let (currency, log) = (currency.code(), self.log.as_str());
+        self.put(
+            sql,
+            params![id, inquiry, bid, state, direction, price, currency, payer, payee, e.time.0, log, Whole(e.seq)],
+        )
+        .map(drop)
+    }
+
+    fn settlement_is(&self, e: &Recorded, id: SettlementId, state: SettlementState) -> Result<(), HistoryError> {
+        let sql = "UPDATE settlement SET state = ?2, at = ?3, log = ?4, seq = ?5 WHERE id = ?1";
+        let params = (id.to_string(), word(&state), e.time.0, self.log.as_str(), Whole(e.seq));
+        self.change(e, "its settlement was never escrowed", sql, params)
+    }
+
+    fn postings(&self, e: &Recorded, owner: &Owner, legs: &[Leg]) -> Result<(), HistoryError> {
+        let (settlement, wallet) = match owner {
+            Owner::Settlement(id) => (Some(id.to_string()), None),
+            Owner::Wallet(id) => (None, Some(id.to_string())),
+        };
+        for (leg_no, leg) in (0u32..).zip(legs) {
+            let sql =
+                "INSERT INTO posting(at, log, seq, leg, id, txn, settlement, wallet, account, amount, currency, rule)
+                       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+            let (id, txn) = (posting_id(&e.raw.hash, &leg.rule, leg_no).to_string(), e.id.to_string());
+            let (amount, currency) = (leg.amount.amount().to_string(), leg.amount.currency());
+            let (log, currency) = (self.log.as_str(), currency.code());
+            self.put(
+                sql,
+                params![
+                    e.time.0,
+                    log,
+                    Whole(e.seq),
+                    leg_no,
+                    id,
+                    txn,
+                    settlement,
+                    wallet,
+                    leg.account,
+                    amount,
+                    currency,
+                    leg.rule
+                ],
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! The thread that keeps history up to date: woken by the writer, or every `POLL`, it follows every log of
+//! the store from its checkpoint, slice by slice.
+//!
+//! It promises short transactions (at most 250 ms, so readers and `rebuild` get in between), that no log
+//! waits for another, and to say where it stands: `status`. A full disk, or a store that does not answer,
+//! is waited for. An event that cannot be applied stops its log, loudly, until a rebuild or a restart;
+//! the other logs go on.
+
+use super::{History, HistoryError, follow, lock};
+use domain::ids::Subject;
+use domain::log::{LogName, Seq};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use store::backend::EventStore;
+use store::raw::Head;
+
+/// Other processes' events are found by asking.
+const POLL: Duration = Duration::from_millis(100);
+/// After a wake-up more events are let gather: one transaction of many rows costs far less than many of
+/// one, and nobody waits for it, since readers read the log's tail themselves.
+const GATHER: Duration = Duration::from_millis(20);
+/// A slice aims at this, to stay below 250 ms when the machine is busy.
+const SLICE: Duration = Duration::from_millis(100);
+const EVENTS_MIN: usize = 64;
+const EVENTS_MAX: usize = 16_384;
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Where a log stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStatus {
+    pub checkpoint: Option<Head>,
+    /// Events that the log has and history has not.
+    pub lag: u64,
+    pub trouble: Option<Trouble>,
+}
+
+/// Why a log is not followed at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Every cause, outermost first.
+    pub what: String,
+    /// Whether somebody has to look; otherwise it is tried again by itself.
+    pub stopped: bool,
+    pub seq: Option<Seq>,
+    pub subject: Option<Subject>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    pub logs: BTreeMap<LogName, LogStatus>,
+    /// The store itself does not say which logs it has.
+    pub store: Option<String>,
+}
+
+impl Status {
+    /// Whether every log is followed.
+    pub fn is_well(&self) -> bool {
+        self.store.is_none() && self.logs.values().all(|log| log.trouble.is_none())
+    }
+}
+
+/// Follows until it is stopped or dropped.
+pub struct Projector {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    history: Arc<History>,
+    store: Arc<dyn EventStore>,
+    status: Mutex<Status>,
+    bell: Mutex<Bell>,
+    rung: Condvar,
+}
+
+#[derive(Default)]
+struct Bell {
+    woken: bool,
+    stop: bool,
+}
+
+impl Projector {
+    /// Errors: the thread cannot be started.
+    pub fn start(history: Arc<History>, store: Arc<dyn EventStore>) -> std::io::Result<Projector> {
+        let shared = Shared { history, store, status: Mutex::default(), bell: Mutex::default(), rung: Condvar::new() };
+        let shared = Arc::new(shared);
+        let runner = Runner::new(shared.clone());
+        let thread = std::thread::Builder::new().name("history".into()).spawn(move || runner.run())?;
+        Ok(Projector { shared, thread: Some(thread) })
+    }
+
+    /// There are new events. Never blocks; many calls are one.
+    pub fn wake(&self) {
+        lock(&self.shared.bell).woken = true;
+        self.shared.rung.notify_one();
+    }
+
+    pub fn status(&self) -> Status {
+        lock(&self.shared.status).clone()
+    }
+
+    /// Ends after the slice at hand.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        lock(&self.shared.bell).stop = true;
+        self.shared.rung.notify_one();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the history projector had panicked");
+        }
+    }
+}
+
+impl Drop for Projector {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What the thread remembers between rounds.
+struct Runner {
+    shared: Arc<Shared>,
+    /// Logs that wait for somebody to look.
+    stopped: BTreeSet<LogName>,
+    /// Of the file in which they stopped: a rebuilt one starts them again.
+    generation: u64,
+    events_max: usize,
+    backoff: Duration,
+}
+
+impl Runner {
+    fn new(shared: Arc<Shared>) -> Runner {
+        let generation = shared.history.generation();
+        Runner { shared, stopped: BTreeSet::new(), generation, events_max: 1_024, backoff: BACKOFF_MIN }
+    }
+
+    fn run(mut self) {
+        loop {
+            let pause = match self.round() {
+                Round::More => Duration::ZERO,
+                Round::Idle => POLL,
+                Round::Wait => {
+                    self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
+                    self.backoff
+                }
+            };
+            if !matches!(pause, Duration::ZERO) && !self.pause(pause) || lock(&self.shared.bell).stop {
+                return;
+            }
+        }
+    }
+
+    /// Waits until woken, but no longer than `pause`. `false`: it is time to end.
+    fn pause(&self, pause: Duration) -> bool {
+        let idle = |bell: &mut Bell| !bell.woken && !bell.stop;
+        let bell = lock(&self.shared.bell);
+        let (mut bell, _) =
+            self.shared.rung.wait_timeout_while(bell, pause, idle).unwrap_or_else(PoisonError::into_inner);
+        if bell.woken && !bell.stop {
+            // Whoever wakes now is served by the round that follows.
+            let gather = |bell: &mut Bell| !bell.stop;
+            bell = self.shared.rung.wait_timeout_while(bell, GATHER, gather).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        bell.woken = false;
+        !bell.stop
+    }
+
+    /// One slice of each log that has more.
+    fn round(&mut self) -> Round {
+        let (history, store) = (self.shared.history.clone(), self.shared.store.clone());
+        if history.generation() != self.generation {
+            self.generation = history.generation();
+            self.stopped.clear();
+        }
+        let mut logs: BTreeSet<LogName> = match store.logs() {
+            Ok(logs) => logs.into_iter().collect(),
+            Err(error) => {
+                lock(&self.shared.status).store = Some(chain(&error));
+                return Round::Wait;
+            }
+        };
+        lock(&self.shared.status).store = None;
+        // A log that history knows and the store does not is a fork: the slice finds out.
+        logs.extend(history.checkpoints().into_keys());
+        let mut round = Round::Idle;
+        for log in logs {
+            if self.stopped.contains(&log) {
+                self.report(&log, None);
+                continue;
+            }
+            let begun = Instant::now();
+            match follow::slice(&history, &*store, &log, self.events_max, None) {
+                Ok(events) => {
+                    self.adapt(events, begun.elapsed());
+                    if self.report(&log, Some(None)) && !matches!(round, Round::Wait) {
+                        round = Round::More;
+                    }
+                }
+                Err(error) => {
+                    let stopped = !error.passes();
+                    if stopped {
+                        tracing::error!(log = %log, "history stopped following: {}", chain(&error));
+                        self.stopped.insert(log.clone());
+                    } else {
+                        tracing::warn!(log = %log, "history waits: {}", chain(&error));
+                        round = Round::Wait;
+                    }
+                    let subject = if let HistoryError::Apply { subject, .. } = &error { *subject } else { None };
+                    let trouble = Trouble { what: chain(&error), stopped, seq: follow::place(&error), subject };
+                    self.report(&log, Some(Some(trouble)));
+                }
+            }
+        }
+        if !matches!(round, Round::Wait) {
+            self.backoff = BACKOFF_MIN;
+        }
+        round
+    }
+
+    /// Larger slices while they are quick, smaller ones when they are not.
+    fn adapt(&mut self, events: usize, took: Duration) {
+        if took > SLICE {
+            self.events_max = (self.events_max / 2).max(EVENTS_MIN);
+        } else if events == self.events_max && took < SLICE / 3 {
+            self.events_max = (self.events_max * 2).min(EVENTS_MAX);
+        }
+    }
+
+    /// Notes where the log stands; `trouble`: `None` leaves it as it is. Gives whether there is more.
+    fn report(&self, log: &LogName, trouble: Option<Option<Trouble>>) -> bool {
+        let checkpoint = self.shared.history.checkpoint(log).map(|checkpoint| checkpoint.head);
+        let mut status = lock(&self.shared.status);
+        let old = status.logs.remove(log);
+        let trouble = trouble.unwrap_or_else(|| old.as_ref().and_then(|old| old.trouble.clone()));
+        // A head that cannot be read says nothing new about the lag.
+        let lag = match self.shared.store.head(log) {
+            Ok(head) => Head::next(head).saturating_sub(Head::next(checkpoint)),
+            Err(_) => old.map_or(0, |old| old.lag),
+        };
+        status.logs.insert(log.clone(), LogStatus { checkpoint, lag, trouble });
+        lag > 0
+    }
+}
+
+enum Round {
+    /// Some log has more: go on at once.
+    More,
+    Idle,
+    /// Something has to pass first.
+    Wait,
+}
+
+/// An error with all its causes, outermost first.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

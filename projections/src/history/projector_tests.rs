@@ -1,0 +1,132 @@
+//! The thread and the file: following, waiting, stopping, rebuilding, verifying.
+
+use super::fixture::*;
+use super::projector::{Projector, Status};
+use super::rebuild::DifferenceKind;
+use super::{History, lock};
+use domain::log::LogName;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::backend::EventStore;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until the status is as wished.
+fn until(projector: &Projector, wish: impl Fn(&Status) -> bool) -> Status {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let status = projector.status();
+        if wish(&status) {
+            return status;
+        }
+        assert!(Instant::now() < end, "{status:?}");
+        projector.wake();
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+fn execute(history: &History, sql: &str) {
+    lock(&history.files.read().unwrap().write).db.execute_batch(sql).unwrap();
+}
+
+/// A folder of this test alone, gone with it.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("history-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+    fn file(&self) -> std::path::PathBuf {
+        self.0.join("history.sqlite")
+    }
+}
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[test]
+fn the_projector_follows_every_log() {
+    let mut logs = life();
+    let history = Arc::new(History::open_in_memory().unwrap());
+    let projector = Projector::start(history.clone(), Arc::new(logs.store.clone())).unwrap();
+    let status = until(&projector, |status| status.logs.len() == 2 && status.logs.values().all(|log| log.lag == 0));
+    assert!(status.is_well());
+    let late = logs.add(&LogName::community(), 500, published(domain::ids::OfferId(3), PROVIDER));
+    projector.wake();
+    assert!(history.wait_for(&late.log, late.seq, PATIENCE));
+    assert_eq!(history.verify(&logs.store).unwrap(), None);
+    projector.stop();
+}
+
+#[test]
+fn a_bad_event_stops_its_log_alone() {
+    let mut logs = life();
+    let bad = logs.add(&main_log(), 100, outbid(98, BEN));
+    let history = Arc::new(History::open_in_memory().unwrap());
+    let projector = Projector::start(history.clone(), Arc::new(logs.store.clone())).unwrap();
+    let status = until(&projector, |status| !status.is_well());
+    let trouble = status.logs[&main_log()].trouble.clone().unwrap();
+    assert!(trouble.stopped);
+    assert_eq!((trouble.seq, trouble.subject), (Some(bad.seq), Some(AUCTION.into())));
+    assert!(history.wait_for(&LogName::community(), 2, PATIENCE));
+    assert!(history.wait_for(&main_log(), bad.seq - 1, PATIENCE));
+}
+
+#[test]
+fn a_full_disk_is_waited_for() {
+    let mut logs = life();
+    for at in 200..600 {
+        logs.add(&main_log(), at, published(domain::ids::OfferId(at as u128), PROVIDER));
+    }
+    let history = Arc::new(History::open_in_memory().unwrap());
+    execute(&history, "PRAGMA max_page_count = 1"); // As many as it has now: the rows need more.
+    let projector = Projector::start(history.clone(), Arc::new(logs.store.clone())).unwrap();
+    let status = until(&projector, |status| !status.is_well());
+    let trouble = status.logs.values().find_map(|log| log.trouble.clone()).unwrap();
+    assert!(!trouble.stopped && trouble.what.contains("full"), "{trouble:?}");
+    execute(&history, "PRAGMA max_page_count = 100000");
+    let status = until(&projector, |status| status.is_well() && status.logs.values().all(|log| log.lag == 0));
+    assert_eq!(status.logs.len(), 2);
+    assert_eq!(history.verify(&logs.store).unwrap(), None);
+}
+
+#[test]
+fn a_rebuilt_file_takes_the_place_of_the_old_one() {
+    let folder = Folder::new("rebuild");
+    let mut logs = life();
+    let history = Arc::new(History::open(&folder.file()).unwrap());
+    let projector = Projector::start(history.clone(), Arc::new(logs.store.clone())).unwrap();
+    assert!(history.wait_for(&main_log(), logs.recorded[&main_log()].len() as u64 - 1, PATIENCE));
+    assert!(history.wait_for(&LogName::community(), 2, PATIENCE));
+    assert_eq!(history.verify(&logs.store).unwrap(), None);
+
+    execute(&history, "UPDATE bid SET state = 'ACTIVE' WHERE state = 'LOST'");
+    let found = history.verify(&logs.store).unwrap().unwrap();
+    assert_eq!((found.table, found.kind), ("bid", DifferenceKind::Column(7)));
+    execute(&history, "DELETE FROM lookup");
+    assert_eq!(history.verify(&logs.store).unwrap().unwrap().kind, DifferenceKind::Missing);
+    execute(&history, "INSERT INTO lookup VALUES('a', 'b')");
+    assert_eq!(history.verify(&logs.store).unwrap().unwrap().kind, DifferenceKind::Unfounded);
+
+    let mut heard = 0;
+    history.rebuild(&logs.store, |_, _, _| heard += 1).unwrap();
+    assert_eq!(heard, 2);
+    assert_eq!(history.verify(&logs.store).unwrap(), None);
+    let late = logs.add(
+        &main_log(),
+        500,
+        domain::event::inquiry::InquiryRequeued { expires_at: domain::time::Timestamp(900), inquiry: INQUIRY },
+    );
+    projector.wake();
+    assert!(history.wait_for(&late.log, late.seq, PATIENCE), "{:?}", projector.status());
+    projector.stop();
+    drop(history);
+
+    let reopened = History::open(&folder.file()).unwrap();
+    assert_eq!(reopened.checkpoint(&main_log()).unwrap().head, logs.store.head(&main_log()).unwrap().unwrap());
+    assert_eq!(reopened.verify(&logs.store).unwrap(), None);
+}

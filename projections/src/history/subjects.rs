@@ -1,0 +1,125 @@
+//! Whom an event concerns: subjects and logs as numbers, and where the ids lead that no event has as
+//! its subject.
+
+use domain::event::Event;
+use domain::event::auction::AuctionEvent;
+use domain::event::community::OfferEvent;
+use domain::event::session::SessionEvent;
+use domain::ids::{InquiryId, OfferId, Subject};
+use domain::log::LogName;
+use rusqlite::{Connection, OptionalExtension};
+use std::collections::HashMap;
+
+/// Entries of the writer's caches before they start anew: a few tens of megabytes.
+const CACHE_MAX: usize = 200_000;
+
+/// What the writer remembers of the rows, so that a busy auction costs no look-ups.
+#[derive(Default)]
+pub(super) struct Numbers {
+    subjects: HashMap<Subject, i64>,
+    offers: HashMap<InquiryId, OfferId>,
+}
+
+impl Numbers {
+    /// The subject's number; a new subject gets the next one.
+    pub(super) fn subject(&mut self, db: &Connection, subject: Subject) -> rusqlite::Result<i64> {
+        if let Some(no) = self.subjects.get(&subject) {
+            return Ok(*no);
+        }
+        let id = subject.to_string();
+        let no = match subject_no(db, &id)? {
+            Some(no) => no,
+            None => {
+                db.prepare_cached("INSERT INTO subject(id) VALUES(?1)")?.execute([id])?;
+                db.last_insert_rowid()
+            }
+        };
+        if self.subjects.len() >= CACHE_MAX {
+            self.subjects.clear();
+        }
+        self.subjects.insert(subject, no);
+        Ok(no)
+    }
+
+    /// The offer of an inquiry that is registered; `None` where it is not.
+    pub(super) fn offer(&mut self, db: &Connection, inquiry: InquiryId) -> rusqlite::Result<Option<OfferId>> {
+        if let Some(offer) = self.offers.get(&inquiry) {
+            return Ok(Some(*offer));
+        }
+        let found = db
+            .prepare_cached("SELECT offer FROM inquiry WHERE id = ?1")?
+            .query_row([inquiry.to_string()], |row| row.get::<_, super::rows::Text<OfferId>>(0))
+            .optional()?;
+        let Some(super::rows::Text(offer)) = found else { return Ok(None) };
+        if self.offers.len() >= CACHE_MAX {
+            self.offers.clear();
+        }
+        self.offers.insert(inquiry, offer);
+        Ok(Some(offer))
+    }
+}
+
+pub(super) fn subject_no(db: &Connection, id: &str) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT no FROM subject WHERE id = ?1")?.query_row([id], |row| row.get(0)).optional()
+}
+
+pub(super) fn known_log_no(db: &Connection, log: &LogName) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT no FROM log WHERE name = ?1")?.query_row([log.as_str()], |row| row.get(0)).optional()
+}
+
+/// The log's number; a new log gets the next one.
+pub(super) fn log_no(db: &Connection, log: &LogName) -> rusqlite::Result<i64> {
+    if let Some(no) = known_log_no(db, log)? {
+        return Ok(no);
+    }
+    db.execute("INSERT INTO log(name) VALUES(?1)", [log.as_str()])?;
+    Ok(db.last_insert_rowid())
+}
+
+pub(super) use crate::inquiry_of;
+
+/// The ids that an event brings into the world without having them as subjects, each with the inquiry or
+/// offer that it leads to.
+pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
+    match event {
+        Event::Offer(OfferEvent::Published(e)) => {
+            e.terms.links.iter().map(|link| (link.id.into(), e.offer.into())).collect()
+        }
+        Event::Offer(OfferEvent::Revised(e)) => {
+            e.terms.links.iter().map(|link| (link.id.into(), e.offer.into())).collect()
+        }
+        Event::Auction(AuctionEvent::BidPlaced(e)) => vec![(e.bid.into(), e.inquiry.into())],
+        Event::Session(SessionEvent::Opened(e)) => vec![(e.channel.into(), e.inquiry.into())],
+        Event::Session(SessionEvent::MessageSent(e)) => vec![(e.message.into(), e.inquiry.into())],
+        Event::Session(SessionEvent::WrapUpCompleted(e)) => vec![(e.record.into(), e.inquiry.into())],
+        Event::Provider(_)
+        | Event::Offer(OfferEvent::Retired(_) | OfferEvent::Accepted(_))
+        | Event::CallServer(_)
+        | Event::Queue(_)
+        | Event::Inquiry(_)
+        | Event::Auction(
+            AuctionEvent::Opened(_)
+            | AuctionEvent::BidOutbid(_)
+            | AuctionEvent::BidWithdrawn(_)
+            | AuctionEvent::Extended(_)
+            | AuctionEvent::Awarded(_)
+            | AuctionEvent::BidLost(_)
+            | AuctionEvent::BidForfeited(_)
+            | AuctionEvent::Unsold(_)
+            | AuctionEvent::Cancelled(_),
+        )
+        | Event::Agent(_)
+        | Event::Wallet(_)
+        | Event::Reservation(_)
+        | Event::Session(SessionEvent::Ended(_) | SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_))
+        | Event::Settlement(_) => Vec::new(),
+    }
+}
+
+/// Whether ids of this kind are subjects of no event, so that only `homes` leads to them.
+pub(super) fn needs_home(id: Subject) -> bool {
+    matches!(
+        id,
+        Subject::LinkId(_) | Subject::BidId(_) | Subject::ChannelId(_) | Subject::MessageId(_) | Subject::RecordId(_)
+    )
+}

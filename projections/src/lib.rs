@@ -1,0 +1,9 @@
+pub mod history;
+pub mod live;
+
+use domain::ids::{InquiryId, Subject};
+
+/// The inquiry among the subjects.
+pub(crate) fn inquiry_of(subjects: &[Subject]) -> Option<InquiryId> {
+    subjects.iter().find_map(|subject| if let Subject::InquiryId(id) = subject { Some(*id) } else { None })
+}

@@ -1,0 +1,196 @@
+//! The live views: what is open now, in the memory of one node, folded from the logs in their order.
+//!
+//! A node's writers call [`Live::apply`] with each acknowledged batch before any answer leaves, so a
+//! read on that node contains every write it answered; other logs and other nodes' writes come from the
+//! store's tail through the same door. The fold is the same either way: it depends on the events alone,
+//! not on batches, clocks or I/O, and an event seen again changes nothing.
+//!
+//! ```text
+//! community       providers, offers with every revision, call servers, customers
+//! market          one call server: the four below, and which inquiry an id belongs to
+//!   agent, notice   what agents want, do and show, and what they are told
+//!   queue           who stands where
+//!   account         balances and holds
+//!   dossier         all of one inquiry: inquiry, auction, reservation, session, settlement
+//! read            what the outside asks
+//! ```
+//!
+//! Memory follows open work: a closed inquiry leaves (see `market`), and is folded from its events where
+//! it is asked for again. A node that starts folds the call servers' logs before `community`, so that
+//! the acceptances of what is closed already never enter.
+//!
+//! Not here: rights and masking, the next bid's bounds, closed work, feeds.
+
+pub mod account;
+pub mod agent;
+pub mod auction;
+pub mod community;
+pub mod dossier;
+mod error;
+mod handle;
+pub mod inquiry;
+mod market;
+pub mod notice;
+mod position;
+pub mod queue;
+mod read;
+pub mod reservation;
+pub mod session;
+pub mod settlement;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_account;
+#[cfg(test)]
+mod tests_agent;
+#[cfg(test)]
+mod tests_inquiry;
+
+pub use dossier::Dossier;
+pub use error::{Misfit, ViewError};
+pub use handle::DossierHandle;
+pub use market::CLOSED_MAX;
+pub use read::Place;
+
+use community::Community;
+use domain::event::Event;
+use domain::event::community::OfferEvent;
+use domain::log::{LogName, Seq};
+use market::Market;
+use position::Position;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+use store::raw::Head;
+use store::recorded::Recorded;
+
+/// The views of one node. Shared as `Arc<Live>`.
+///
+/// A batch becomes visible as a whole within its log's view; dossiers have locks of their own, so one
+/// read may see a dossier a moment before the queue that it left.
+// Locks are taken in this order: community, markets, one market, one dossier, heads.
+#[derive(Debug, Default)]
+pub struct Live {
+    community: RwLock<Watched<Community>>,
+    markets: RwLock<BTreeMap<LogName, Arc<RwLock<Market>>>>,
+    heads: Mutex<BTreeMap<LogName, Head>>,
+    /// A head moved.
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Watched<V> {
+    position: Position,
+    view: V,
+}
+
+impl Live {
+    pub fn new() -> Live {
+        Live::default()
+    }
+
+    /// Folds consecutive events of one log. An event at or below the view's position is skipped.
+    ///
+    /// Errors: a gap, another event at the view's position, or an event that does not fit. What came
+    /// before it stays; that log's view is then over, and every later batch of it gets the same error.
+    pub fn apply(&self, batch: &[Arc<Recorded>]) -> Result<(), ViewError> {
+        let Some(first) = batch.first() else { return Ok(()) };
+        let log = &first.log;
+        if *log == LogName::community() {
+            let mut guard = write(&self.community);
+            let Watched { position, view } = &mut *guard;
+            let result = position.fold(log, batch, |recorded| self.fold_community(view, recorded));
+            self.publish(log, position.head());
+            result
+        } else if log.is_reserved() {
+            // The books and the outside effects have no live view.
+            Err(ViewError::at(first, Misfit::WrongLog))
+        } else {
+            let market = self.market(log);
+            let mut market = write(&market);
+            let mut position = std::mem::take(&mut market.position);
+            let result = position.fold(log, batch, |recorded| market.fold(recorded));
+            market.forget();
+            self.publish(log, position.head());
+            market.position = position;
+            result
+        }
+    }
+
+    /// The last event of `log` that is folded; none before the first.
+    pub fn head(&self, log: &LogName) -> Option<Head> {
+        lock(&self.heads).get(log).copied()
+    }
+    /// By name.
+    pub fn heads(&self) -> Vec<(LogName, Head)> {
+        lock(&self.heads).iter().map(|(log, head)| (log.clone(), *head)).collect()
+    }
+    /// Blocks until `log` is folded up to `seq`; false where `timeout` comes first.
+    pub fn wait_for(&self, log: &LogName, seq: Seq, timeout: Duration) -> bool {
+        let behind = |heads: &mut BTreeMap<LogName, Head>| heads.get(log).is_none_or(|head| head.seq < seq);
+        let waited = self.moved.wait_timeout_while(lock(&self.heads), timeout, behind);
+        !waited.expect("nothing panics under this lock").1.timed_out()
+    }
+
+    /// The views that are over, for whoever asks whether this node is ready. None in health.
+    pub fn failures(&self) -> Vec<ViewError> {
+        let mut failures: Vec<ViewError> = read(&self.community).position.stopped().cloned().into_iter().collect();
+        failures.extend(read(&self.markets).values().filter_map(|market| read(market).position.stopped().cloned()));
+        failures
+    }
+
+    fn fold_community(&self, view: &mut Community, recorded: &Recorded) -> Result<(), Misfit> {
+        match &recorded.event {
+            Event::Provider(event) => view.on_provider(event, recorded),
+            Event::Offer(event) => {
+                view.on_offer(event, recorded)?;
+                match event {
+                    OfferEvent::Accepted(e) => write(&self.market(&e.call_server)).on_acceptance(e, recorded),
+                    OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_) => Ok(()),
+                }
+            }
+            Event::CallServer(event) => view.on_call_server(event, recorded),
+            Event::Queue(_)
+            | Event::Inquiry(_)
+            | Event::Auction(_)
+            | Event::Agent(_)
+            | Event::Wallet(_)
+            | Event::Reservation(_)
+            | Event::Session(_)
+            | Event::Settlement(_) => Err(Misfit::WrongLog),
+        }
+    }
+
+    /// The call server's view, begun where its log or an acceptance names it first.
+    fn market(&self, log: &LogName) -> Arc<RwLock<Market>> {
+        if let Some(market) = read(&self.markets).get(log) {
+            return market.clone();
+        }
+        write(&self.markets).entry(log.clone()).or_default().clone()
+    }
+
+    /// Called under the lock of the log's view, so that heads never go back.
+    fn publish(&self, log: &LogName, head: Option<Head>) {
+        let Some(head) = head else { return };
+        lock(&self.heads).insert(log.clone(), head);
+        self.moved.notify_all();
+    }
+}
+
+/// The keys after `after`, for a page.
+fn past<K>(after: Option<K>) -> (Bound<K>, Bound<K>) {
+    (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().expect("no fold panics")
+}
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().expect("no fold panics")
+}
+fn lock<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().expect("nothing panics under this lock")
+}

@@ -1,0 +1,338 @@
+//! Accounts: an owner's money in one currency on one call server, and what of it is held for auctions.
+//!
+//! A bid holds, it never books. Escrow takes the price from the payer's balance and the hold with it.
+//! A provider without an account there is on account without limit: nothing of it is counted here.
+//! Not here: postings (a settlement's are in its dossier, all of them in history).
+
+use super::error::Misfit;
+use domain::currency::Currency;
+use domain::event::auction::{AuctionAwarded, AuctionEvent, BidPlaced, Standing};
+use domain::event::community::CreditLimitGranted;
+use domain::event::settlement::SettlementEvent;
+use domain::event::wallet::{Party, WalletEvent};
+use domain::ids::{AccountId, AgentId, AuctionId, BidId, InquiryId, ProviderId, SettlementId};
+use domain::log::{LogName, Seq};
+use domain::money::{Money, MoneyError};
+use domain::terms::{AuctionFormat, Direction};
+use domain::time::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+use store::recorded::Recorded;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRow {
+    pub id: AccountId,
+    /// The call server's log.
+    pub log: LogName,
+    pub seq: Seq,
+    pub owner: Party,
+    pub currency: Currency,
+    /// Negative where the owner owes.
+    pub balance: Money,
+    /// How far below zero it may go; absent: without limit.
+    pub credit_limit: Option<Money>,
+    /// The sum of all holds, secret ones included: who may not see them subtracts them.
+    pub held: Money,
+    pub opened_at: Timestamp,
+}
+
+impl AccountRow {
+    /// Balance and credit limit, less what is held; `None` without limit.
+    pub fn available(&self) -> Result<Option<Money>, MoneyError> {
+        match self.credit_limit {
+            None => Ok(None),
+            Some(limit) => self.balance.plus(limit)?.minus(self.held).map(Some),
+        }
+    }
+}
+
+/// Why a hold is its owner's alone to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Secret {
+    /// For a sealed bid in an auction that is not awarded: it tells that there is a bid.
+    Sealed,
+    /// For a PROXY bid, or an award beyond its price: it tells the bidder's maximum.
+    Proxy,
+}
+
+/// Money held for one auction. There is one hold at most per account and auction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldRow {
+    pub auction: AuctionId,
+    pub inquiry: InquiryId,
+    pub bid: BidId,
+    pub amount: Money,
+    pub since: Timestamp,
+    pub seq: Seq,
+    /// Absent where everybody who sees the account may see the hold: that of an award is public, as its
+    /// price is.
+    pub secret: Option<Secret>,
+}
+
+/// An account and its holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    row: AccountRow,
+    holds: BTreeMap<AuctionId, HoldRow>,
+}
+
+impl Account {
+    pub fn row(&self) -> &AccountRow {
+        &self.row
+    }
+    /// By auction.
+    pub fn holds(&self) -> &BTreeMap<AuctionId, HoldRow> {
+        &self.holds
+    }
+
+    fn hold(&mut self, hold: HoldRow) -> Result<(), Misfit> {
+        self.release(hold.auction, hold.seq)?;
+        self.row.held = self.row.held.plus(hold.amount)?;
+        // A position that moves would tell of a secret hold.
+        if hold.secret.is_none() {
+            self.row.seq = hold.seq;
+        }
+        self.holds.insert(hold.auction, hold);
+        Ok(())
+    }
+
+    fn release(&mut self, auction: AuctionId, seq: Seq) -> Result<(), Misfit> {
+        if let Some(hold) = self.holds.remove(&auction) {
+            self.row.held = self.row.held.minus(hold.amount)?;
+            if hold.secret.is_none() {
+                self.row.seq = seq;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a hold needs to know of the auction it is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AuctionFacts {
+    pub(super) direction: Direction,
+    pub(super) format: AuctionFormat,
+    pub(super) provider: ProviderId,
+}
+
+/// The accounts of one call server.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Accounts {
+    by_id: BTreeMap<AccountId, Account>,
+    /// In order of opening: an owner has one in each of a few currencies.
+    by_owner: BTreeMap<Party, Vec<AccountId>>,
+    /// What stands in escrow: a release does not say its price again.
+    escrows: HashMap<SettlementId, Money>,
+}
+
+impl Accounts {
+    pub(super) fn get(&self, id: AccountId) -> Option<&Account> {
+        self.by_id.get(&id)
+    }
+    /// By id.
+    pub(super) fn after(&self, after: Option<AccountId>) -> impl Iterator<Item = &Account> {
+        self.by_id.range(super::past(after)).map(|(_, account)| account)
+    }
+    /// In order of opening.
+    pub(super) fn of(&self, owner: Party) -> impl Iterator<Item = &Account> {
+        self.by_owner.get(&owner).into_iter().flatten().filter_map(|id| self.by_id.get(id))
+    }
+
+    fn in_currency(&mut self, owner: Party, currency: Currency) -> Option<&mut Account> {
+        let id = self.of(owner).find(|account| account.row.currency == currency)?.row.id;
+        self.by_id.get_mut(&id)
+    }
+
+    fn known(&mut self, id: AccountId) -> Result<&mut Account, Misfit> {
+        self.by_id.get_mut(&id).ok_or(Misfit::Unknown(id.into()))
+    }
+
+    fn open(&mut self, id: AccountId, owner: Party, zero: Money, credit_limit: Option<Money>, recorded: &Recorded) {
+        let row = AccountRow {
+            id,
+            log: recorded.log.clone(),
+            seq: recorded.seq,
+            owner,
+            currency: zero.currency(),
+            balance: zero,
+            credit_limit,
+            held: zero,
+            opened_at: recorded.time,
+        };
+        self.by_id.insert(id, Account { row, holds: BTreeMap::new() });
+        self.by_owner.entry(owner).or_default().push(id);
+    }
+
+    pub(super) fn on_wallet(&mut self, event: &WalletEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            WalletEvent::Opened(e) => {
+                if self.by_id.contains_key(&e.account) {
+                    return Err(Misfit::Twice(e.account.into()));
+                }
+                let zero = Money::zero(e.zero.currency());
+                self.open(e.account, e.owner, zero, e.credit_limit, recorded);
+            }
+            WalletEvent::Credited(e) => {
+                let row = &mut self.known(e.account)?.row;
+                row.balance = row.balance.plus(e.amount)?;
+                row.seq = recorded.seq;
+            }
+            WalletEvent::CreditLimitSet(e) => {
+                let row = &mut self.known(e.account)?.row;
+                row.credit_limit = Some(e.limit);
+                row.seq = recorded.seq;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the provider's account, or sets its limit anew.
+    pub(super) fn on_credit_limit(&mut self, e: &CreditLimitGranted, recorded: &Recorded) {
+        match self.by_id.get_mut(&e.account) {
+            Some(account) => {
+                account.row.credit_limit = Some(e.limit);
+                account.row.seq = recorded.seq;
+            }
+            None => {
+                let zero = Money::zero(e.limit.currency());
+                self.open(e.account, Party::Provider(e.provider), zero, Some(e.limit), recorded);
+            }
+        }
+    }
+
+    pub(super) fn on_auction(
+        &mut self,
+        event: &AuctionEvent,
+        facts: AuctionFacts,
+        recorded: &Recorded,
+    ) -> Result<(), Misfit> {
+        match event {
+            AuctionEvent::BidPlaced(e) => self.on_bid(e, facts, recorded),
+            AuctionEvent::Awarded(e) => self.on_award(e, facts, recorded),
+            AuctionEvent::BidOutbid(e) => self.free(e.agent, facts.provider, e.auction, e.bid, recorded),
+            AuctionEvent::BidWithdrawn(e) => self.free(e.agent, facts.provider, e.auction, e.bid, recorded),
+            AuctionEvent::BidLost(e) => self.free(e.agent, facts.provider, e.auction, e.bid, recorded),
+            AuctionEvent::BidForfeited(e) => self.free(e.agent, facts.provider, e.auction, e.bid, recorded),
+            // Each bid that these end says so itself.
+            AuctionEvent::Opened(_)
+            | AuctionEvent::Extended(_)
+            | AuctionEvent::Unsold(_)
+            | AuctionEvent::Cancelled(_) => Ok(()),
+        }
+    }
+
+    fn on_bid(&mut self, e: &BidPlaced, facts: AuctionFacts, recorded: &Recorded) -> Result<(), Misfit> {
+        match e.standing {
+            // The bid that stands keeps its hold.
+            Standing::NoEffect => return Ok(()),
+            Standing::Sealed | Standing::Leads | Standing::OutbidAtOnce => {}
+        }
+        let (owner, currency) = (Party::Agent(e.agent), e.amount.currency());
+        let account = self.in_currency(owner, currency);
+        match (account, e.hold) {
+            (Some(account), None) => account.release(e.auction, recorded.seq),
+            (None, None) => Ok(()),
+            (None, Some(_)) => Err(Misfit::NoAccount { owner, currency }),
+            (Some(account), Some(amount)) => account.hold(HoldRow {
+                auction: e.auction,
+                inquiry: e.inquiry,
+                bid: e.bid,
+                amount,
+                since: recorded.time,
+                seq: recorded.seq,
+                secret: match facts.format {
+                    AuctionFormat::SealedFirstPrice | AuctionFormat::SealedSecondPrice => Some(Secret::Sealed),
+                    AuctionFormat::Proxy => Some(Secret::Proxy),
+                    AuctionFormat::Open => None,
+                },
+            }),
+        }
+    }
+
+    fn on_award(&mut self, e: &AuctionAwarded, facts: AuctionFacts, recorded: &Recorded) -> Result<(), Misfit> {
+        let currency = e.hold.currency();
+        let payer = match facts.direction {
+            Direction::Forward => Party::Agent(e.agent),
+            Direction::Reverse => Party::Provider(facts.provider),
+        };
+        match self.in_currency(payer, currency) {
+            Some(account) => account.hold(HoldRow {
+                auction: e.auction,
+                inquiry: e.inquiry,
+                bid: e.bid,
+                amount: e.hold,
+                since: recorded.time,
+                seq: recorded.seq,
+                secret: (facts.format == AuctionFormat::Proxy && e.hold != e.price).then_some(Secret::Proxy),
+            }),
+            None => missing(payer, currency),
+        }
+    }
+
+    /// What was held for `bid`, of its agent or of the provider that it was awarded by. A hold that has
+    /// passed to a later bid of the same agent stays.
+    fn free(
+        &mut self,
+        agent: AgentId,
+        provider: ProviderId,
+        auction: AuctionId,
+        bid: BidId,
+        recorded: &Recorded,
+    ) -> Result<(), Misfit> {
+        for owner in [Party::Agent(agent), Party::Provider(provider)] {
+            for id in self.by_owner.get(&owner).into_iter().flatten() {
+                let account = self.by_id.get_mut(id).ok_or(Misfit::Unknown((*id).into()))?;
+                if account.holds.get(&auction).is_some_and(|hold| hold.bid == bid) {
+                    account.release(auction, recorded.seq)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `auction`: the one that the settlement's bid won.
+    pub(super) fn on_settlement(
+        &mut self,
+        event: &SettlementEvent,
+        auction: Option<AuctionId>,
+        recorded: &Recorded,
+    ) -> Result<(), Misfit> {
+        match event {
+            SettlementEvent::Escrowed(e) => {
+                self.escrows.insert(e.settlement, e.price);
+                let Some(account) = self.in_currency(e.payer, e.price.currency()) else {
+                    return missing(e.payer, e.price.currency());
+                };
+                if let Some(auction) = auction {
+                    account.release(auction, recorded.seq)?;
+                }
+                account.row.balance = account.row.balance.minus(e.price)?;
+                account.row.seq = recorded.seq;
+                Ok(())
+            }
+            // From here on it can no longer go back by a release.
+            SettlementEvent::Pending(e) => {
+                self.escrows.remove(&e.settlement);
+                Ok(())
+            }
+            // The payee is owed it outside of its wallet.
+            SettlementEvent::Payable(_) => Ok(()),
+            SettlementEvent::Released(e) => {
+                let price = self.escrows.remove(&e.settlement).ok_or(Misfit::Unknown(e.settlement.into()))?;
+                let Some(account) = self.in_currency(e.payer, price.currency()) else {
+                    return missing(e.payer, price.currency());
+                };
+                account.row.balance = account.row.balance.plus(price)?;
+                account.row.seq = recorded.seq;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A provider may be without an account; an agent whose money moves may not.
+fn missing(owner: Party, currency: Currency) -> Result<(), Misfit> {
+    match owner {
+        Party::Provider(_) => Ok(()),
+        Party::Agent(_) => Err(Misfit::NoAccount { owner, currency }),
+    }
+}

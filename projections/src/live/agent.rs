@@ -1,0 +1,328 @@
+//! Agents: who they are, what they want, what they have before them, and the status that follows.
+//!
+//! Will and doing are kept apart. What is shown is derived after every event that touches either, so
+//! a status asked for while busy shows as UNAVAILABLE until the work is done and then takes effect.
+
+use super::error::Misfit;
+use super::notice::{NOTICES_MAX, NoticeKind, NoticeRow};
+use domain::event::agent::{AgentEvent, Will, WillReason};
+use domain::event::reservation::{ReservationEvent, ReservationOpened};
+use domain::event::session::SessionEvent;
+use domain::ids::{AgentId, InquiryId, ProviderId, ReservationId, SessionId};
+use domain::log::{LogName, Seq};
+use domain::sealed::Sealed;
+use domain::time::Timestamp;
+use domain::topic::Skill;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use store::recorded::Recorded;
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AgentStatus {
+    Offline,
+    Available,
+    Unavailable,
+    Break,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatusReason {
+    Asked,
+    Lapsed,
+    Operator,
+    Absent,
+    Reserved,
+    Engaged,
+    WrapUp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentRow {
+    pub id: AgentId,
+    /// The call server's log.
+    pub log: LogName,
+    /// Of the last event that changed this row: its own, and those of its reservations and sessions.
+    pub seq: Seq,
+    /// Short, for recorded exclusions.
+    pub number: u32,
+    pub display_name: Arc<Sealed>,
+    pub location: Arc<str>,
+    pub skills: Arc<[Skill]>,
+    pub capacity: u32,
+    pub affiliated_with: Option<ProviderId>,
+    pub will: Will,
+    /// Why the will is what it is; absent before anybody asked.
+    pub will_reason: Option<WillReason>,
+    pub status: AgentStatus,
+    pub status_reason: Option<StatusReason>,
+    /// When `status` last changed. A status that lasted no time is no change: consent ends a reservation
+    /// and opens a session at one instant, and the agent was unavailable all along.
+    pub status_since: Timestamp,
+    /// Pending reservations and open sessions.
+    pub load: u32,
+    pub registered_at: Timestamp,
+}
+
+/// A pending reservation of an agent. Sorts by deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PendingReservation {
+    pub deadline: Timestamp,
+    pub reservation: ReservationId,
+    pub inquiry: InquiryId,
+}
+
+/// A session that an agent is in or wraps up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Engagement {
+    pub session: SessionId,
+    pub inquiry: InquiryId,
+}
+
+/// An agent and what it has before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    row: AgentRow,
+    pending: Vec<PendingReservation>,
+    sessions: Vec<Engagement>,
+    wrap_ups: Vec<Engagement>,
+    notices: VecDeque<NoticeRow>,
+    /// The status before this one, and since when: taken up again where this one lasted no time.
+    before: (AgentStatus, Timestamp),
+}
+
+impl Agent {
+    pub fn row(&self) -> &AgentRow {
+        &self.row
+    }
+    /// Nearest deadline first.
+    pub fn pending(&self) -> &[PendingReservation] {
+        &self.pending
+    }
+    /// The open ones, oldest first.
+    pub fn sessions(&self) -> &[Engagement] {
+        &self.sessions
+    }
+    /// The newest `NOTICES_MAX`, oldest first.
+    pub fn notices(&self) -> &VecDeque<NoticeRow> {
+        &self.notices
+    }
+
+    /// Derives load and status. Called once at the end of every event that touched the agent.
+    fn settle(&mut self, recorded: &Recorded) {
+        let row = &mut self.row;
+        row.seq = recorded.seq;
+        row.load = u32::try_from(self.pending.len() + self.sessions.len()).unwrap_or(u32::MAX);
+        let wraps_up = !self.wrap_ups.is_empty();
+        let unavailable = match row.will {
+            Will::Available => wraps_up || row.load >= row.capacity,
+            // What was asked for takes effect after the work.
+            Will::Break | Will::Offline => wraps_up || row.load > 0,
+        };
+        let status = if unavailable { AgentStatus::Unavailable } else { wanted(row.will) };
+        row.status_reason = if !unavailable {
+            row.will_reason.map(reason_of)
+        } else if wraps_up && row.load < row.capacity {
+            Some(StatusReason::WrapUp)
+        } else if !self.pending.is_empty() {
+            Some(StatusReason::Reserved)
+        } else {
+            Some(StatusReason::Engaged)
+        };
+        if status != row.status {
+            let lasted_no_time = row.status_since == recorded.time && self.before.0 == status;
+            let since = if lasted_no_time { self.before.1 } else { recorded.time };
+            self.before = (row.status, row.status_since);
+            row.status = status;
+            row.status_since = since;
+        }
+    }
+}
+
+fn wanted(will: Will) -> AgentStatus {
+    match will {
+        Will::Offline => AgentStatus::Offline,
+        Will::Available => AgentStatus::Available,
+        Will::Break => AgentStatus::Break,
+    }
+}
+
+fn reason_of(reason: WillReason) -> StatusReason {
+    match reason {
+        WillReason::Asked => StatusReason::Asked,
+        WillReason::Lapsed => StatusReason::Lapsed,
+        WillReason::Operator => StatusReason::Operator,
+        WillReason::Absent => StatusReason::Absent,
+    }
+}
+
+/// The agents of one call server.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Agents {
+    by_id: BTreeMap<AgentId, Agent>,
+}
+
+impl Agents {
+    pub(super) fn get(&self, id: AgentId) -> Option<&Agent> {
+        self.by_id.get(&id)
+    }
+    /// By id.
+    pub(super) fn after(&self, after: Option<AgentId>) -> impl Iterator<Item = &Agent> {
+        self.by_id.range(super::past(after)).map(|(_, agent)| agent)
+    }
+    fn known(&mut self, id: AgentId) -> Result<&mut Agent, Misfit> {
+        self.by_id.get_mut(&id).ok_or(Misfit::Unknown(id.into()))
+    }
+
+    pub(super) fn on_agent(&mut self, event: &AgentEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        let id = match event {
+            AgentEvent::Registered(e) => {
+                let row = AgentRow {
+                    id: e.agent,
+                    log: recorded.log.clone(),
+                    seq: recorded.seq,
+                    number: e.number,
+                    display_name: Arc::new(e.display_name.clone()),
+                    location: e.location.as_str().into(),
+                    skills: e.skills.as_slice().into(),
+                    capacity: e.capacity,
+                    affiliated_with: e.affiliated_with,
+                    will: Will::Offline,
+                    will_reason: None,
+                    status: AgentStatus::Offline,
+                    status_reason: None,
+                    status_since: recorded.time,
+                    load: 0,
+                    registered_at: recorded.time,
+                };
+                let before = (row.status, row.status_since);
+                let agent = Agent {
+                    row,
+                    pending: Vec::new(),
+                    sessions: Vec::new(),
+                    wrap_ups: Vec::new(),
+                    notices: VecDeque::new(),
+                    before,
+                };
+                if self.by_id.insert(e.agent, agent).is_some() {
+                    return Err(Misfit::Twice(e.agent.into()));
+                }
+                e.agent
+            }
+            AgentEvent::Updated(e) => {
+                let row = &mut self.known(e.agent)?.row;
+                row.affiliated_with = e.affiliated_with.or(row.affiliated_with);
+                row.capacity = e.capacity.unwrap_or(row.capacity);
+                if let Some(name) = &e.display_name {
+                    row.display_name = Arc::new(name.clone());
+                }
+                if let Some(location) = &e.location {
+                    row.location = location.as_str().into();
+                }
+                if let Some(skills) = &e.skills {
+                    row.skills = skills.as_slice().into();
+                }
+                e.agent
+            }
+            AgentEvent::StatusSet(e) => {
+                let row = &mut self.known(e.agent)?.row;
+                row.will = e.will;
+                row.will_reason = Some(e.reason);
+                match e.reason {
+                    // The agent knows what it asked for.
+                    WillReason::Asked => {}
+                    WillReason::Lapsed | WillReason::Operator | WillReason::Absent => {
+                        self.tell(e.agent, NoticeRow::new(NoticeKind::StatusSet, recorded))?;
+                    }
+                }
+                e.agent
+            }
+        };
+        self.known(id)?.settle(recorded);
+        Ok(())
+    }
+
+    pub(super) fn on_reservation(&mut self, event: &ReservationEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            ReservationEvent::Opened(e) => self.reserve(e, recorded),
+            // The agent looked: nothing of its own changed.
+            ReservationEvent::Viewed(_) => Ok(()),
+            ReservationEvent::Accepted(e) => self.free(e.agent, e.reservation, recorded),
+            ReservationEvent::Declined(e) => self.free(e.agent, e.reservation, recorded),
+            ReservationEvent::Lapsed(e) => {
+                let mut notice = NoticeRow::new(NoticeKind::ReservationLapsed, recorded);
+                notice.reservation = Some(e.reservation);
+                notice.inquiry = Some(e.inquiry);
+                notice.second_agent = e.second_agent;
+                self.tell(e.agent, notice)?;
+                self.free(e.agent, e.reservation, recorded)
+            }
+            ReservationEvent::Rescinded(e) => {
+                let mut notice = NoticeRow::new(NoticeKind::ReservationRescinded, recorded);
+                notice.reservation = Some(e.reservation);
+                notice.inquiry = Some(e.inquiry);
+                self.tell(e.agent, notice)?;
+                self.free(e.agent, e.reservation, recorded)
+            }
+        }
+    }
+
+    fn reserve(&mut self, e: &ReservationOpened, recorded: &Recorded) -> Result<(), Misfit> {
+        if e.attempt >= 2 {
+            let mut notice = NoticeRow::new(NoticeKind::SecondAgentSelected, recorded);
+            notice.reservation = Some(e.reservation);
+            notice.inquiry = Some(e.inquiry);
+            notice.bid = e.bid;
+            self.tell(e.agent, notice)?;
+        }
+        let agent = self.known(e.agent)?;
+        let pending = PendingReservation { deadline: e.deadline, reservation: e.reservation, inquiry: e.inquiry };
+        let at = agent.pending.partition_point(|other| *other < pending);
+        agent.pending.insert(at, pending);
+        agent.settle(recorded);
+        Ok(())
+    }
+
+    fn free(&mut self, agent: AgentId, reservation: ReservationId, recorded: &Recorded) -> Result<(), Misfit> {
+        let agent = self.known(agent)?;
+        agent.pending.retain(|pending| pending.reservation != reservation);
+        agent.settle(recorded);
+        Ok(())
+    }
+
+    pub(super) fn on_session(&mut self, event: &SessionEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            SessionEvent::Opened(e) => {
+                let agent = self.known(e.agent)?;
+                agent.sessions.push(Engagement { session: e.session, inquiry: e.inquiry });
+                agent.settle(recorded);
+            }
+            SessionEvent::Ended(e) => {
+                let agent = self.known(e.agent)?;
+                agent.sessions.retain(|one| one.session != e.session);
+                if e.wrap_up_deadline.is_some() {
+                    agent.wrap_ups.push(Engagement { session: e.session, inquiry: e.inquiry });
+                }
+                agent.settle(recorded);
+            }
+            SessionEvent::WrapUpCompleted(e) => {
+                let agent = self.known(e.agent)?;
+                agent.wrap_ups.retain(|one| one.session != e.session);
+                agent.settle(recorded);
+            }
+            // Nobody becomes busier or freer by these.
+            SessionEvent::MessageSent(_) | SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Keeps a notice; the oldest makes room.
+    pub(super) fn tell(&mut self, agent: AgentId, notice: NoticeRow) -> Result<(), Misfit> {
+        let notices = &mut self.known(agent)?.notices;
+        if notices.len() == NOTICES_MAX {
+            notices.pop_front();
+        }
+        notices.push_back(notice);
+        Ok(())
+    }
+}

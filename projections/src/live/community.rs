@@ -1,0 +1,292 @@
+//! The view of the log `community`: providers, offers with the terms of every revision, call servers,
+//! and customers as their acceptances show them. What happens to an acceptance is in `market`.
+//!
+//! Memory: one row a customer ever seen. That is what `Customer.since` needs, and the one thing here
+//! that grows with history.
+
+use super::error::Misfit;
+use domain::event::community::{
+    CallServerEvent, CallServerOpened, CallServerUpdated, CreditLimit, Location, OfferAccepted, OfferEvent,
+    ProviderEvent, ProviderUpdated,
+};
+use domain::ids::{CallServerId, CustomerId, LinkId, OfferId, ProviderId};
+use domain::log::{LogName, Seq};
+use domain::sealed::Sealed;
+use domain::terms::OfferTerms;
+use domain::time::Timestamp;
+use domain::topic::Topic;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+use store::recorded::Recorded;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderRow {
+    pub id: ProviderId,
+    pub seq: Seq,
+    pub name: Arc<str>,
+    pub homepage: Option<Arc<str>>,
+    /// `scheme://host[:port]`, where its offers may be met.
+    pub origins: Arc<[String]>,
+    pub credit_limits: Arc<[CreditLimit]>,
+    pub suspended: bool,
+    pub registered_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OfferState {
+    Published,
+    Retired,
+}
+
+/// An offer at its newest revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferRow {
+    pub id: OfferId,
+    pub seq: Seq,
+    pub provider: ProviderId,
+    pub state: OfferState,
+    /// 1 for the first.
+    pub revision: u32,
+    pub terms: Arc<OfferTerms>,
+    pub published_at: Timestamp,
+    pub retired_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallServerRow {
+    pub id: CallServerId,
+    pub seq: Seq,
+    /// Names its log too.
+    pub name: LogName,
+    pub topics: Arc<[Topic]>,
+    pub languages: Arc<[String]>,
+    pub locations: Arc<[Location]>,
+    /// Takes what fits nowhere else.
+    pub is_default: bool,
+    pub opened_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerRow {
+    pub id: CustomerId,
+    /// Of the last acceptance.
+    pub seq: Seq,
+    /// The first acceptance.
+    pub since: Timestamp,
+    /// As given last; absent where it never was.
+    pub profile: Option<Arc<Sealed>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Offer {
+    row: OfferRow,
+    /// Revision 1 stands at 0.
+    revisions: Vec<Arc<OfferTerms>>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Community {
+    providers: BTreeMap<ProviderId, ProviderRow>,
+    offers: BTreeMap<OfferId, Offer>,
+    offers_by_provider: BTreeSet<(ProviderId, OfferId)>,
+    /// The offer of each link, and the newest revision that has it.
+    links: HashMap<LinkId, (OfferId, u32)>,
+    call_servers: BTreeMap<LogName, CallServerRow>,
+    customers: HashMap<CustomerId, CustomerRow>,
+}
+
+impl Community {
+    pub(super) fn provider(&self, id: ProviderId) -> Option<&ProviderRow> {
+        self.providers.get(&id)
+    }
+    pub(super) fn offer(&self, id: OfferId) -> Option<&OfferRow> {
+        self.offers.get(&id).map(|offer| &offer.row)
+    }
+    pub(super) fn terms(&self, id: OfferId, revision: u32) -> Option<&Arc<OfferTerms>> {
+        let at = usize::try_from(revision).ok()?.checked_sub(1)?;
+        self.offers.get(&id)?.revisions.get(at)
+    }
+    pub(super) fn link(&self, id: LinkId) -> Option<(OfferId, u32)> {
+        self.links.get(&id).copied()
+    }
+    pub(super) fn offers(&self, after: Option<OfferId>) -> impl Iterator<Item = &OfferRow> {
+        self.offers.range(super::past(after)).map(|(_, offer)| &offer.row)
+    }
+    pub(super) fn offers_of(&self, provider: ProviderId, after: Option<OfferId>) -> impl Iterator<Item = &OfferRow> {
+        let from = match after {
+            Some(after) => Bound::Excluded((provider, after)),
+            None => Bound::Included((provider, OfferId(0))),
+        };
+        let range = self.offers_by_provider.range((from, Bound::Included((provider, OfferId(u128::MAX)))));
+        range.filter_map(|(_, id)| self.offer(*id))
+    }
+    pub(super) fn call_server(&self, name: &LogName) -> Option<&CallServerRow> {
+        self.call_servers.get(name)
+    }
+    /// By name.
+    pub(super) fn call_servers(&self) -> impl Iterator<Item = &CallServerRow> {
+        self.call_servers.values()
+    }
+    pub(super) fn customer(&self, id: CustomerId) -> Option<&CustomerRow> {
+        self.customers.get(&id)
+    }
+
+    pub(super) fn on_provider(&mut self, event: &ProviderEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            ProviderEvent::Registered(e) => {
+                let row = ProviderRow {
+                    id: e.provider,
+                    seq: recorded.seq,
+                    name: e.name.as_str().into(),
+                    homepage: e.homepage.as_deref().map(Arc::from),
+                    origins: e.origins.as_slice().into(),
+                    credit_limits: e.credit_limits.as_slice().into(),
+                    suspended: false,
+                    registered_at: recorded.time,
+                };
+                match self.providers.insert(e.provider, row) {
+                    None => Ok(()),
+                    Some(_) => Err(Misfit::Twice(e.provider.into())),
+                }
+            }
+            ProviderEvent::Updated(e) => self.update_provider(e, recorded),
+        }
+    }
+
+    fn update_provider(&mut self, e: &ProviderUpdated, recorded: &Recorded) -> Result<(), Misfit> {
+        let row = self.providers.get_mut(&e.provider).ok_or(Misfit::Unknown(e.provider.into()))?;
+        if let Some(limits) = &e.credit_limits {
+            row.credit_limits = limits.as_slice().into();
+        }
+        if let Some(homepage) = &e.homepage {
+            row.homepage = Some(homepage.as_str().into());
+        }
+        if let Some(name) = &e.name {
+            row.name = name.as_str().into();
+        }
+        if let Some(origins) = &e.origins {
+            row.origins = origins.as_slice().into();
+        }
+        row.suspended = e.suspended.unwrap_or(row.suspended);
+        row.seq = recorded.seq;
+        Ok(())
+    }
+
+    pub(super) fn on_offer(&mut self, event: &OfferEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            OfferEvent::Published(e) => {
+                let terms = Arc::new(e.terms.clone());
+                let row = OfferRow {
+                    id: e.offer,
+                    seq: recorded.seq,
+                    provider: e.provider,
+                    state: OfferState::Published,
+                    revision: 1,
+                    terms: terms.clone(),
+                    published_at: recorded.time,
+                    retired_at: None,
+                };
+                self.index_links(&row);
+                self.offers_by_provider.insert((e.provider, e.offer));
+                match self.offers.insert(e.offer, Offer { row, revisions: vec![terms] }) {
+                    None => Ok(()),
+                    Some(_) => Err(Misfit::Twice(e.offer.into())),
+                }
+            }
+            OfferEvent::Revised(e) => {
+                let offer = self.offers.get_mut(&e.offer).ok_or(Misfit::Unknown(e.offer.into()))?;
+                let expected = offer.row.revision + 1;
+                if e.revision != expected {
+                    return Err(Misfit::Revision { expected });
+                }
+                let terms = Arc::new(e.terms.clone());
+                offer.revisions.push(terms.clone());
+                offer.row.revision = e.revision;
+                offer.row.terms = terms;
+                offer.row.seq = recorded.seq;
+                let row = offer.row.clone();
+                self.index_links(&row);
+                Ok(())
+            }
+            OfferEvent::Retired(e) => {
+                let row = &mut self.offers.get_mut(&e.offer).ok_or(Misfit::Unknown(e.offer.into()))?.row;
+                row.state = OfferState::Retired;
+                row.retired_at = Some(recorded.time);
+                row.seq = recorded.seq;
+                Ok(())
+            }
+            OfferEvent::Accepted(e) => {
+                self.see_customer(e, recorded);
+                Ok(())
+            }
+        }
+    }
+
+    fn index_links(&mut self, row: &OfferRow) {
+        self.links.extend(row.terms.links.iter().map(|link| (link.id, (row.id, row.revision))));
+    }
+
+    fn see_customer(&mut self, e: &OfferAccepted, recorded: &Recorded) {
+        let row = self.customers.entry(e.customer).or_insert_with(|| CustomerRow {
+            id: e.customer,
+            seq: recorded.seq,
+            since: recorded.time,
+            profile: None,
+        });
+        row.seq = recorded.seq;
+        if let Some(profile) = &e.profile {
+            row.profile = Some(Arc::new(profile.clone()));
+        }
+    }
+
+    pub(super) fn on_call_server(&mut self, event: &CallServerEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            CallServerEvent::Opened(e) => self.open_call_server(e, recorded),
+            CallServerEvent::Updated(e) => self.update_call_server(e, recorded),
+            // The call server's own log has these.
+            CallServerEvent::Started(_) | CallServerEvent::CreditLimitGranted(_) => Err(Misfit::WrongLog),
+        }
+    }
+
+    fn open_call_server(&mut self, e: &CallServerOpened, recorded: &Recorded) -> Result<(), Misfit> {
+        let row = CallServerRow {
+            id: e.call_server,
+            seq: recorded.seq,
+            name: e.name.clone(),
+            topics: e.topics.as_slice().into(),
+            languages: e.languages.as_slice().into(),
+            locations: e.locations.as_slice().into(),
+            is_default: self.call_servers.is_empty(),
+            opened_at: recorded.time,
+        };
+        match self.call_servers.insert(e.name.clone(), row) {
+            None => Ok(()),
+            Some(_) => Err(Misfit::Twice(e.call_server.into())),
+        }
+    }
+
+    fn update_call_server(&mut self, e: &CallServerUpdated, recorded: &Recorded) -> Result<(), Misfit> {
+        if !self.call_servers.contains_key(&e.name) {
+            return Err(Misfit::Unknown(e.call_server.into()));
+        }
+        // There is always one: it is taken over and never given up.
+        if e.default == Some(true) {
+            for row in self.call_servers.values_mut() {
+                row.is_default = row.name == e.name;
+            }
+        }
+        let row = self.call_servers.get_mut(&e.name).ok_or(Misfit::Unknown(e.call_server.into()))?;
+        if let Some(languages) = &e.languages {
+            row.languages = languages.as_slice().into();
+        }
+        if let Some(locations) = &e.locations {
+            row.locations = locations.as_slice().into();
+        }
+        if let Some(topics) = &e.topics {
+            row.topics = topics.as_slice().into();
+        }
+        row.seq = recorded.seq;
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! A dossier that a reader and the view share.
+
+use super::dossier::Dossier;
+use std::sync::{Arc, RwLock};
+
+/// Shows the dossier as it is at each reading. Cheap to clone; outlives the view's own interest in it.
+///
+/// Reading inside a reading, or asking the view from inside one, can wait for ever: the view's writer
+/// may stand between the two. Copy the rows out and let go.
+#[derive(Clone, Debug)]
+pub struct DossierHandle(Arc<RwLock<Dossier>>);
+
+impl DossierHandle {
+    pub fn read<R>(&self, look: impl FnOnce(&Dossier) -> R) -> R {
+        look(&self.0.read().expect("no fold panics"))
+    }
+    pub(super) fn write<R>(&self, change: impl FnOnce(&mut Dossier) -> R) -> R {
+        change(&mut self.0.write().expect("no fold panics"))
+    }
+}
+
+/// For a dossier folded from the log.
+impl From<Dossier> for DossierHandle {
+    fn from(dossier: Dossier) -> DossierHandle {
+        DossierHandle(Arc::new(RwLock::new(dossier)))
+    }
+}
+
+/// Equal dossiers, not the same one. For tests of the fold.
+impl PartialEq for DossierHandle {
+    fn eq(&self, other: &DossierHandle) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.read(Dossier::clone) == other.read(Dossier::clone)
+    }
+}

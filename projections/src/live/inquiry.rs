@@ -1,0 +1,181 @@
+//! The row of one inquiry, what the customer database answered for it, and its recorded decisions.
+//! Not here: when the state changes (`dossier`), and its position (`queue`).
+
+use domain::event::inquiry::{InformationOutcome, InquiryRegistered};
+use domain::ids::{CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId};
+use domain::log::{LogName, Seq};
+use domain::sealed::Sealed;
+use domain::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
+use domain::time::Timestamp;
+use domain::topic::{Skill, Topic};
+use domain::why::Why;
+use std::sync::Arc;
+use store::recorded::{CommandId, Recorded};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InquiryState {
+    Queued,
+    InAuction,
+    Reserved,
+    Engaged,
+    WrapUp,
+    Completed,
+    Withdrawn,
+    Expired,
+}
+
+impl InquiryState {
+    /// Before the session: the inquiry stands in its queues.
+    pub fn is_waiting(self) -> bool {
+        match self {
+            InquiryState::Queued | InquiryState::InAuction | InquiryState::Reserved => true,
+            InquiryState::Engaged
+            | InquiryState::WrapUp
+            | InquiryState::Completed
+            | InquiryState::Withdrawn
+            | InquiryState::Expired => false,
+        }
+    }
+    /// Nothing allocates it any more.
+    pub fn is_final(self) -> bool {
+        match self {
+            InquiryState::Completed | InquiryState::Withdrawn | InquiryState::Expired => true,
+            InquiryState::Queued
+            | InquiryState::InAuction
+            | InquiryState::Reserved
+            | InquiryState::Engaged
+            | InquiryState::WrapUp => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InquiryRow {
+    pub id: InquiryId,
+    /// The call server's log.
+    pub log: LogName,
+    /// Of the last event of the inquiry, its auctions, reservations, session and settlement.
+    pub seq: Seq,
+    /// The command that registered it.
+    pub registered_by: CommandId,
+    /// Of the last event of the inquiry that this command made: an auction opens with the registration.
+    pub registered_seq: Seq,
+    pub offer: OfferId,
+    pub provider: ProviderId,
+    /// The revision that was accepted, and its terms.
+    pub revision: u32,
+    pub terms: Arc<OfferTerms>,
+    pub state: InquiryState,
+    pub channel: ChannelKind,
+    pub initiator: Initiator,
+    pub link: Option<LinkId>,
+    pub content: Option<Arc<ContentReference>>,
+    pub language: Option<Arc<str>>,
+    pub topics: Arc<[Topic]>,
+    pub queues: Arc<[QueueId]>,
+    pub desired_skills: Arc<[Skill]>,
+    pub customer: CustomerId,
+    /// The electronic question, with title and excerpt of its content.
+    pub question: Option<Arc<Sealed>>,
+    /// The last request for user information; absent before the first one.
+    pub information: Option<InformationRow>,
+    pub accepted_at: Timestamp,
+    pub registered_at: Timestamp,
+    /// When `max_wait` is over. Absent while that time does not run: in an auction, before an agent, and
+    /// after waiting.
+    pub expires_at: Option<Timestamp>,
+    /// Withdrawn, expired or completed.
+    pub ended_at: Option<Timestamp>,
+    /// What the customer or operator wrote on withdrawing.
+    pub withdrawal_reason: Option<Arc<Sealed>>,
+}
+
+impl InquiryRow {
+    pub(super) fn new(e: &InquiryRegistered, recorded: &Recorded) -> InquiryRow {
+        InquiryRow {
+            id: e.inquiry,
+            log: recorded.log.clone(),
+            seq: recorded.seq,
+            registered_by: recorded.correlation,
+            registered_seq: recorded.seq,
+            offer: e.offer,
+            provider: e.provider,
+            revision: e.revision,
+            terms: Arc::new(e.terms.clone()),
+            state: InquiryState::Queued,
+            channel: e.channel,
+            initiator: e.initiator,
+            link: e.link,
+            content: e.content.clone().map(Arc::new),
+            language: e.language.as_deref().map(Arc::from),
+            topics: e.topics.as_slice().into(),
+            queues: e.queues.as_slice().into(),
+            desired_skills: e.desired_skills.as_slice().into(),
+            customer: e.customer,
+            question: e.question.clone().map(Arc::new),
+            information: None,
+            accepted_at: e.accepted_at,
+            registered_at: recorded.time,
+            // A deadline set by an event counts from that event.
+            expires_at: Some(recorded.time + e.terms.max_wait),
+            ended_at: None,
+            withdrawal_reason: None,
+        }
+    }
+}
+
+/// The request for user information and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InformationRow {
+    pub customer: CustomerId,
+    pub requested_at: Timestamp,
+    pub answered_at: Option<Timestamp>,
+    /// Absent while pending.
+    pub outcome: Option<InformationOutcome>,
+    pub profile: Option<Arc<Sealed>>,
+    pub seq: Seq,
+}
+
+/// What `community` recorded when the customer accepted, beyond what the call server took over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptanceRow {
+    /// In `community`.
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub customer_is_new: bool,
+    /// Name, e-mail, telephone, attributes, as given with this acceptance.
+    pub profile: Option<Arc<Sealed>>,
+    pub terms_version: Option<Arc<str>>,
+}
+
+/// What was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DecisionKind {
+    CallServer,
+    Topics,
+    Award,
+}
+
+/// One recorded choice and its reasons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionRow {
+    /// `community` for the call server, the call server's own for the rest.
+    pub log: LogName,
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub kind: DecisionKind,
+    pub why: Arc<Why>,
+}
+
+impl DecisionRow {
+    pub(super) fn new(kind: DecisionKind, why: Why, recorded: &Recorded) -> DecisionRow {
+        DecisionRow { log: recorded.log.clone(), seq: recorded.seq, at: recorded.time, kind, why: Arc::new(why) }
+    }
+
+    /// Topics came with the link, or were given with the question. Nothing competed with them.
+    pub(super) fn topics(e: &InquiryRegistered, recorded: &Recorded) -> DecisionRow {
+        let rule = if e.link.is_some() { "link/1" } else { "given/1" };
+        let why = Why { chosen: None, excluded: Vec::new(), ranked: Vec::new(), rule: rule.to_owned() };
+        DecisionRow::new(DecisionKind::Topics, why, recorded)
+    }
+}

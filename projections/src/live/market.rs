@@ -1,0 +1,281 @@
+//! The view of one call server's log: its agents, queues and accounts, and the dossiers of its open
+//! inquiries with the ids that lead to them.
+//!
+//! Memory follows open work. A dossier goes when its inquiry is closed, except for the last
+//! `CLOSED_MAX`, so that who closed it can read it without history. What happens to an inquiry after
+//! that (its settlement, late notes) touches accounts at most; history has the rest.
+
+use super::account::{Accounts, AuctionFacts};
+use super::agent::Agents;
+use super::dossier::{Dossier, inquiry_of};
+use super::error::Misfit;
+use super::handle::DossierHandle;
+use super::position::Position;
+use super::queue::Queues;
+use domain::event::Event;
+use domain::event::auction::AuctionEvent;
+use domain::event::community::{CallServerEvent, OfferAccepted};
+use domain::event::inquiry::InquiryEvent;
+use domain::event::reservation::ReservationEvent;
+use domain::event::session::SessionEvent;
+use domain::event::settlement::SettlementEvent;
+use domain::ids::{AuctionId, BidId, InquiryId, Subject};
+use domain::log::Seq;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use store::recorded::Recorded;
+
+/// Closed inquiries that stay in memory.
+pub const CLOSED_MAX: usize = 1_024;
+
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Market {
+    pub(super) position: Position,
+    pub(super) agents: Agents,
+    pub(super) queues: Queues,
+    pub(super) accounts: Accounts,
+    dossiers: BTreeMap<InquiryId, DossierHandle>,
+    /// The open ones.
+    auctions: BTreeSet<AuctionId>,
+    /// Auction, bid, reservation, session, channel, message, settlement, record: to the inquiry.
+    inquiries: HashMap<Subject, InquiryId>,
+    /// In order of closing.
+    closed: VecDeque<InquiryId>,
+    /// The last acceptance that was registered here: they come in the order of `community`.
+    registered_to: Option<Seq>,
+}
+
+impl Market {
+    pub(super) fn dossier(&self, id: InquiryId) -> Option<&DossierHandle> {
+        self.dossiers.get(&id)
+    }
+    /// Those in memory, by id.
+    pub(super) fn dossiers(&self, after: Option<InquiryId>) -> impl Iterator<Item = &DossierHandle> {
+        self.dossiers.range(super::past(after)).map(|(_, dossier)| dossier)
+    }
+    /// Open auctions, by id.
+    pub(super) fn auctions(&self, after: Option<AuctionId>) -> impl Iterator<Item = AuctionId> {
+        self.auctions.range(super::past(after)).copied()
+    }
+    pub(super) fn inquiry_of(&self, subject: Subject) -> Option<InquiryId> {
+        match subject {
+            Subject::InquiryId(id) => self.dossiers.contains_key(&id).then_some(id),
+            subject => self.inquiries.get(&subject).copied(),
+        }
+    }
+    /// Whether something lives here that is not an inquiry's.
+    pub(super) fn has(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::AgentId(id) => self.agents.get(id).is_some(),
+            Subject::QueueId(id) => self.queues.get(id).is_some(),
+            Subject::AccountId(id) => self.accounts.get(id).is_some(),
+            _ => false,
+        }
+    }
+
+    /// The acceptance of an inquiry of this call server, from `community`. Where the two logs are read
+    /// apart it may come after the inquiry has closed and gone, and then stays away.
+    pub(super) fn on_acceptance(&mut self, e: &OfferAccepted, recorded: &Recorded) -> Result<(), Misfit> {
+        match self.dossiers.get(&e.inquiry) {
+            Some(dossier) => dossier.write(|dossier| dossier.fold(recorded)),
+            None if self.registered_to.is_some_and(|seq| recorded.seq <= seq) => Ok(()),
+            None => self.begin(recorded),
+        }
+    }
+
+    pub(super) fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
+        match &recorded.event {
+            Event::Provider(_) | Event::Offer(_) => Err(Misfit::WrongLog),
+            Event::CallServer(event) => self.on_call_server(event, recorded),
+            Event::Queue(event) => self.queues.on_queue(event, recorded),
+            Event::Agent(event) => self.agents.on_agent(event, recorded),
+            Event::Wallet(event) => self.accounts.on_wallet(event, recorded),
+            Event::Inquiry(event) => self.on_inquiry(event, recorded),
+            Event::Auction(event) => self.on_auction(event, recorded),
+            Event::Reservation(event) => self.on_reservation(event, recorded),
+            Event::Session(event) => self.on_session(event, recorded),
+            Event::Settlement(event) => self.on_settlement(event, recorded),
+        }
+    }
+
+    /// Lets go of the oldest closed dossiers. Called after a batch, so that all events of the command
+    /// that closed an inquiry find it.
+    pub(super) fn forget(&mut self) {
+        while self.closed.len() > CLOSED_MAX
+            && let Some(id) = self.closed.pop_front()
+        {
+            if let Some(dossier) = self.dossiers.remove(&id) {
+                dossier.read(|dossier| {
+                    for id in dossier.ids() {
+                        self.inquiries.remove(&id);
+                    }
+                });
+            }
+        }
+    }
+
+    fn on_call_server(&mut self, event: &CallServerEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            // `community` described it already; the log only has to begin.
+            CallServerEvent::Started(_) => Ok(()),
+            CallServerEvent::CreditLimitGranted(e) => {
+                self.accounts.on_credit_limit(e, recorded);
+                Ok(())
+            }
+            CallServerEvent::Opened(_) | CallServerEvent::Updated(_) => Err(Misfit::WrongLog),
+        }
+    }
+
+    fn on_inquiry(&mut self, event: &InquiryEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            InquiryEvent::Registered(e) => {
+                self.registered_to = self.registered_to.max(Some(e.source.seq));
+                if !self.dossiers.contains_key(&e.inquiry) {
+                    self.begin(recorded)?;
+                }
+            }
+            InquiryEvent::InformationRequested(_)
+            | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::Requeued(_)
+            | InquiryEvent::Withdrawn(_)
+            | InquiryEvent::Expired(_)
+            | InquiryEvent::Completed(_) => {}
+        }
+        self.fold_dossier(recorded)?;
+        self.queues.on_inquiry(event, recorded)
+    }
+
+    fn on_auction(&mut self, event: &AuctionEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        self.fold_dossier(recorded)?;
+        let auction = match event {
+            AuctionEvent::Opened(e) => {
+                self.auctions.insert(e.auction);
+                self.lead(e.auction, recorded);
+                e.auction
+            }
+            AuctionEvent::BidPlaced(e) => {
+                self.lead(e.bid, recorded);
+                e.auction
+            }
+            AuctionEvent::BidOutbid(e) => e.auction,
+            AuctionEvent::BidWithdrawn(e) => e.auction,
+            AuctionEvent::Extended(e) => e.auction,
+            AuctionEvent::BidLost(e) => e.auction,
+            AuctionEvent::BidForfeited(e) => e.auction,
+            AuctionEvent::Awarded(e) => self.no_longer_open(e.auction),
+            AuctionEvent::Unsold(e) => self.no_longer_open(e.auction),
+            AuctionEvent::Cancelled(e) => self.no_longer_open(e.auction),
+        };
+        let facts = self.facts(auction, recorded)?;
+        self.accounts.on_auction(event, facts, recorded)?;
+        self.agents.on_auction(event, recorded)
+    }
+
+    fn no_longer_open(&mut self, auction: AuctionId) -> AuctionId {
+        self.auctions.remove(&auction);
+        auction
+    }
+
+    fn facts(&self, auction: AuctionId, recorded: &Recorded) -> Result<AuctionFacts, Misfit> {
+        let unknown = Misfit::Unknown(auction.into());
+        let dossier = inquiry_of(recorded).and_then(|id| self.dossiers.get(&id)).ok_or(unknown)?;
+        dossier.read(|dossier| {
+            let rules = &dossier.auction(auction).ok_or(unknown)?.row().rules;
+            let provider = dossier.inquiry().ok_or(unknown)?.provider;
+            Ok(AuctionFacts { direction: rules.direction, format: rules.format, provider })
+        })
+    }
+
+    fn on_reservation(&mut self, event: &ReservationEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        self.fold_dossier(recorded)?;
+        match event {
+            ReservationEvent::Opened(e) => self.lead(e.reservation, recorded),
+            ReservationEvent::Viewed(_)
+            | ReservationEvent::Accepted(_)
+            | ReservationEvent::Declined(_)
+            | ReservationEvent::Lapsed(_)
+            | ReservationEvent::Rescinded(_) => {}
+        }
+        self.agents.on_reservation(event, recorded)
+    }
+
+    fn on_session(&mut self, event: &SessionEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            SessionEvent::Opened(e) => {
+                self.fold_dossier(recorded)?;
+                self.lead(e.session, recorded);
+                self.lead(e.channel, recorded);
+            }
+            SessionEvent::MessageSent(e) => {
+                self.fold_dossier(recorded)?;
+                self.lead(e.message, recorded);
+            }
+            SessionEvent::Ended(_) | SessionEvent::WrapUpExtended(_) => self.fold_dossier(recorded)?,
+            // Both may come for a day after the end.
+            SessionEvent::NotesSaved(_) => {
+                self.fold_if_here(recorded)?;
+            }
+            SessionEvent::WrapUpCompleted(e) => {
+                if self.fold_if_here(recorded)? {
+                    self.lead(e.record, recorded);
+                }
+            }
+        }
+        self.queues.on_session(event, recorded);
+        self.agents.on_session(event, recorded)
+    }
+
+    fn on_settlement(&mut self, event: &SettlementEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        let auction = match event {
+            SettlementEvent::Escrowed(e) => {
+                self.fold_dossier(recorded)?;
+                self.lead(e.settlement, recorded);
+                e.bid.and_then(|bid| self.auction_of(bid, recorded))
+            }
+            SettlementEvent::Pending(_) | SettlementEvent::Payable(_) | SettlementEvent::Released(_) => {
+                self.fold_if_here(recorded)?;
+                None
+            }
+        };
+        self.accounts.on_settlement(event, auction, recorded)
+    }
+
+    fn auction_of(&self, bid: BidId, recorded: &Recorded) -> Option<AuctionId> {
+        let dossier = self.dossiers.get(&inquiry_of(recorded)?)?;
+        dossier.read(|dossier| dossier.auction_of(bid).map(|auction| auction.row().id))
+    }
+
+    fn begin(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
+        let dossier = Dossier::from_first(recorded).map_err(|error| error.misfit)?;
+        self.dossiers.insert(dossier.id(), DossierHandle::from(dossier));
+        Ok(())
+    }
+
+    fn fold_dossier(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
+        if self.fold_if_here(recorded)? {
+            return Ok(());
+        }
+        Err(inquiry_of(recorded).map_or(Misfit::OtherInquiry, |id| Misfit::Unknown(id.into())))
+    }
+
+    /// Whether the inquiry is still in memory.
+    fn fold_if_here(&mut self, recorded: &Recorded) -> Result<bool, Misfit> {
+        let Some(id) = inquiry_of(recorded) else { return Ok(false) };
+        let Some(dossier) = self.dossiers.get(&id) else { return Ok(false) };
+        let (was_closed, is_closed) = dossier.write(|dossier| {
+            let was_closed = dossier.is_closed();
+            dossier.fold(recorded)?;
+            Ok::<_, Misfit>((was_closed, dossier.is_closed()))
+        })?;
+        if is_closed && !was_closed {
+            self.closed.push_back(id);
+        }
+        Ok(true)
+    }
+
+    /// From now on `subject` leads to the event's inquiry.
+    fn lead(&mut self, subject: impl Into<Subject>, recorded: &Recorded) {
+        if let Some(inquiry) = inquiry_of(recorded) {
+            self.inquiries.insert(subject.into(), inquiry);
+        }
+    }
+}

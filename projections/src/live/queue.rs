@@ -1,0 +1,207 @@
+//! Queues and who stands in them. An inquiry stands from its registration until its session opens or it
+//! goes away, at the place of the moment it was accepted: auctions and reservations do not move it.
+//!
+//! Cost: entering and leaving are logarithmic. A position counts those before it, linear in the queue:
+//! some 10 µs at 1,000 waiting.
+
+use super::error::Misfit;
+use domain::event::inquiry::{InquiryEvent, InquiryRegistered};
+use domain::event::queue::{QueueEvent, QueueOrigin};
+use domain::event::session::SessionEvent;
+use domain::ids::{InquiryId, QueueId, Subject};
+use domain::log::{LogName, Seq};
+use domain::time::Timestamp;
+use domain::topic::{Skill, Topic};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+use store::recorded::Recorded;
+
+/// Retired queues that stay in memory: generated ones come and go with their inquiries.
+pub const RETIRED_MAX: usize = 1_024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QueueState {
+    Open,
+    Retired,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueRow {
+    pub id: QueueId,
+    /// The call server's log.
+    pub log: LogName,
+    /// Of its last change; an inquiry that enters or leaves is one.
+    pub seq: Seq,
+    pub topic: Topic,
+    pub state: QueueState,
+    pub origin: QueueOrigin,
+    /// The link or the inquiry that it was born from.
+    pub born_from: Option<Subject>,
+    pub required_skills: Arc<[Skill]>,
+    /// Inquiries that stand in it.
+    pub depth: usize,
+    /// When the first of them was accepted.
+    pub oldest_at: Option<Timestamp>,
+    pub opened_at: Timestamp,
+    pub retired_at: Option<Timestamp>,
+}
+
+/// Where an inquiry stands in each of its queues, and the key of a page of them.
+pub type QueueKey = (Timestamp, InquiryId);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Queue {
+    row: QueueRow,
+    waiting: BTreeSet<QueueKey>,
+}
+
+impl Queue {
+    fn count(&mut self, seq: Seq) {
+        self.row.depth = self.waiting.len();
+        self.row.oldest_at = self.waiting.first().map(|place| place.0);
+        self.row.seq = seq;
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Standing {
+    accepted_at: Timestamp,
+    queues: Box<[QueueId]>,
+}
+
+/// The queues of one call server.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Queues {
+    by_id: BTreeMap<QueueId, Queue>,
+    open: BTreeSet<(Topic, QueueId)>,
+    retired: VecDeque<QueueId>,
+    standing: HashMap<InquiryId, Standing>,
+}
+
+impl Queues {
+    pub(super) fn get(&self, id: QueueId) -> Option<&QueueRow> {
+        self.by_id.get(&id).map(|queue| &queue.row)
+    }
+    /// Inquiries that stand in any queue.
+    pub(super) fn waiting(&self) -> usize {
+        self.standing.len()
+    }
+    /// Open queues by topic and id; with `beneath`, those of that topic and what lies beneath it.
+    pub(super) fn after(
+        &self,
+        beneath: Option<&Topic>,
+        after: Option<&(Topic, QueueId)>,
+    ) -> impl Iterator<Item = &QueueRow> {
+        let from = after.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
+        self.open
+            .range((from, Bound::Unbounded))
+            .filter(move |(topic, _)| beneath.is_none_or(|wanted| wanted.contains(topic)))
+            .filter_map(|(_, id)| self.get(*id))
+    }
+    /// Whether an open queue has exactly this topic, and not from a question.
+    pub(super) fn is_published(&self, topic: &Topic) -> bool {
+        let all = (topic.clone(), QueueId(0))..=(topic.clone(), QueueId(u128::MAX));
+        let mut rows = self.open.range(all).filter_map(|(_, id)| self.get(*id));
+        rows.any(|row| match row.origin {
+            QueueOrigin::Declared | QueueOrigin::Link => true,
+            QueueOrigin::Question => false,
+        })
+    }
+    /// Those that stand in a queue, first come first.
+    pub(super) fn standing_in(&self, id: QueueId, after: Option<QueueKey>) -> impl Iterator<Item = QueueKey> {
+        self.by_id.get(&id).into_iter().flat_map(move |queue| queue.waiting.range(super::past(after)).copied())
+    }
+    /// 1 for the first; the smallest over the inquiry's queues.
+    pub(super) fn position(&self, inquiry: InquiryId) -> Option<usize> {
+        let standing = self.standing.get(&inquiry)?;
+        let place = (standing.accepted_at, inquiry);
+        let queues = standing.queues.iter().filter_map(|id| self.by_id.get(id));
+        queues.map(|queue| 1 + queue.waiting.range(..place).count()).min()
+    }
+
+    pub(super) fn on_queue(&mut self, event: &QueueEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            QueueEvent::Opened(e) => {
+                let row = QueueRow {
+                    id: e.queue,
+                    log: recorded.log.clone(),
+                    seq: recorded.seq,
+                    topic: e.topic.clone(),
+                    state: QueueState::Open,
+                    origin: e.origin,
+                    born_from: e.born_from,
+                    required_skills: e.required_skills.as_slice().into(),
+                    depth: 0,
+                    oldest_at: None,
+                    opened_at: recorded.time,
+                    retired_at: None,
+                };
+                if self.by_id.insert(e.queue, Queue { row, waiting: BTreeSet::new() }).is_some() {
+                    return Err(Misfit::Twice(e.queue.into()));
+                }
+                self.open.insert((e.topic.clone(), e.queue));
+            }
+            QueueEvent::Retired(e) => {
+                let row = &mut self.by_id.get_mut(&e.queue).ok_or(Misfit::Unknown(e.queue.into()))?.row;
+                row.state = QueueState::Retired;
+                row.retired_at = Some(recorded.time);
+                row.seq = recorded.seq;
+                self.open.remove(&(row.topic.clone(), e.queue));
+                self.retired.push_back(e.queue);
+                if self.retired.len() > RETIRED_MAX
+                    && let Some(oldest) = self.retired.pop_front()
+                {
+                    self.by_id.remove(&oldest);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_inquiry(&mut self, event: &InquiryEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        match event {
+            InquiryEvent::Registered(e) => self.enter(e, recorded)?,
+            InquiryEvent::Withdrawn(e) => self.leave(e.inquiry, recorded),
+            InquiryEvent::Expired(e) => self.leave(e.inquiry, recorded),
+            InquiryEvent::Completed(e) => self.leave(e.inquiry, recorded),
+            // It stood at its place all the while.
+            InquiryEvent::Requeued(_)
+            | InquiryEvent::InformationRequested(_)
+            | InquiryEvent::InformationAnswered(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_session(&mut self, event: &SessionEvent, recorded: &Recorded) {
+        match event {
+            SessionEvent::Opened(e) => self.leave(e.inquiry, recorded),
+            SessionEvent::MessageSent(_)
+            | SessionEvent::Ended(_)
+            | SessionEvent::NotesSaved(_)
+            | SessionEvent::WrapUpExtended(_)
+            | SessionEvent::WrapUpCompleted(_) => {}
+        }
+    }
+
+    fn enter(&mut self, e: &InquiryRegistered, recorded: &Recorded) -> Result<(), Misfit> {
+        for id in &e.queues {
+            let queue = self.by_id.get_mut(id).ok_or(Misfit::Unknown((*id).into()))?;
+            queue.waiting.insert((e.accepted_at, e.inquiry));
+            queue.count(recorded.seq);
+        }
+        let standing = Standing { accepted_at: e.accepted_at, queues: e.queues.as_slice().into() };
+        self.standing.insert(e.inquiry, standing);
+        Ok(())
+    }
+
+    fn leave(&mut self, inquiry: InquiryId, recorded: &Recorded) {
+        let Some(standing) = self.standing.remove(&inquiry) else { return };
+        for id in &standing.queues {
+            if let Some(queue) = self.by_id.get_mut(id) {
+                queue.waiting.remove(&(standing.accepted_at, inquiry));
+                queue.count(recorded.seq);
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The row of one reservation: one inquiry before one agent until a deadline.
+
+use super::error::Misfit;
+use domain::event::reservation::{Purpose, RescindReason, ReservationEvent, ReservationOpened};
+use domain::ids::{AgentId, AuctionId, BidId, InquiryId, ReservationId};
+use domain::log::{LogName, Seq};
+use domain::money::Money;
+use domain::time::Timestamp;
+use store::recorded::Recorded;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReservationState {
+    Pending,
+    Accepted,
+    Declined,
+    Lapsed,
+    Rescinded,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservationRow {
+    pub id: ReservationId,
+    /// The call server's log.
+    pub log: LogName,
+    pub seq: Seq,
+    pub inquiry: InquiryId,
+    pub agent: AgentId,
+    pub auction: Option<AuctionId>,
+    pub bid: Option<BidId>,
+    pub purpose: Purpose,
+    pub state: ReservationState,
+    pub price: Option<Money>,
+    /// 1 for the first agent asked, 2 for the second.
+    pub attempt: u32,
+    pub reserved_at: Timestamp,
+    pub deadline: Timestamp,
+    /// When the agent's browser retrieved the customer's information.
+    pub information_viewed_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// Who was asked next, where it lapsed or was declined.
+    pub second_agent: Option<AgentId>,
+    pub rescinded_for: Option<RescindReason>,
+}
+
+impl ReservationRow {
+    pub(super) fn open(e: &ReservationOpened, recorded: &Recorded) -> ReservationRow {
+        ReservationRow {
+            id: e.reservation,
+            log: recorded.log.clone(),
+            seq: recorded.seq,
+            inquiry: e.inquiry,
+            agent: e.agent,
+            auction: e.auction,
+            bid: e.bid,
+            purpose: e.purpose,
+            state: ReservationState::Pending,
+            price: e.price,
+            attempt: e.attempt,
+            reserved_at: recorded.time,
+            deadline: e.deadline,
+            information_viewed_at: None,
+            ended_at: None,
+            second_agent: None,
+            rescinded_for: None,
+        }
+    }
+
+    /// Everything after the opening.
+    pub(super) fn apply(&mut self, event: &ReservationEvent, recorded: &Recorded) -> Result<(), Misfit> {
+        let now = recorded.time;
+        match event {
+            ReservationEvent::Opened(e) => return Err(Misfit::Twice(e.reservation.into())),
+            ReservationEvent::Viewed(_) => {
+                self.information_viewed_at.get_or_insert(now);
+            }
+            ReservationEvent::Accepted(_) => self.end(ReservationState::Accepted, now),
+            ReservationEvent::Declined(e) => {
+                self.end(ReservationState::Declined, now);
+                self.second_agent = e.second_agent;
+            }
+            ReservationEvent::Lapsed(e) => {
+                self.end(ReservationState::Lapsed, now);
+                self.second_agent = e.second_agent;
+            }
+            ReservationEvent::Rescinded(e) => {
+                self.end(ReservationState::Rescinded, now);
+                self.rescinded_for = Some(e.reason);
+            }
+        }
+        self.seq = recorded.seq;
+        Ok(())
+    }
+
+    fn end(&mut self, state: ReservationState, now: Timestamp) {
+        self.state = state;
+        self.ended_at = Some(now);
+    }
+}

@@ -1,0 +1,156 @@
+//! An inquiry's states, its auctions' bids, and its place in the queues.
+
+use super::auction::{AuctionState, BidState};
+use super::inquiry::InquiryState;
+use super::testing::*;
+use domain::event::auction::{AuctionExtended, AuctionUnsold, BidWithdrawn, LossReason, Standing};
+use domain::event::inquiry::{InquiryExpired, InquiryRequeued};
+use domain::event::queue::QueueRetired;
+use domain::event::wallet::Party;
+use domain::ids::{AuctionId, BidId, InquiryId, QueueId, ReservationId};
+use domain::terms::{AuctionFormat, Direction};
+
+fn state(desk: &Desk) -> InquiryState {
+    desk.live.inquiry(InquiryId(1)).unwrap().state
+}
+fn in_auction(format: AuctionFormat) -> Desk {
+    let mut desk = Desk::new();
+    desk.at(2, [registered(1, 1, &[1]), opened(1, rules(Direction::Forward, format))]);
+    desk
+}
+fn states(desk: &Desk) -> Vec<BidState> {
+    let dossier = desk.live.dossier(InquiryId(1)).unwrap();
+    dossier.read(|dossier| dossier.auctions()[0].bids().iter().map(|bid| bid.state).collect())
+}
+
+#[test]
+fn an_inquiry_from_registration_to_completion() {
+    let mut desk = Desk::new();
+    desk.at(2, [registered(1, 1, &[1])]);
+    let row = desk.live.inquiry(InquiryId(1)).unwrap();
+    assert_eq!((row.state, row.expires_at), (InquiryState::Queued, Some(at(2) + terms().max_wait)));
+    desk.at(3, [opened(1, rules(Direction::Forward, AuctionFormat::Open))]);
+    let row = desk.live.inquiry(InquiryId(1)).unwrap();
+    assert_eq!((row.state, row.expires_at), (InquiryState::InAuction, None));
+    let unsold = AuctionUnsold { auction: AuctionId(1), inquiry: InquiryId(1), why: why("award/1") };
+    let requeued = InquiryRequeued { expires_at: at(500), inquiry: InquiryId(1) };
+    desk.at(60, [unsold.into(), requeued.into()]);
+    let row = desk.live.inquiry(InquiryId(1)).unwrap();
+    assert_eq!((row.state, row.expires_at), (InquiryState::Queued, Some(at(500))));
+    assert_eq!(desk.live.auction(AuctionId(1)).unwrap().state, AuctionState::Unsold);
+    desk.at(61, [reserved(1, 1, ANN, 1, 81)]);
+    assert_eq!(state(&desk), InquiryState::Reserved);
+    assert_eq!(desk.live.reservation(ReservationId(1)).unwrap().deadline, at(81));
+    desk.at(62, [consented(1, 1, ANN), session(1, ANN)]);
+    assert_eq!(state(&desk), InquiryState::Engaged);
+    desk.at(63, [ended(1, ANN, Some(100))]);
+    assert_eq!(state(&desk), InquiryState::WrapUp);
+    assert_eq!(desk.live.inquiries(None, None, 10).len(), 1);
+    desk.at(64, [wrapped_up(1, ANN), completed(1)]);
+    let row = desk.live.inquiry(InquiryId(1)).unwrap();
+    assert_eq!((row.state, row.ended_at), (InquiryState::Completed, Some(at(64))));
+    assert_eq!(row.seq, desk.live.heads()[0].1.seq);
+    assert!(desk.live.inquiries(None, None, 10).is_empty());
+}
+
+#[test]
+fn bids_are_outbid_superseded_awarded_forfeited_and_lost() {
+    let mut desk = in_auction(AuctionFormat::Proxy);
+    desk.at(3, [bid(1, 1, ANN, "10", Standing::Leads, None, None)]);
+    desk.at(4, [bid(1, 2, BEN, "9", Standing::OutbidAtOnce, None, None)]);
+    desk.at(5, [bid(1, 3, BEN, "12", Standing::Leads, None, Some(2)), outbid(1, 1, ANN)]);
+    desk.at(6, [bid(1, 4, BEN, "11", Standing::NoEffect, None, None)]);
+    assert_eq!(states(&desk), [BidState::Outbid, BidState::Superseded, BidState::Active, BidState::Superseded]);
+    let row = desk.live.auction(AuctionId(1)).unwrap();
+    assert_eq!((row.bid_count, row.leading, row.price), (4, Some(BidId(3)), Some(eur("11"))));
+    let effective = desk.live.dossier(InquiryId(1)).unwrap();
+    let effective = effective.read(|dossier| dossier.auctions()[0].effective_bid(BEN).unwrap().id);
+    assert_eq!(effective, BidId(3));
+
+    desk.at(59, [wallet(1, Party::Agent(ANN), None), wallet(2, Party::Agent(BEN), None)]);
+    desk.at(60, [awarded(1, 3, BEN, "11"), reserved(1, 1, BEN, 1, 80)]);
+    let row = desk.live.auction(AuctionId(1)).unwrap();
+    assert_eq!(
+        (row.state, row.winner, row.clearing_price, row.leading),
+        (AuctionState::Awarded, Some(BEN), Some(eur("11")), None)
+    );
+    assert_eq!(states(&desk)[2], BidState::Won);
+    desk.at(80, [lapsed(1, 1, BEN, None), forfeited(1, 3, BEN, LossReason::Lapsed)]);
+    let row = desk.live.auction(AuctionId(1)).unwrap();
+    assert_eq!((row.state, row.winner, row.clearing_price), (AuctionState::Awarded, None, None));
+    desk.at(80, [awarded(1, 1, ANN, "10")]);
+    assert_eq!(states(&desk), [BidState::Won, BidState::Superseded, BidState::Forfeited, BidState::Superseded]);
+    assert_eq!(desk.live.auction(AuctionId(1)).unwrap().closed_at, Some(at(60)));
+    desk.at(81, [lost(1, 1, ANN, LossReason::InquiryGone)]);
+    assert_eq!(desk.live.bid(BidId(1)).unwrap().loss_reason, Some(LossReason::InquiryGone));
+    assert_eq!(desk.live.bid(BidId(1)).unwrap().placed_seq + 1, desk.live.bid(BidId(2)).unwrap().placed_seq);
+}
+
+#[test]
+fn a_sealed_auction_has_no_price_before_the_award() {
+    let mut desk = in_auction(AuctionFormat::SealedSecondPrice);
+    desk.at(3, [bid(1, 1, ANN, "10", Standing::Sealed, None, None), bid(1, 2, BEN, "8", Standing::Sealed, None, None)]);
+    let withdrawn = BidWithdrawn { agent: BEN, auction: AuctionId(1), bid: BidId(2), inquiry: InquiryId(1) };
+    desk.at(4, [withdrawn.into()]);
+    let extended = AuctionExtended {
+        auction: AuctionId(1),
+        bid: None,
+        closes_at: at(90),
+        hard_closes_at: None,
+        inquiry: InquiryId(1),
+    };
+    desk.at(5, [extended.into()]);
+    let row = desk.live.auction(AuctionId(1)).unwrap();
+    assert_eq!((row.price, row.leading, row.bid_count, row.closes_at), (None, None, 2, at(90)));
+    assert_eq!(states(&desk), [BidState::Active, BidState::Withdrawn]);
+    let dossier = desk.live.dossier(InquiryId(1)).unwrap();
+    assert!(dossier.read(|dossier| dossier.auctions()[0].effective_bid(BEN).is_none()));
+}
+
+#[test]
+fn places_in_queues_by_acceptance_and_the_smallest_position_counts() {
+    let mut desk = Desk::new();
+    desk.at(1, [queue(2, "cards/lost")]);
+    // Inquiry 3 was accepted first and registered last.
+    desk.at(9, [registered(1, 5, &[1]), registered(2, 6, &[1, 2]), registered(3, 4, &[1])]);
+    let positions = |desk: &Desk| [1, 2, 3].map(|id| desk.live.position(InquiryId(id)));
+    assert_eq!(positions(&desk), [Some(2), Some(1), Some(1)]);
+    let log = desk.live.heads()[0].0.clone();
+    assert_eq!(desk.live.waiting(&log), 3);
+    let first = desk.live.queue_inquiries(QueueId(1), None, 2);
+    assert_eq!(first.iter().map(|row| row.id.0).collect::<Vec<_>>(), [3, 1]);
+    let rest = desk.live.queue_inquiries(QueueId(1), Some((first[1].accepted_at, first[1].id)), 2);
+    assert_eq!(rest.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2]);
+    // A reservation keeps the place, the session leaves it.
+    desk.at(10, [reserved(3, 3, ANN, 1, 30)]);
+    assert_eq!(positions(&desk), [Some(2), Some(1), Some(1)]);
+    desk.at(11, [consented(3, 3, ANN), session(3, ANN), InquiryExpired { inquiry: InquiryId(2) }.into()]);
+    assert_eq!(positions(&desk), [Some(1), None, None]);
+    let row = desk.live.queue(QueueId(1)).unwrap();
+    assert_eq!((row.depth, row.oldest_at), (1, Some(at(5))));
+
+    let cards = "cards".parse().unwrap();
+    let list =
+        |desk: &Desk| desk.live.queues(None, Some(&cards), None, 10).iter().map(|row| row.id.0).collect::<Vec<_>>();
+    assert_eq!(list(&desk), [1, 2]);
+    desk.at(12, [QueueRetired { last: None, queue: QueueId(2) }.into()]);
+    assert_eq!(list(&desk), [1]);
+    assert_eq!(desk.live.queue(QueueId(2)).unwrap().retired_at, Some(at(12)));
+}
+
+#[test]
+fn pages_go_by_id_across_call_servers() {
+    let mut desk = Desk::new();
+    let mut second = Pen::new("second");
+    let batch = second.at(0, [queue(9, "loans"), agent(domain::ids::AgentId(9), 1), registered(4, 1, &[9])]);
+    desk.live.apply(&batch).unwrap();
+    desk.at(1, [registered(3, 1, &[1]), registered(5, 1, &[1])]);
+    let ids = |after: Option<u128>, limit| {
+        let rows = desk.live.inquiries(None, after.map(InquiryId), limit);
+        rows.into_iter().map(|row| row.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(None, 2), [3, 4]);
+    assert_eq!(ids(Some(4), 2), [5]);
+    assert_eq!(desk.live.agents(Some(&"second".parse().unwrap()), None, 10).len(), 1);
+    assert_eq!(desk.live.agents(None, Some(ANN), 10).len(), 2);
+}
