@@ -1,0 +1,518 @@
+//! The composition root: stores, writers, views, process managers, keys. Everything that a request
+//! touches hangs here, concrete and shared.
+//!
+//! It promises: a log has one writer on this node; views hold a write before its answer leaves; a call
+//! server that `community` opens gets its writer and its process manager without a restart.
+
+use crate::auth::SigningKey;
+use crate::errors::{ErrorCode, code};
+use crate::handover;
+use async_graphql::Error;
+use domain::actor::Actor;
+use domain::command::Command;
+use domain::event::Event;
+use domain::event::community::CallServerEvent;
+use domain::ids::{CustomerId, InquiryId, Subject};
+use domain::log::{LogName, Seq};
+use domain::refusal::Refusal;
+use domain::sealed::Sealed;
+use domain::time::{Span, Timestamp};
+use projections::history::projector::Projector;
+use projections::history::{History, HistoryError};
+use projections::live::{Dossier, DossierHandle, Live};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+use store::backend::EventStore;
+use store::clock::Clock;
+use store::folder::DataFolder;
+use store::keys::{OldKeys, Seen, Unfindable};
+use store::recorded::Recorded;
+use store::vault::Vault;
+use store::writer::{self, Answer, Entropy, Key, Mailbox, Order, Settings, Subscriber, Writer};
+use tokio::sync::watch;
+
+/// How long an edge waits for a second log, or a view, before it answers UNAVAILABLE: less than the
+/// request's own deadline, or that answer would never go out.
+pub const PATIENCE: Duration = Duration::from_secs(8);
+const _: () = assert!(PATIENCE.as_secs() < crate::http::DEADLINE.as_secs());
+
+/// What [`App::start`] is given.
+pub struct Parts {
+    pub folder: DataFolder,
+    pub store: Arc<dyn EventStore>,
+    pub vault: Vault,
+    pub history: History,
+    pub clock: Arc<dyn Clock>,
+    pub settings: Settings,
+    /// Where this house is met, without a trailing slash: `http://127.0.0.1:8080`.
+    pub public_url: String,
+}
+
+pub struct App {
+    pub live: Arc<Live>,
+    pub history: Arc<History>,
+    pub store: Arc<dyn EventStore>,
+    pub vault: Arc<Vault>,
+    pub signing: SigningKey,
+    pub public_url: String,
+    pub clock: Arc<dyn Clock>,
+    /// Of the store: idempotency keys and fingerprints are hashed with it.
+    pub(crate) idempotency_secret: [u8; 32],
+    /// Of the store: cursors are signed with it.
+    pub cursor_secret: [u8; 32],
+    settings: Settings,
+    writers: RwLock<BTreeMap<LogName, Mailbox>>,
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    projector: Arc<Projector>,
+    /// Moves with each batch of any log, once the views hold it.
+    pub(crate) views_moved: watch::Sender<()>,
+    /// Moves with each batch of `community`.
+    pub(crate) community_moved: watch::Sender<()>,
+    /// Per call server: up to which position of `community` everything was handed over.
+    handovers: RwLock<BTreeMap<LogName, watch::Receiver<Option<Seq>>>>,
+    /// Held so that nobody else opens the folder.
+    _folder: DataFolder,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the store cannot be read")]
+    Store(#[from] store::backend::ReadError),
+    #[error("a log cannot be opened")]
+    Log(#[from] writer::OpenError),
+    #[error("the vault cannot be read")]
+    Vault(#[from] store::vault::VaultError),
+    #[error("the signing key cannot be opened")]
+    Signing(#[from] crate::auth::KeyError),
+    #[error("the history views cannot be kept")]
+    History(#[from] HistoryError),
+    #[error(
+        "log {log} went back behind what the views have seen of it: the store was restored, or lost its end. Look at \
+         it with `callmarket verify`; if it is meant to be so, delete history.sqlite and start again"
+    )]
+    Forked { log: LogName },
+    #[error("a thread cannot be started")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What became of a command.
+#[derive(Debug)]
+pub struct Outcome {
+    pub log: LogName,
+    /// Of the command's last event; absent where it appended none.
+    pub seq: Option<Seq>,
+    pub replayed: bool,
+    pub result: Result<Vec<Arc<Recorded>>, Refusal>,
+}
+
+/// History's key index, for one log's writer.
+struct KeyIndex {
+    log: LogName,
+    history: Arc<History>,
+    store: Arc<dyn EventStore>,
+}
+
+impl OldKeys for KeyIndex {
+    fn find(&self, hash: u128, now: Timestamp) -> Result<Option<Seen>, Unfindable> {
+        let found = self.history.find_key(&*self.store, &self.log, hash, now);
+        let found = found.map_err(|error| Unfindable(error.to_string()))?;
+        Ok(found.map(|key| Seen { first: key.seq, events: key.events, fingerprint: key.fingerprint, at: key.time }))
+    }
+}
+
+impl App {
+    /// Opens every log of the store, folds the views, starts writers, projector and process managers. Call
+    /// it inside a tokio runtime.
+    pub fn start(parts: Parts) -> Result<Arc<App>, StartError> {
+        refuse_forks(&parts.history, &*parts.store)?;
+        let live = Arc::new(Live::new());
+        let history = Arc::new(parts.history);
+        let vault = Arc::new(parts.vault);
+        let projector = Arc::new(Projector::start(history.clone(), parts.store.clone())?);
+        let app = Arc::new(App {
+            live,
+            history,
+            signing: SigningKey::open(parts.folder.path())?,
+            idempotency_secret: vault.secret("idempotency")?,
+            cursor_secret: vault.secret("cursor")?,
+            vault,
+            store: parts.store,
+            public_url: parts.public_url,
+            clock: parts.clock,
+            settings: parts.settings,
+            writers: RwLock::default(),
+            threads: Mutex::default(),
+            projector,
+            views_moved: watch::Sender::new(()),
+            community_moved: watch::Sender::new(()),
+            handovers: RwLock::default(),
+            _folder: parts.folder,
+        });
+        // Call servers first: the views then know what is closed before they meet its acceptance.
+        let mut opened = Vec::new();
+        for log in app.store.logs()?.into_iter().filter(|log| !log.is_reserved()) {
+            opened.push(app.open_writer(&log)?);
+        }
+        let community = app.open_writer(&LogName::community())?;
+        let named: Vec<LogName> = community.state().call_servers.keys().cloned().collect();
+        for log in named {
+            if !opened.iter().any(|writer| *writer.log() == log) {
+                opened.push(app.open_writer(&log)?);
+            }
+        }
+        let head = community.head().map(|head| head.seq);
+        app.run_writer(community);
+        for writer in opened {
+            app.open_market(writer, None);
+        }
+        tokio::spawn(handover::open_call_servers(Arc::downgrade(&app), head.map_or(0, |seq| seq + 1)));
+        app.projector.wake();
+        Ok(app)
+    }
+
+    fn open_writer(self: &Arc<App>, log: &LogName) -> Result<Writer, StartError> {
+        let index = KeyIndex { log: log.clone(), history: self.history.clone(), store: self.store.clone() };
+        let (live, projector, moved) = (self.live.clone(), self.projector.clone(), self.views_moved.clone());
+        let views: Subscriber = Arc::new(move |events: &[Arc<Recorded>]| {
+            if let Err(error) = live.apply(events) {
+                // The view stays where it is and says so at every batch; the log decides.
+                tracing::error!(%error, "view.stopped");
+            }
+            moved.send_replace(());
+            projector.wake();
+        });
+        let mut subscribers = vec![views];
+        if *log == LogName::community() {
+            let moved = self.community_moved.clone();
+            subscribers.push(Arc::new(move |_: &[Arc<Recorded>]| {
+                moved.send_replace(());
+            }));
+        }
+        let writer = Writer::open(
+            log.clone(),
+            self.store.clone(),
+            self.clock.clone(),
+            Box::new(Entropy::draw),
+            Arc::new(index),
+            subscribers,
+            self.settings.clone(),
+        )?;
+        Ok(writer)
+    }
+
+    fn run_writer(&self, writer: Writer) -> Mailbox {
+        let log = writer.log().clone();
+        let (mailbox, thread) = writer::spawn(writer, |log, why| fatal(format_args!("log {log}: {why}")));
+        self.writers.write().expect("no writer panics").insert(log, mailbox.clone());
+        self.threads.lock().expect("no holder panics").push(thread);
+        mailbox
+    }
+
+    /// Runs a call server's writer and the process manager that brings it what `community` decides.
+    /// `from`: where in `community` it is first named; absent: after what its own state has taken over.
+    fn open_market(self: &Arc<App>, writer: Writer, from: Option<Seq>) {
+        let log = writer.log().clone();
+        let taken = writer.state().sources.get(&LogName::community()).copied();
+        let mailbox = self.run_writer(writer);
+        let next = taken.map(|seq| seq + 1).or(from).unwrap_or(0);
+        let (done, seen) = watch::channel(taken);
+        self.handovers.write().expect("no writer panics").insert(log, seen);
+        tokio::spawn(handover::run(Arc::downgrade(self), mailbox, next, done));
+    }
+
+    /// Called for each event of `community` as it appears: a call server that was opened gets its writer.
+    pub(crate) async fn meet(self: &Arc<App>, recorded: &Recorded) -> Result<(), StartError> {
+        if let Event::CallServer(CallServerEvent::Opened(opened)) = &recorded.event
+            && self.mailbox(&opened.name).is_none()
+        {
+            let (app, name) = (self.clone(), opened.name.clone());
+            // Its log may be long.
+            let opening = tokio::task::spawn_blocking(move || app.open_writer(&name));
+            let writer = opening.await.map_err(std::io::Error::other)??;
+            self.open_market(writer, Some(recorded.seq));
+        }
+        Ok(())
+    }
+
+    fn mailbox(&self, log: &LogName) -> Option<Mailbox> {
+        self.writers.read().expect("no writer panics").get(log).cloned()
+    }
+
+    /// Ends every writer after its batch at hand, and waits for them.
+    pub fn stop(&self) {
+        for mailbox in self.writers.read().expect("no writer panics").values() {
+            mailbox.stop();
+        }
+        for thread in self.threads.lock().expect("no holder panics").drain(..) {
+            // A writer that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+
+    /// Gives a command to a log's writer and waits until its answer is durable.
+    ///
+    /// `mutation`, `key`, `input`: what idempotency is about. Errors: FORBIDDEN, UNAVAILABLE, BAD_REQUEST
+    /// for a key of the wrong form.
+    pub async fn submit(
+        &self,
+        log: &LogName,
+        actor: &Actor,
+        mutation: &str,
+        key: &str,
+        input: &async_graphql::Value,
+        command: Command,
+    ) -> Result<Outcome, Error> {
+        let key = self.key(actor, mutation, key, input)?;
+        let entropy = Entropy::draw();
+        let order = Order {
+            command,
+            actor: actor.clone(),
+            id: entropy.command_id(),
+            key: Some(key),
+            causation: None,
+            source: None,
+            trace: None,
+            entropy,
+        };
+        let mailbox = self.mailbox(log).ok_or_else(|| code(ErrorCode::Unavailable, "This log is not open here."))?;
+        let answer = mailbox.send(order).await;
+        let answer = answer.map_err(|_| code(ErrorCode::Unavailable, "The writer has stopped; try again."))?;
+        let outcome = |replayed, events: Vec<Arc<Recorded>>| Outcome {
+            log: log.clone(),
+            seq: events.last().map(|event| event.seq),
+            replayed,
+            result: Ok(events),
+        };
+        match answer {
+            Answer::Done(events) => Ok(outcome(false, events)),
+            Answer::Replayed { first, events } => {
+                let (store, name) = (self.store.clone(), log.clone());
+                let read = move || {
+                    let seqs: Vec<Seq> = (first..first + u64::from(events)).collect();
+                    let raws = store.read_at(&name, &seqs)?;
+                    raws.into_iter().map(|raw| Ok(Arc::new(Recorded::open(&name, raw)?))).collect()
+                };
+                Ok(outcome(true, blocking(read).await?))
+            }
+            Answer::Refused(Refusal::Forbidden) => Err(code(ErrorCode::Forbidden, "Your role may not do this.")),
+            Answer::Refused(refusal) => {
+                Ok(Outcome { log: log.clone(), seq: None, replayed: false, result: Err(refusal) })
+            }
+            Answer::Unavailable(message) => Err(code(ErrorCode::Unavailable, message)),
+        }
+    }
+
+    /// The customer whom this key makes: the same one when it is sent again on the same day (UTC), so that what
+    /// is sealed before the decision needs no second vault key.
+    pub(crate) fn new_customer(&self, actor: &Actor, mutation: &str, key: &str) -> CustomerId {
+        let day = self.clock.now().0.div_euclid(Span::days(1).0) * Span::days(1).0;
+        let role = format!("{:?}", actor.role());
+        let id = actor.id().unwrap_or_default();
+        let named = [role.as_bytes(), id.as_bytes(), mutation.as_bytes(), key.as_bytes()];
+        let drawn = self.digest(&[&[b"customer", &day.to_be_bytes() as &[u8]], &named as &[&[u8]]].concat());
+        let drawn = u128::from_be_bytes(drawn[..16].try_into().expect("sixteen of thirty-two bytes"));
+        // A UUIDv7 of the day's beginning: on 74 bits of one day nobody meets anybody.
+        let millis = (day / 1_000).max(0) as u128 & 0xFFFF_FFFF_FFFF;
+        let bits = drawn & !(0xF << 76 | 0b11 << 62) & ((1 << 80) - 1);
+        CustomerId(millis << 80 | bits | 0x7 << 76 | 0b10 << 62)
+    }
+
+    fn digest(&self, parts: &[&[u8]]) -> [u8; 32] {
+        use hmac::{Hmac, KeyInit, Mac};
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&self.idempotency_secret).expect("any length is a key");
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    fn key(&self, actor: &Actor, mutation: &str, key: &str, input: &async_graphql::Value) -> Result<Key, Error> {
+        check_key(actor, key)?;
+        let role = format!("{:?}", actor.role());
+        let id = actor.id().unwrap_or_default();
+        let hash = self.digest(&[role.as_bytes(), id.as_bytes(), mutation.as_bytes(), key.as_bytes()]);
+        let input = input.to_string();
+        let fingerprint = self.digest(&[input.as_bytes()]);
+        Ok(Key {
+            hash: u128::from_be_bytes(hash[..16].try_into().expect("sixteen of thirty-two bytes")),
+            fingerprint: u64::from_be_bytes(fingerprint[..8].try_into().expect("eight of thirty-two bytes")),
+        })
+    }
+
+    /// Waits until a call server has taken over everything of `community` up to `seq`.
+    pub async fn handed_over(&self, call_server: &LogName, seq: Seq) -> Result<(), Error> {
+        let late = || {
+            code(
+                ErrorCode::Unavailable,
+                "It is recorded, and the call server has not taken it over yet; send it again with the same key.",
+            )
+        };
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let mut seen = loop {
+            let found = self.handovers.read().expect("no writer panics").get(call_server).cloned();
+            match found {
+                Some(seen) => break seen,
+                // The call server was opened a moment ago.
+                None if tokio::time::Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(2)).await,
+                None => return Err(late()),
+            }
+        };
+        let waited =
+            tokio::time::timeout_at(deadline, seen.wait_for(|done| done.is_some_and(|done| done >= seq))).await;
+        match waited {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(late()),
+        }
+    }
+
+    /// Everything about an inquiry: from the live view, or folded from the log where it is closed.
+    pub async fn dossier(self: &Arc<App>, inquiry: InquiryId) -> Result<Option<DossierHandle>, Error> {
+        self.dossier_of(inquiry.into()).await
+    }
+
+    /// The dossier that an id belongs to: an inquiry's own, an auction's, bid's, reservation's, session's,
+    /// channel's, message's, settlement's.
+    pub async fn dossier_of(self: &Arc<App>, subject: Subject) -> Result<Option<DossierHandle>, Error> {
+        if let Some(handle) = self.live.dossier_of(subject) {
+            return Ok(Some(handle));
+        }
+        let app = self.clone();
+        blocking(move || {
+            let Some(inquiry) = app.history.inquiry_of(&*app.store, subject)? else { return Ok(None) };
+            // It may have been opened since the first look.
+            if let Some(handle) = app.live.dossier(inquiry) {
+                return Ok(Some(handle));
+            }
+            let events = app.history.events_of(&*app.store, inquiry.into())?;
+            Ok(fold(&events))
+        })
+        .await
+    }
+
+    /// Seals text for a data subject, with a key that is durable before this returns.
+    pub async fn seal(self: &Arc<App>, subject: Subject, text: String) -> Result<Sealed, Error> {
+        let vault = self.vault.clone();
+        let sealed = tokio::task::spawn_blocking(move || {
+            let name = subject.to_string();
+            let key = vault.key_for(&name)?;
+            let ciphertext = base64_url(&key.seal(name.as_bytes(), text.as_bytes()));
+            Ok::<_, store::vault::VaultError>(Sealed { ciphertext: ciphertext.into(), subject })
+        });
+        match sealed.await {
+            Ok(Ok(sealed)) => Ok(sealed),
+            Ok(Err(store::vault::VaultError::Erased)) => Err(code(
+                ErrorCode::BadRequest,
+                "This person's data has been erased; nothing more can be recorded of it.",
+            )),
+            Ok(Err(error)) => Err(vault_failed(&error, "Personal data cannot be sealed now; try again.")),
+            Err(_) => Err(code(ErrorCode::Internal, "Sealing failed.")),
+        }
+    }
+
+    /// Opens what was sealed; `None` once its subject is erased.
+    pub async fn open(self: &Arc<App>, sealed: &Sealed) -> Result<Option<String>, Error> {
+        let vault = self.vault.clone();
+        let sealed = sealed.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let name = sealed.subject.to_string();
+            let Some(key) = vault.existing(&name)? else { return Ok(None) };
+            let bytes = from_base64_url(&sealed.ciphertext);
+            let plain = bytes.and_then(|bytes| key.open(name.as_bytes(), &bytes).ok());
+            Ok::<_, store::vault::VaultError>(plain.and_then(|plain| String::from_utf8(plain).ok()))
+        });
+        match opened.await {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) => Err(vault_failed(&error, "Personal data cannot be read now; try again.")),
+            Err(_) => Err(code(ErrorCode::Internal, "Unsealing failed.")),
+        }
+    }
+}
+
+/// Ends the process at once: what it would answer from here on could not be trusted.
+fn fatal(why: std::fmt::Arguments<'_>) -> ! {
+    eprintln!("callmarket: {why}; start again");
+    std::process::exit(1);
+}
+
+fn vault_failed(error: &store::vault::VaultError, answer: &'static str) -> Error {
+    if let store::vault::VaultError::Broken(why) = error {
+        fatal(format_args!("the vault has failed: {why}"));
+    }
+    tracing::error!(%error, "vault.failed");
+    code(ErrorCode::Unavailable, answer)
+}
+
+/// What the views have folded must stand in the logs. Where it does not, the store holds another history than
+/// the one that was answered for, and nothing may be written on top of it.
+fn refuse_forks(history: &History, store: &dyn EventStore) -> Result<(), StartError> {
+    for (log, checkpoint) in history.checkpoints() {
+        let known = checkpoint.head;
+        let found = store.read(&log, known.seq, 1)?;
+        if found.first().is_none_or(|event| event.head() != known) {
+            return Err(StartError::Forked { log });
+        }
+    }
+    Ok(())
+}
+
+/// A dossier from an inquiry's events, which the log gives in order.
+fn fold(events: &[Arc<Recorded>]) -> Option<DossierHandle> {
+    let (first, rest) = events.split_first()?;
+    let mut dossier = Dossier::from_first(first).ok()?;
+    for event in rest {
+        if let Err(error) = dossier.apply(event) {
+            tracing::error!(%error, "dossier.unreadable");
+            return None;
+        }
+    }
+    Some(dossier.into())
+}
+
+/// Runs what may touch a disk off the async threads. A history that cannot be read is UNAVAILABLE.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, HistoryError> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "history.unreadable");
+            Err(code(ErrorCode::Unavailable, "The history cannot be read now; try again."))
+        }
+        Err(_) => Err(code(ErrorCode::Internal, "Reading failed.")),
+    }
+}
+
+/// Whether an idempotency key is of a form that is taken; the edge asks before it seals anything. Errors:
+/// BAD_REQUEST where the key is not of 16 to 255 characters, or guessable without a token.
+pub(crate) fn check_key(actor: &Actor, key: &str) -> Result<(), Error> {
+    if !(16..=255).contains(&key.chars().count()) {
+        return Err(code(ErrorCode::BadRequest, "idempotencyKey: 16 to 255 characters."));
+    }
+    if *actor == Actor::Anonymous && !is_random(key) {
+        let message =
+            "idempotencyKey: without a token, at least 32 hexadecimal or 22 base64url characters, drawn at random.";
+        return Err(code(ErrorCode::BadRequest, message));
+    }
+    Ok(())
+}
+
+/// At least 32 hexadecimal or 22 base64url characters: 128 bits, if they were drawn at random. A UUIDv4
+/// counts, its hyphens aside.
+fn is_random(key: &str) -> bool {
+    let bare: Vec<u8> = key.bytes().filter(|b| *b != b'-').collect();
+    let hex = bare.len() >= 32 && bare.iter().all(u8::is_ascii_hexdigit);
+    let base64 = key.len() >= 22 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let distinct = bare.iter().collect::<std::collections::BTreeSet<_>>().len();
+    (hex || base64) && distinct >= 8
+}
+
+fn base64_url(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+fn from_base64_url(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok()
+}

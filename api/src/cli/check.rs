@@ -1,0 +1,145 @@
+//! `callmarket verify` and `callmarket rebuild`: the logs against themselves, the views against the logs.
+
+use super::{Failure, Found, Place, causes};
+use clap::Args;
+use domain::decide;
+use domain::log::{LogName, Seq};
+use domain::state::State;
+use projections::history::History;
+use serde_json::json;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use store::backend::EventStore;
+use store::chain::Verifier;
+use store::raw::{Head, Hex};
+use store::recorded::Recorded;
+use store::sqlite::SqliteStore;
+
+const PAGE: usize = 1_000;
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    place: Place,
+    /// One line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Rebuild {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Verify {
+    pub(crate) fn run(self) -> Result<Found, Failure> {
+        let folder = self.place.beside()?;
+        let store = SqliteStore::open(&folder)?;
+        let mut findings = Vec::new();
+        let mut logs = Vec::new();
+        for log in store.logs()? {
+            match walk(&store, &log) {
+                Ok((events, head)) => {
+                    if !self.json {
+                        let head = head.map_or_else(|| "empty".to_owned(), |head| Hex(&head.hash).to_string());
+                        println!("{log}: {events} events, chain whole, head {head}");
+                    }
+                    logs.push(json!({"log": log.as_str(), "events": events, "head": head.map(|head| Hex(&head.hash).to_string())}));
+                }
+                Err(finding) => findings.push(format!("log {log}: {finding}")),
+            }
+        }
+        if folder.history().exists() {
+            let difference = History::open_read_only(&folder.history()).and_then(|history| history.verify(&store));
+            match difference {
+                Ok(None) if !self.json => println!("history: what the logs say"),
+                Ok(None) => {}
+                Ok(Some(difference)) => findings.push(format!("history: {difference:?}")),
+                Err(error) => findings.push(format!("history: {}", causes(&error))),
+            }
+        }
+        if self.json {
+            println!("{}", json!({"ok": findings.is_empty(), "logs": logs, "findings": findings}));
+        } else {
+            for finding in &findings {
+                println!("FOUND {finding}");
+            }
+            println!("{}", if findings.is_empty() { "ok" } else { "not ok" });
+        }
+        Ok(if findings.is_empty() { Found::Nothing } else { Found::Something })
+    }
+}
+
+/// Checks the chain, that every event can be read, and that the state folds.
+fn walk(store: &dyn EventStore, log: &LogName) -> Result<(u64, Option<Head>), String> {
+    let mut verifier = Verifier::new();
+    let mut state = State::default();
+    let mut from: Seq = 0;
+    loop {
+        let page = store.read(log, from, PAGE).map_err(|error| causes(&error))?;
+        let last = page.len() < PAGE;
+        for raw in page {
+            verifier.check(&raw).map_err(|error| causes(&error))?;
+            from = raw.seq + 1;
+            let event = Recorded::open(log, raw).map_err(|error| causes(&error))?;
+            fold(&mut state, &event)?;
+        }
+        if last {
+            return Ok((from, verifier.head()));
+        }
+    }
+}
+
+/// The fold trusts what the decisions wrote; a log that holds anything else makes it panic.
+fn fold(state: &mut State, event: &Recorded) -> Result<(), String> {
+    let folded = catch_unwind(AssertUnwindSafe(|| {
+        decide::apply(state, &event.event, event.time);
+        state.acknowledge();
+    }));
+    folded.map_err(|_| format!("position {}: {} does not follow from what is before it", event.seq, event.type_name))
+}
+
+impl Rebuild {
+    pub(crate) fn run(self) -> Result<Found, Failure> {
+        let folder = self.place.alone()?;
+        let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(&folder)?);
+        let history = History::open(&folder.history())?;
+        history.rebuild(&*store, |_, _, _| {})?;
+        println!("history rebuilt");
+        Ok(Found::Nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::actor::Actor;
+    use domain::event::community::OfferRetired;
+    use domain::ids::OfferId;
+    use domain::time::Timestamp;
+    use store::memory::MemoryStore;
+    use store::raw::GENESIS;
+    use store::recorded::{CommandId, Facts};
+
+    #[test]
+    fn a_log_that_does_not_follow_from_itself_is_a_finding() {
+        let store = MemoryStore::new();
+        let log = LogName::community();
+        let facts = Facts {
+            actor: Actor::System,
+            key: None,
+            correlation: CommandId(1),
+            causation: None,
+            source: None,
+            trace: None,
+            time: Timestamp(0),
+            salt: [0; 16],
+        };
+        // Retires an offer that was never published.
+        let event = Recorded::seal(&log, 0, &GENESIS, OfferRetired { offer: OfferId(1) }.into(), facts);
+        store.append(&log, None, std::slice::from_ref(&event.raw)).unwrap();
+        let finding = walk(&store, &log).unwrap_err();
+        assert!(finding.contains("position 0"), "{finding}");
+    }
+}

@@ -1,0 +1,372 @@
+//! A market on a turned clock: the same writers and decisions as `serve`, stepped by hand. The clock stops
+//! at every deadline, so nothing is late and nothing closes by being looked at.
+
+use super::Failure;
+use base64::Engine;
+use domain::actor::Actor;
+use domain::command::{Acceptance, Command, NewLink};
+use domain::event::Event;
+use domain::event::agent::Will;
+use domain::event::auction::AuctionEvent;
+use domain::event::community::OfferEvent;
+use domain::event::community::SourcePosition;
+use domain::event::queue::QueueEvent;
+use domain::event::session::SessionEvent;
+use domain::ids::{AgentId, AuctionId, CustomerId, IdSource, InquiryId, ProviderId};
+use domain::log::LogName;
+use domain::money::Money;
+use domain::refusal::Refusal;
+use domain::sealed::Sealed;
+use domain::terms::{Allocation, AuctionRules, ChannelKind, Initiator, OfferTerms};
+use domain::time::{Span, Timestamp};
+use domain::topic::{Skill, Topic};
+use std::sync::Arc;
+use store::backend::EventStore;
+use store::clock::{Clock, TurnedClock};
+use store::keys::NoOldKeys;
+use store::raw::Hex;
+use store::recorded::Recorded;
+use store::vault::Vault;
+use store::writer::{Answer, Entropy, Order, Settings, Writer};
+
+/// The topic of everything that is replayed, and the skill of everybody who bids.
+const TOPIC: &str = "auctions";
+const CALL_SERVER: &str = "replay";
+/// Agents registered in one append.
+const REGISTERED_AT_ONCE: usize = 400;
+
+pub(crate) struct Market {
+    clock: Arc<TurnedClock>,
+    community: Writer,
+    floor: Writer,
+    vault: Arc<Vault>,
+    provider: ProviderId,
+    topic: Topic,
+    operator: Actor,
+}
+
+/// What a recorded bid came to.
+pub(crate) enum Bid {
+    Accepted,
+    Refused,
+}
+
+impl Market {
+    /// A call server, a provider, and nobody else, at `now`. Errors: a store that holds a market already.
+    pub(crate) fn open(store: Arc<dyn EventStore>, vault: Vault, now: Timestamp) -> Result<Market, Failure> {
+        if !store.logs()?.is_empty() {
+            return Err("the data folder already holds a market; a replay needs an empty one".into());
+        }
+        let clock = Arc::new(TurnedClock::new(now));
+        let writer = |log: LogName| -> Result<Writer, Failure> {
+            let older = Arc::new(NoOldKeys);
+            let writer = Writer::open(
+                log,
+                store.clone(),
+                clock.clone(),
+                Box::new(Entropy::draw),
+                older,
+                vec![],
+                Settings::default(),
+            );
+            Ok(writer?)
+        };
+        let mut community = writer(LogName::community())?;
+        let floor: LogName = CALL_SERVER.parse().expect("the constant is a log's name");
+        let mut floor = writer(floor)?;
+        let operator = Actor::Operator("replay".into());
+        let topic: Topic = TOPIC.parse().expect("the constant is a topic");
+
+        let opening = Command::OpenCallServer {
+            name: floor.log().clone(),
+            topics: vec![topic.clone()],
+            languages: vec![],
+            locations: vec![],
+        };
+        let opened = done(community.handle(order(opening, &operator)))?;
+        let Event::CallServer(domain::event::community::CallServerEvent::Opened(facts)) = &opened[0].event else {
+            return Err("opening a call server opened none".into());
+        };
+        let start = Command::StartCallServer {
+            call_server: facts.call_server,
+            name: facts.name.clone(),
+            locations: vec![],
+            source: position(&opened[0]),
+        };
+        done(floor.handle(taken_over(start, &opened[0])))?;
+        let registering = Command::RegisterProvider {
+            name: "Recorded market".to_owned(),
+            homepage: None,
+            origins: vec![],
+            credit_limits: vec![],
+        };
+        let registered = done(community.handle(order(registering, &operator)))?;
+        let provider = match &registered[0].event {
+            Event::Provider(domain::event::community::ProviderEvent::Registered(facts)) => facts.provider,
+            _ => return Err("registering a provider registered none".into()),
+        };
+        Ok(Market { clock, community, floor, vault: Arc::new(vault), provider, topic, operator })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Events of both logs.
+    pub(crate) fn events(&self) -> u64 {
+        [&self.community, &self.floor].into_iter().filter_map(|writer| writer.head()).map(|head| head.seq + 1).sum()
+    }
+
+    /// Turns the clock to `to`, stopping at every deadline before it and at it.
+    pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), Failure> {
+        while let Some(due) = self.floor.next_deadline().filter(|due| *due <= to) {
+            self.clock.turn(due.max(self.clock.now()));
+            self.floor.tick()?;
+        }
+        self.clock.turn(to.max(self.clock.now()));
+        Ok(())
+    }
+
+    /// Turns the clock until nothing is due any more.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        while let Some(due) = self.floor.next_deadline() {
+            self.advance(due)?;
+        }
+        Ok(())
+    }
+
+    /// Registers bidders by name, skilled, available, with credit beyond every bid.
+    pub(crate) fn register(&mut self, names: &[String], credit: Money) -> Result<Vec<AgentId>, Failure> {
+        let ids =
+            IdSource::new(self.now().0, u64::from_be_bytes(Entropy::draw().0[..8].try_into().expect("eight bytes")));
+        let mut agents = Vec::with_capacity(names.len());
+        for chunk in names.chunks(REGISTERED_AT_ONCE) {
+            let minted: Vec<AgentId> = chunk.iter().map(|_| AgentId(ids.next())).collect();
+            let sealed = self.seal_names(&minted, chunk)?;
+            let mut orders = Vec::new();
+            for (agent, display_name) in minted.iter().zip(sealed) {
+                let register = Command::RegisterAgent {
+                    agent: *agent,
+                    display_name,
+                    location: "recorded".to_owned(),
+                    skills: vec![Skill { level: 1, name: self.topic.clone() }],
+                    capacity: 1,
+                    affiliated_with: None,
+                    credit_limit: Some(credit),
+                };
+                orders.push((order(register, &self.operator), self.now()));
+                let available = Command::SetAgentStatus { agent: *agent, will: Will::Available, note: None };
+                orders.push((order(available, &Actor::Agent(*agent)), self.now()));
+            }
+            for answer in self.floor.handle_all(orders) {
+                done(answer)?;
+            }
+            agents.extend(minted);
+        }
+        Ok(agents)
+    }
+
+    /// Each name under its agent's own key. The vault commits the keys of concurrent callers together.
+    fn seal_names(&self, agents: &[AgentId], names: &[String]) -> Result<Vec<Sealed>, Failure> {
+        const CALLERS: usize = 16;
+        let share = agents.len().div_ceil(CALLERS).max(1);
+        let vault = &*self.vault;
+        let seal = |agent: &AgentId, name: &String| {
+            let subject = agent.to_string();
+            let key = vault.key_for(&subject)?;
+            let ciphertext =
+                base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.seal(subject.as_bytes(), name.as_bytes()));
+            Ok::<_, store::vault::VaultError>(Sealed { ciphertext: ciphertext.into(), subject: (*agent).into() })
+        };
+        std::thread::scope(|scope| {
+            let parts = agents.chunks(share).zip(names.chunks(share));
+            let callers: Vec<_> = parts
+                .map(|(agents, names)| {
+                    let share = move || {
+                        agents.iter().zip(names).map(|(agent, name)| seal(agent, name)).collect::<Result<Vec<_>, _>>()
+                    };
+                    scope.spawn(share)
+                })
+                .collect();
+            let mut sealed = Vec::with_capacity(agents.len());
+            for caller in callers {
+                sealed.extend(caller.join().map_err(|_| "sealing names failed")??);
+            }
+            Ok(sealed)
+        })
+    }
+
+    /// Publishes an offer with these rules and accepts it: one inquiry, its auction open.
+    pub(crate) fn offer(&mut self, title: &str, rules: AuctionRules) -> Result<Lot, Failure> {
+        let terms = OfferTerms {
+            accepts_questions: false,
+            allocation: Allocation::Auction(rules),
+            channels: vec![ChannelKind::Message],
+            consent_window: Span::seconds(20),
+            independent_agents_only: true,
+            links: vec![],
+            max_wait: Span::days(1),
+            required_skills: vec![],
+            shown_before_consent: vec![],
+            terms: None,
+            title: title.to_owned(),
+            valid_until: None,
+            wrap_up: None,
+        };
+        let links = vec![NewLink { label: title.to_owned(), topic: self.topic.clone() }];
+        let publish = Command::PublishOffer { provider: self.provider, terms, links };
+        let published = done(self.community.handle(order(publish, &Actor::Provider(self.provider))))?;
+        let Event::Offer(OfferEvent::Published(facts)) = &published[0].event else {
+            return Err("publishing an offer published none".into());
+        };
+        let (offer, link) = (facts.offer, facts.terms.links[0].id);
+        let entropy = Entropy::draw();
+        let customer = CustomerId(
+            IdSource::new(self.now().0, u64::from_be_bytes(entropy.0[..8].try_into().expect("eight bytes"))).next(),
+        );
+        let acceptance = Acceptance {
+            offer,
+            offer_revision: None,
+            link: Some(link),
+            topics: vec![],
+            question: None,
+            content: None,
+            content_origin: None,
+            channel: ChannelKind::Message,
+            initiator: Initiator::Customer,
+            language: None,
+            customer,
+            customer_is_new: true,
+            profile: None,
+            terms_version: None,
+            waiting: vec![],
+            known_topics: vec![],
+            community_origins: vec![],
+        };
+        let accepted =
+            done(self.community.handle(order(Command::AcceptOffer(Box::new(acceptance)), &Actor::Customer(customer))))?;
+        let Event::Offer(OfferEvent::Accepted(facts)) = &accepted[0].event else {
+            return Err("accepting an offer recorded no acceptance".into());
+        };
+        let register = Command::RegisterInquiry {
+            acceptance: Box::new(facts.clone()),
+            accepted_at: accepted[0].time,
+            source: position(&accepted[0]),
+        };
+        let registered = done(self.floor.handle(taken_over(register, &accepted[0])))?;
+        let opened = registered.iter().find_map(|event| match &event.event {
+            Event::Auction(AuctionEvent::Opened(opened)) => Some(opened.auction),
+            _ => None,
+        });
+        debug_assert!(!registered.iter().any(|event| matches!(&event.event, Event::Queue(QueueEvent::Retired(_)))));
+        Ok(Lot {
+            inquiry: facts.inquiry,
+            customer,
+            auction: opened.ok_or("an inquiry to be auctioned opened no auction")?,
+        })
+    }
+
+    /// Places bids, each at its instant, in order. None may stand at or after the auction's closing.
+    pub(crate) fn bid(&mut self, lot: &Lot, bids: &[(AgentId, Money, Timestamp)]) -> Result<Vec<Bid>, Failure> {
+        if let Some((.., last)) = bids.last() {
+            self.clock.turn((*last).max(self.clock.now()));
+        }
+        let place = |(agent, amount, at): &(AgentId, Money, Timestamp)| {
+            (order(Command::PlaceBid { auction: lot.auction, amount: *amount }, &Actor::Agent(*agent)), *at)
+        };
+        let answers = self.floor.handle_all(bids.iter().map(place).collect());
+        answers
+            .into_iter()
+            .map(|answer| match answer {
+                Answer::Done(_) => Ok(Bid::Accepted),
+                Answer::Refused(refusal) if is_about_the_bid(&refusal) => Ok(Bid::Refused),
+                other => Err(done(other).err().unwrap_or_else(|| "a bid was answered for another one".into())),
+            })
+            .collect()
+    }
+
+    /// Turns the clock to the closing, lets the winner consent at once and the session end. Nothing stays
+    /// open. Returns the price; `None` where nobody won.
+    pub(crate) fn close(&mut self, lot: &Lot) -> Result<Option<Money>, Failure> {
+        while let Some(auction) = self.floor.state().auctions.get(lot.auction)
+            && auction.phase == domain::state::AuctionPhase::Open
+        {
+            let closes_at = auction.closes_at;
+            self.advance(closes_at)?;
+        }
+        let state = self.floor.state();
+        let inquiry = state.inquiries.get(lot.inquiry).ok_or("the inquiry is gone before it was answered")?;
+        let pending =
+            inquiry.reservation().and_then(|id| state.reservations.get(id).map(|row| (id, row.agent, row.price)));
+        let Some((reservation, agent, price)) = pending else {
+            let withdraw = Command::WithdrawInquiry { inquiry: lot.inquiry, reason: None };
+            done(self.floor.handle(order(withdraw, &Actor::Customer(lot.customer))))?;
+            return Ok(None);
+        };
+        let consented =
+            done(self.floor.handle(order(Command::AcceptReservation { reservation }, &Actor::Agent(agent))))?;
+        let session = consented.iter().find_map(|event| match &event.event {
+            Event::Session(SessionEvent::Opened(opened)) => Some(opened.session),
+            _ => None,
+        });
+        let session = session.ok_or("consent opened no session")?;
+        done(self.floor.handle(order(Command::EndSession { session }, &Actor::Agent(agent))))?;
+        Ok(price)
+    }
+}
+
+/// One recorded auction in the market.
+pub(crate) struct Lot {
+    inquiry: InquiryId,
+    customer: CustomerId,
+    auction: AuctionId,
+}
+
+/// Refusals that a recorded bid can meet; every other one is a fault of the replay.
+fn is_about_the_bid(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::BidTooLow { .. }
+            | Refusal::BidTooHigh { .. }
+            | Refusal::Invalid { .. }
+            | Refusal::AuctionClosed
+            | Refusal::LimitReached { .. }
+            | Refusal::InsufficientFunds { .. }
+    )
+}
+
+fn order(command: Command, actor: &Actor) -> Order {
+    let entropy = Entropy::draw();
+    Order {
+        command,
+        actor: actor.clone(),
+        id: entropy.command_id(),
+        key: None,
+        causation: None,
+        source: None,
+        trace: None,
+        entropy,
+    }
+}
+
+fn taken_over(command: Command, source: &Recorded) -> Order {
+    Order {
+        id: source.correlation,
+        causation: Some(source.id),
+        source: Some(position(source)),
+        ..order(command, &Actor::System)
+    }
+}
+
+fn position(source: &Recorded) -> SourcePosition {
+    SourcePosition { hash: Hex(&source.raw.hash).to_string(), log: source.log.clone(), seq: source.seq }
+}
+
+fn done(answer: Answer) -> Result<Vec<Arc<Recorded>>, Failure> {
+    match answer {
+        Answer::Done(events) => Ok(events),
+        Answer::Replayed { .. } => Err("a command without a key was taken for a repeat".into()),
+        Answer::Refused(refusal) => Err(format!("refused: {} ({})", refusal.message(), refusal.code()).into()),
+        Answer::Unavailable(message) => Err(message.into()),
+    }
+}

@@ -1,0 +1,104 @@
+//! Agents: registered and updated by operators, their status set by themselves or an operator.
+
+use super::call::{Call, Step, Stop, answer};
+use super::payload::AgentPayload;
+use crate::errors::{ErrorCode, code};
+use crate::graphql::input::agent::{RegisterAgentInput, SetAgentStatusInput, UpdateAgentInput};
+use crate::graphql::types::Agent;
+use async_graphql::{Context, Error, Object};
+use domain::actor::Actor;
+use domain::command::{Command, rights};
+use domain::event::Event;
+use domain::event::agent::AgentEvent;
+use domain::ids::{AgentId, IdSource, ProviderId};
+use domain::log::LogName;
+use domain::refusal::Refusal;
+
+#[derive(Default)]
+pub(super) struct Agents;
+
+#[Object]
+impl Agents {
+    async fn register_agent(&self, ctx: &Context<'_>, input: RegisterAgentInput) -> Result<AgentPayload, Error> {
+        let call = Call::begin(ctx, rights::REGISTER_AGENT, &input, &input.idempotency_key)?;
+        answer(register_agent(&call, &input).await)
+    }
+
+    /// Skills, location, capacity, credit limit; an absent field stays as it is.
+    async fn update_agent(&self, ctx: &Context<'_>, input: UpdateAgentInput) -> Result<AgentPayload, Error> {
+        let call = Call::begin(ctx, rights::UPDATE_AGENT, &input, &input.idempotency_key)?;
+        answer(update_agent(&call, &input).await)
+    }
+
+    async fn set_agent_status(&self, ctx: &Context<'_>, input: SetAgentStatusInput) -> Result<AgentPayload, Error> {
+        let call = Call::begin(ctx, rights::SET_AGENT_STATUS, &input, &input.idempotency_key)?;
+        answer(set_agent_status(&call, &input).await)
+    }
+}
+
+/// A new id, made here because what is sealed for somebody names them.
+pub(super) fn mint(call: &Call) -> Step<u128> {
+    let entropy = getrandom::u64().map_err(|_| code(ErrorCode::Unavailable, "No randomness; try again."))?;
+    Ok(IdSource::new(call.app.clock.now().0, entropy).next())
+}
+
+async fn register_agent(call: &Call, input: &RegisterAgentInput) -> Step<AgentPayload> {
+    let new = input.parse()?;
+    known_call_server(call, &new.call_server)?;
+    known_provider(call, new.affiliated_with)?;
+    let log = new.call_server.clone();
+    let minted = AgentId(mint(call)?);
+    let name = call.app.seal(minted.into(), input.display_name.clone()).await?;
+    let done = call.submit(&log, input.command(new, minted, name)).await?;
+    // On a replay, the one that was registered then.
+    let agent = done.one(|event| match event {
+        Event::Agent(AgentEvent::Registered(e)) => Some(e.agent),
+        _ => None,
+    })?;
+    Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))
+}
+
+async fn update_agent(call: &Call, input: &UpdateAgentInput) -> Step<AgentPayload> {
+    let changed = input.parse()?;
+    let agent = changed.agent;
+    let log = log_of(call, agent)?;
+    known_provider(call, changed.affiliated_with)?;
+    let name = call.seal(agent, input.display_name.clone()).await?;
+    let done = call.submit(&log, input.command(changed, name)).await?;
+    Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))
+}
+
+async fn set_agent_status(call: &Call, input: &SetAgentStatusInput) -> Step<AgentPayload> {
+    let named = input.parse()?;
+    let agent = match (&call.actor, named) {
+        (Actor::Agent(own), None) => *own,
+        (Actor::Agent(own), Some(named)) if *own != named => return Err(Refusal::NotFound { field: "agentId" }.into()),
+        (_, Some(named)) => named,
+        (_, None) => return Err(Refusal::invalid(&["agentId"], "name the agent").into()),
+    };
+    let log = log_of(call, agent)?;
+    let note = call.seal(agent, input.reason.clone()).await?;
+    let done = call.submit(&log, Command::SetAgentStatus { agent, will: input.status.into(), note }).await?;
+    Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))
+}
+
+/// The call server of an agent. Agents never leave.
+pub(super) fn log_of(call: &Call, agent: AgentId) -> Step<LogName> {
+    let place = call.app.live.place(agent);
+    place.map(|place| place.log).ok_or(Stop::from(Refusal::NotFound { field: "agentId" }))
+}
+
+pub(super) fn known_call_server(call: &Call, name: &LogName) -> Step<()> {
+    match call.app.live.call_server(name) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::NotFound { field: "callServer" }.into()),
+    }
+}
+
+/// Providers live in `community`, so the call server's decision cannot look.
+fn known_provider(call: &Call, provider: Option<ProviderId>) -> Step<()> {
+    match provider {
+        Some(id) if call.app.live.provider(id).is_none() => Err(Refusal::NotFound { field: "affiliatedWith" }.into()),
+        _ => Ok(()),
+    }
+}

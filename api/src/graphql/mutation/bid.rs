@@ -1,0 +1,77 @@
+//! Bids.
+
+use super::call::{Call, Done, Step, answer};
+use super::payload::BidPayload;
+use crate::graphql::input::parse::{self, Path};
+use crate::graphql::input::work::{PlaceBidInput, WithdrawBidInput};
+use crate::graphql::types::{Auction, Bid};
+use async_graphql::{Context, Error, Object};
+use domain::actor::Actor;
+use domain::command::{Command, rights};
+use domain::event::Event;
+use domain::event::auction::AuctionEvent;
+use domain::ids::{AuctionId, BidId};
+use domain::log::LogName;
+use domain::refusal::Refusal;
+use projections::live::Dossier;
+use projections::live::auction::AuctionState;
+
+#[derive(Default)]
+pub(super) struct Bids;
+
+#[Object]
+impl Bids {
+    async fn place_bid(&self, ctx: &Context<'_>, input: PlaceBidInput) -> Result<BidPayload, Error> {
+        let call = Call::begin(ctx, rights::PLACE_BID, &input, &input.idempotency_key)?;
+        answer(place_bid(&call, &input).await)
+    }
+
+    async fn withdraw_bid(&self, ctx: &Context<'_>, input: WithdrawBidInput) -> Result<BidPayload, Error> {
+        let call = Call::begin(ctx, rights::WITHDRAW_BID, &input, &input.idempotency_key)?;
+        answer(withdraw_bid(&call, &input).await)
+    }
+}
+
+async fn place_bid(call: &Call, input: &PlaceBidInput) -> Step<BidPayload> {
+    let auction: AuctionId = parse::id(&input.auction_id, "auctionId")?;
+    let amount = parse::money(&Path::Input.member("amount"), &input.amount)?;
+    let log = call.log_of(auction, "auctionId").await?;
+    let command = Command::PlaceBid { auction, amount };
+    // An agent of another call server sees no auction here, open or closed.
+    let market = || agents_market(call);
+    let closed = |dossier: &Dossier, _: &Actor| {
+        let row = dossier.auction(auction)?.row();
+        (row.state != AuctionState::Open && market() == Some(log.clone())).then_some(Refusal::AuctionClosed)
+    };
+    let done = call.submit_about(&log, auction, command, closed).await?;
+    bid_payload(call, done).await
+}
+
+async fn withdraw_bid(call: &Call, input: &WithdrawBidInput) -> Step<BidPayload> {
+    let bid: BidId = parse::id(&input.bid_id, "bidId")?;
+    let log = call.log_of(bid, "bidId").await?;
+    let closed = |dossier: &Dossier, actor: &Actor| {
+        let auction = dossier.auction_of(bid)?;
+        let own = auction.bid(bid).is_some_and(|row| Actor::Agent(row.agent) == *actor);
+        (own && auction.row().state != AuctionState::Open).then_some(Refusal::AuctionClosed)
+    };
+    let done = call.submit_about(&log, bid, Command::WithdrawBid { bid }, closed).await?;
+    bid_payload(call, done).await
+}
+
+fn agents_market(call: &Call) -> Option<LogName> {
+    match call.actor {
+        Actor::Agent(agent) => call.app.live.place(agent).map(|place| place.log),
+        _ => None,
+    }
+}
+
+async fn bid_payload(call: &Call, done: Done) -> Step<BidPayload> {
+    let (bid, auction) = done.one(|event| match event {
+        Event::Auction(AuctionEvent::BidPlaced(e)) => Some((e.bid, e.auction)),
+        Event::Auction(AuctionEvent::BidWithdrawn(e)) => Some((e.bid, e.auction)),
+        _ => None,
+    })?;
+    let bid = Bid::load(&call.app, &call.actor, bid).await?;
+    Ok(BidPayload::new(&done, bid, Auction::load(&call.app, &call.actor, auction).await?))
+}

@@ -1,0 +1,142 @@
+//! The schema against the contract, and against its committed text.
+
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{
+    FieldDefinition, InputValueDefinition, ServiceDocument, TypeDefinition, TypeKind, TypeSystemDefinition,
+};
+use async_graphql::{Name, Positioned};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// A type's text form in parts that can be looked up: `Type`, `Type.field`, `Type.field(argument)`,
+/// `Enum.VALUE`. Parts hold what both sides must say alike, descriptions included.
+type Parts = BTreeMap<String, String>;
+
+fn described(description: &Option<Positioned<String>>) -> String {
+    description.as_ref().map(|text| text.node.split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default()
+}
+
+fn names(of: &[Positioned<Name>]) -> Vec<&str> {
+    of.iter().map(|name| name.node.as_str()).collect()
+}
+
+fn add_input(parts: &mut Parts, key: String, value: &InputValueDefinition) {
+    let mut text = value.ty.node.to_string();
+    if let Some(default) = &value.default_value {
+        let _ = write!(text, " = {}", default.node);
+    }
+    let _ = write!(text, " \"{}\"", described(&value.description));
+    parts.insert(key, text);
+}
+
+fn add_fields(parts: &mut Parts, owner: &str, fields: &[Positioned<FieldDefinition>]) {
+    for field in fields {
+        let field = &field.node;
+        let key = format!("{owner}.{}", field.name.node);
+        for argument in &field.arguments {
+            add_input(parts, format!("{key}({})", argument.node.name.node), &argument.node);
+        }
+        // Which arguments are required is part of the field: one more would break every caller.
+        let arguments: BTreeSet<&str> = field.arguments.iter().map(|each| each.node.name.node.as_str()).collect();
+        parts.insert(key, format!("{} {arguments:?} \"{}\"", field.ty.node, described(&field.description)));
+    }
+}
+
+fn add_type(parts: &mut Parts, definition: &TypeDefinition) {
+    let name = definition.name.node.as_str();
+    let kind = match &definition.kind {
+        TypeKind::Scalar => "scalar".to_owned(),
+        TypeKind::Object(object) => {
+            add_fields(parts, name, &object.fields);
+            format!("type {:?}", names(&object.implements))
+        }
+        TypeKind::Interface(interface) => {
+            add_fields(parts, name, &interface.fields);
+            format!("interface {:?}", names(&interface.implements))
+        }
+        // Members and values may be fewer than the contract's: each is a part of its own.
+        TypeKind::Union(union) => {
+            for member in &union.members {
+                parts.insert(format!("{name}.{}", member.node), String::new());
+            }
+            "union".to_owned()
+        }
+        TypeKind::Enum(values) => {
+            for value in &values.values {
+                parts.insert(format!("{name}.{}", value.node.value.node), described(&value.node.description));
+            }
+            "enum".to_owned()
+        }
+        TypeKind::InputObject(input) => {
+            for field in &input.fields {
+                add_input(parts, format!("{name}.{}", field.node.name.node), &field.node);
+            }
+            let one_of = definition.directives.iter().any(|directive| directive.node.name.node == "oneOf");
+            format!("input oneOf={one_of}")
+        }
+    };
+    parts.insert(name.to_owned(), format!("{kind} \"{}\"", described(&definition.description)));
+}
+
+fn parts(document: &ServiceDocument) -> Parts {
+    let mut parts = Parts::new();
+    for definition in &document.definitions {
+        if let TypeSystemDefinition::Type(definition) = definition {
+            add_type(&mut parts, &definition.node);
+        }
+    }
+    parts
+}
+
+/// Required fields of inputs must all be there: with one missing, an input of the contract would be refused.
+fn missing_inputs(ours: &Parts, contract: &Parts) -> Vec<String> {
+    let inputs = contract.iter().filter(|(_, text)| text.starts_with("input "));
+    let inputs: BTreeSet<&str> =
+        inputs.map(|(name, _)| name.as_str()).filter(|name| ours.contains_key(*name)).collect();
+    let field_of = |key: &str| key.split_once('.').is_some_and(|(owner, _)| inputs.contains(owner));
+    let required =
+        |text: &str| text.split_once(' ').is_some_and(|(ty, rest)| ty.ends_with('!') && !rest.starts_with('='));
+    let missing = contract.iter().filter(|(key, text)| field_of(key) && required(text) && !ours.contains_key(*key));
+    missing.map(|(key, _)| key.clone()).collect()
+}
+
+fn contract() -> Option<String> {
+    let named = std::env::var_os("CALLMARKET_CONTRACT").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/schema.graphql"));
+    let text = std::fs::read_to_string(path).ok()?;
+    // The parser knows no description of a schema.
+    let described = text.trim_start().strip_prefix("\"\"\"").and_then(|rest| rest.split_once("\"\"\""));
+    Some(described.map_or(text.clone(), |(_, rest)| rest.to_owned()))
+}
+
+#[test]
+fn whatever_the_schema_has_is_as_the_contract_has_it() {
+    let Some(contract) = contract() else {
+        println!("skipped: the contract is not here; CALLMARKET_CONTRACT names it");
+        return;
+    };
+    let contract = parts(&parse_schema(contract).expect("the contract is a schema"));
+    let ours = parts(&parse_schema(super::sdl()).unwrap());
+    let mut wrong = Vec::new();
+    for (key, text) in &ours {
+        match contract.get(key) {
+            None => wrong.push(format!("{key} is not in the contract")),
+            Some(theirs) if theirs != text => wrong.push(format!("{key}\n  is    {text}\n  needs {theirs}")),
+            Some(_) => {}
+        }
+    }
+    wrong.extend(missing_inputs(&ours, &contract).into_iter().map(|key| format!("{key} is missing")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_committed_schema_is_the_schema() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
+    let now = super::sdl();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &now).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == now, "api/schema.graphql is not the schema any more; UPDATE=1 writes it anew");
+}

@@ -1,0 +1,212 @@
+//! Accounts: an owner's money in one currency on one call server.
+//!
+//! A provider without a limit pays on account: its `creditLimit` and `available` are then the greatest
+//! amount there is, 18 digits before the point.
+
+use super::bid::Bid;
+use super::call_server::CallServer;
+use super::connection::{Pager, connection};
+use super::fresh;
+use super::money::Money;
+use super::rights::{is_party, sees_money_of};
+use super::settlement::{Party, Posting, PostingConnection};
+use crate::app::{App, blocking};
+use crate::errors::{ErrorCode, code};
+use crate::graphql::app;
+use crate::graphql::scalars::{CurrencyCode, Cursor, DateTime, Seq};
+use async_graphql::{Context, Error, ID, Object, SimpleObject};
+use domain::actor::Actor;
+use domain::currency::Currency;
+use domain::event::wallet;
+use domain::ids::AccountId;
+use domain::log::LogName;
+use domain::wallet::wallet_path;
+use projections::history::lists::{PostingPosition, PostingsOf};
+use projections::live::account::{AccountRow, HoldRow};
+use std::sync::Arc;
+
+pub struct Account {
+    row: AccountRow,
+    /// What the viewer sees held, by auction.
+    holds: Vec<HoldRow>,
+    held: domain::money::Money,
+    viewer: Actor,
+}
+
+connection!(AccountConnection, AccountEdge, Account);
+
+/// Accounts that one owner has: few currencies on few call servers.
+const ACCOUNTS_MAX: usize = 1_000;
+
+impl Account {
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: AccountId) -> Result<Option<Account>, Error> {
+        let row = app.live.account(id).filter(|row| sees_money_of(viewer, row.owner));
+        Ok(row.map(|row| Account::show(app, viewer, row)))
+    }
+
+    /// An owner's, for who sees its money.
+    pub(crate) fn of(app: &App, viewer: &Actor, log: Option<&LogName>, owner: wallet::Party) -> Vec<Account> {
+        let rows = app.live.accounts(log, Some(owner), None, ACCOUNTS_MAX);
+        rows.into_iter().map(|row| Account::show(app, viewer, row)).collect()
+    }
+
+    /// Holds that tell of a sealed bid or of a PROXY maximum are the owner's alone until the award:
+    /// everybody else sees the account without them.
+    fn show(app: &App, viewer: &Actor, row: AccountRow) -> Account {
+        let mut holds = app.live.holds(row.id, None, usize::MAX);
+        let held = if is_party(viewer, row.owner) {
+            row.held
+        } else {
+            holds.retain(|hold| hold.secret.is_none());
+            let zero = domain::money::Money::zero(row.currency);
+            // Part of a sum that was added up already.
+            holds.iter().fold(zero, |sum, hold| sum.plus(hold.amount).unwrap_or(sum))
+        };
+        Account { row, holds, held, viewer: viewer.clone() }
+    }
+
+    /// Those that the viewer sees, by id.
+    pub(crate) fn list(
+        app: &Arc<App>,
+        viewer: &Actor,
+        owner: Option<ID>,
+        currency: Option<CurrencyCode>,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<AccountConnection, Error> {
+        let filter = (owner.as_deref(), currency.as_ref().map(|code| &code.0));
+        let pager = Pager::<u128>::new(app, viewer, "accounts", &filter, first, after)?;
+        let nothing = AccountConnection::page(&pager, (Vec::new(), false));
+        let asked = match owner.map(|id| id.parse().ok().and_then(super::settlement::party_of)) {
+            None => None,
+            Some(Some(owner)) => Some(owner),
+            Some(None) => return Ok(nothing),
+        };
+        let own = match viewer {
+            Actor::Operator(_) | Actor::Finance(_) => None,
+            Actor::Agent(id) => Some(wallet::Party::Agent(*id)),
+            Actor::Provider(id) => Some(wallet::Party::Provider(*id)),
+            Actor::Customer(_) | Actor::Anonymous | Actor::System => return Ok(nothing),
+        };
+        if let (Some(own), Some(asked)) = (own, asked)
+            && own != asked
+        {
+            return Ok(nothing);
+        }
+        let next =
+            |after: Option<&u128>, limit| app.live.accounts(None, own.or(asked), after.map(|id| AccountId(*id)), limit);
+        let take = |row: AccountRow| {
+            let taken = currency.as_ref().is_none_or(|code| code.0 == row.currency.code());
+            taken.then(|| Account::show(app, viewer, row))
+        };
+        Ok(AccountConnection::page(&pager, pager.sift(next, |row| row.id.0, take)))
+    }
+}
+
+/// What stands for "without limit".
+fn unlimited(currency: Currency) -> Money {
+    let exponent = currency.exponent();
+    let digits = 10i128.pow(18 + exponent) - 1;
+    Money::of(rust_decimal::Decimal::from_i128_with_scale(digits, exponent), currency)
+}
+
+#[Object]
+impl Account {
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+    async fn seq(&self) -> Seq {
+        Seq(self.row.seq)
+    }
+    async fn owner(&self, ctx: &Context<'_>) -> Result<Party, Error> {
+        Party::show(app(ctx), &self.viewer, self.row.owner)
+    }
+    async fn call_server(&self, ctx: &Context<'_>) -> Result<CallServer, Error> {
+        CallServer::show(app(ctx), &self.viewer, &self.row.log)
+            .ok_or_else(|| code(ErrorCode::Internal, "an account without its call server"))
+    }
+    async fn currency(&self) -> CurrencyCode {
+        CurrencyCode(self.row.currency.to_string())
+    }
+    async fn balance(&self) -> Money {
+        self.row.balance.into()
+    }
+    async fn held(&self) -> Money {
+        self.held.into()
+    }
+    async fn credit_limit(&self) -> Money {
+        self.row.credit_limit.map_or_else(|| unlimited(self.row.currency), Money::from)
+    }
+    async fn available(&self) -> Result<Money, Error> {
+        let Some(limit) = self.row.credit_limit else { return Ok(unlimited(self.row.currency)) };
+        let available = self.row.balance.plus(limit).and_then(|sum| sum.minus(self.held));
+        available.map(Money::from).map_err(|_| code(ErrorCode::Internal, "an account's amounts have no sum"))
+    }
+    async fn holds(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<HoldConnection, Error> {
+        let app = app(ctx);
+        let list = format_args!("holds of {}", self.row.id).to_string();
+        let pager = Pager::<u128>::new(app, &self.viewer, list, &(), first, after)?;
+        let (rows, more) = pager.slice(self.holds.iter(), |hold| hold.auction.0, false);
+        let mut nodes = Vec::with_capacity(rows.len());
+        for row in rows {
+            nodes.push((row.auction.0, Hold::of(app, &self.viewer, row).await?));
+        }
+        Ok(HoldConnection::page(&pager, (nodes, more)))
+    }
+    async fn postings(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<PostingConnection, Error> {
+        let app = app(ctx);
+        let list = format_args!("postings of {}", self.row.id).to_string();
+        let pager = Pager::<PostingPosition>::new(app, &self.viewer, list, &(), first, after)?;
+        fresh::caught_up(app).await?;
+        // The chart has one path for an owner, whatever the call server and currency.
+        let of = PostingsOf::Account(wallet_path(self.row.owner));
+        let mut found = Vec::new();
+        let mut at = pager.after.clone();
+        loop {
+            let (of, after, limit, house) = (of.clone(), at.clone(), pager.limit(), app.clone());
+            let rows = blocking(move || house.history.postings(&of, after.as_ref(), limit)).await?;
+            let ended = rows.len() < limit;
+            for row in rows {
+                let position = PostingPosition::of(&row);
+                at = Some(position.clone());
+                if row.log == self.row.log && row.amount.currency() == self.row.currency {
+                    found.push((position, Posting::from(row)));
+                }
+            }
+            if ended || found.len() > pager.first {
+                return Ok(PostingConnection::page(&pager, pager.cut(found)));
+            }
+        }
+    }
+}
+
+#[derive(SimpleObject)]
+pub struct Hold {
+    amount: Money,
+    bid: Option<Bid>,
+    since: DateTime,
+}
+
+connection!(HoldConnection, HoldEdge, Hold);
+
+impl Hold {
+    async fn of(app: &Arc<App>, viewer: &Actor, row: &HoldRow) -> Result<Hold, Error> {
+        Ok(Hold { amount: row.amount.into(), bid: Bid::load(app, viewer, row.bid).await?, since: DateTime(row.since) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_limit_is_the_greatest_amount() {
+        let amount = |code: &str| {
+            let money = unlimited(code.parse().unwrap());
+            serde_json::to_string(&async_graphql::Value::from(format!("{money:?}"))).unwrap()
+        };
+        assert!(amount("EUR").contains("999999999999999999.99"));
+        assert!(amount("JPY").contains("999999999999999999)"));
+        assert!(amount("CLF").contains("999999999999999999.9999"));
+    }
+}

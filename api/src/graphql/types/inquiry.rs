@@ -1,0 +1,165 @@
+//! Inquiries: one acceptance and its life.
+
+use super::auction::{Auction, AuctionConnection};
+use super::call_server::CallServer;
+use super::connection::{Pager, connection};
+use super::content::ContentReference;
+use super::customer::{Customer, CustomerInformation};
+use super::decision::{Decision, DecisionConnection};
+use super::enums::{ChannelKind, Initiator, InquiryState};
+use super::offer::{Offer, OfferLink};
+use super::queue::Queue;
+use super::reservation::{Reservation, ReservationConnection};
+use super::rights::{Part, Sight};
+use super::sealed::{Opening, Question};
+use super::session::Session;
+use super::settlement::Settlement;
+use super::terms::Skill;
+use crate::app::App;
+use crate::errors::{ErrorCode, code};
+use crate::graphql::app;
+use crate::graphql::scalars::{Cursor, DateTime, Seq};
+use async_graphql::{Context, Error, ID, Object};
+use domain::actor::Actor;
+use domain::ids::InquiryId;
+use projections::live::inquiry::InquiryRow;
+use std::sync::Arc;
+
+pub struct Inquiry {
+    pub(crate) row: InquiryRow,
+    pub(crate) sight: Sight,
+    question: Arc<Opening<Question>>,
+}
+
+connection!(InquiryConnection, InquiryEdge, Inquiry);
+
+impl Inquiry {
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: InquiryId) -> Result<Option<Inquiry>, Error> {
+        Ok(Sight::of(app, viewer, id).await?.and_then(Inquiry::show))
+    }
+
+    /// One that is in memory.
+    pub(crate) fn open(app: &App, viewer: &Actor, id: InquiryId) -> Option<Inquiry> {
+        Inquiry::show(Sight::over(app, viewer, app.live.dossier(id)?)?)
+    }
+
+    pub(crate) fn show(sight: Sight) -> Option<Inquiry> {
+        let row = sight.handle.read(|dossier| dossier.inquiry().cloned())?;
+        let question = row.question.clone().filter(|_| sight.part.sees_question());
+        Some(Inquiry { row, sight, question: Arc::new(Opening::new(question)) })
+    }
+}
+
+#[Object]
+impl Inquiry {
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+    async fn seq(&self) -> Seq {
+        Seq(self.row.seq)
+    }
+    /// As accepted: the revision is fixed.
+    async fn offer(&self, ctx: &Context<'_>) -> Offer {
+        Offer::accepted(app(ctx), &self.sight.viewer, &self.row)
+    }
+    async fn state(&self) -> InquiryState {
+        self.row.state.into()
+    }
+    async fn channel(&self) -> ChannelKind {
+        self.row.channel.into()
+    }
+    async fn initiator(&self) -> Initiator {
+        self.row.initiator.into()
+    }
+    async fn link(&self) -> Option<OfferLink> {
+        let id = self.row.link?;
+        self.row.terms.links.iter().find(|link| link.id == id).map(|link| OfferLink(link.clone()))
+    }
+    async fn content(&self) -> Option<ContentReference> {
+        let row = self.row.content.clone().filter(|_| self.sight.part.sees_content())?;
+        Some(ContentReference { row, question: self.question.clone() })
+    }
+    async fn language(&self) -> Option<&str> {
+        self.row.language.as_deref()
+    }
+    async fn topics(&self) -> Vec<&str> {
+        self.row.topics.iter().map(|topic| topic.as_str()).collect()
+    }
+    async fn queues(&self, ctx: &Context<'_>) -> Vec<Queue> {
+        if self.sight.part == Part::Customer {
+            return Vec::new();
+        }
+        self.row.queues.iter().filter_map(|id| Queue::show(app(ctx), &self.sight.viewer, *id)).collect()
+    }
+    async fn call_server(&self, ctx: &Context<'_>) -> Result<CallServer, Error> {
+        CallServer::show(app(ctx), &self.sight.viewer, &self.row.log)
+            .ok_or_else(|| code(ErrorCode::Internal, "an inquiry without its call server"))
+    }
+    async fn required_skills(&self) -> Vec<Skill> {
+        self.row.desired_skills.iter().map(Skill::from).collect()
+    }
+    async fn accepted_at(&self) -> DateTime {
+        DateTime(self.row.accepted_at)
+    }
+    /// Smallest over its queues.
+    async fn position(&self, ctx: &Context<'_>) -> Option<i32> {
+        let position = app(ctx).live.position(self.row.id)?;
+        Some(i32::try_from(position).unwrap_or(i32::MAX))
+    }
+    async fn expires_at(&self) -> Option<DateTime> {
+        self.row.expires_at.map(DateTime)
+    }
+    /// The electronic question. Null for an agent until consent.
+    async fn question(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
+        Ok(self.question.get(app(ctx)).await?.and_then(|question| question.question.as_deref()))
+    }
+    /// Masked for an agent until consent.
+    async fn customer(&self, ctx: &Context<'_>) -> Option<Customer> {
+        Customer::of(app(ctx), &self.sight)
+    }
+    async fn customer_information(&self, ctx: &Context<'_>) -> Option<CustomerInformation> {
+        CustomerInformation::of(app(ctx), &self.sight)
+    }
+    /// The latest of each; all of them in the connections.
+    async fn auction(&self) -> Option<Auction> {
+        Auction::latest(&self.sight)
+    }
+    async fn reservation(&self) -> Option<Reservation> {
+        Reservation::all(&self.sight).pop()
+    }
+    async fn session(&self) -> Option<Session> {
+        Session::show(self.sight.clone())
+    }
+    async fn settlement(&self) -> Option<Settlement> {
+        Settlement::within(&self.sight)
+    }
+    async fn auctions(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<AuctionConnection, Error> {
+        let list = format_args!("auctions of {}", self.row.id).to_string();
+        let pager = Pager::<u64>::new(app(ctx), &self.sight.viewer, list, &(), first, after)?;
+        let (page, more) = pager.slice(Auction::rounds(&self.sight), |(round, _)| *round, false);
+        Ok(AuctionConnection::page(&pager, (page, more)))
+    }
+    async fn reservations(
+        &self,
+        ctx: &Context<'_>,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<ReservationConnection, Error> {
+        let list = format_args!("reservations of {}", self.row.id).to_string();
+        let pager = Pager::<u64>::new(app(ctx), &self.sight.viewer, list, &(), first, after)?;
+        let all = Reservation::all(&self.sight).into_iter().map(|one| (u64::from(one.row.attempt), one));
+        Ok(ReservationConnection::page(&pager, pager.slice(all, |(attempt, _)| *attempt, false)))
+    }
+    /// Each choice so far, oldest first: call server, topics, selection, award. Rivals' bids and scores only for the provider, finance and operators, after closing.
+    async fn decisions(
+        &self,
+        ctx: &Context<'_>,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<DecisionConnection, Error> {
+        let list = format_args!("decisions of {}", self.row.id).to_string();
+        let pager = Pager::<u64>::new(app(ctx), &self.sight.viewer, list, &(), first, after)?;
+        let all = (0..).zip(Decision::all(&self.sight));
+        Ok(DecisionConnection::page(&pager, pager.slice(all, |(at, _)| *at, false)))
+    }
+}

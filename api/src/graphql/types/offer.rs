@@ -1,0 +1,163 @@
+//! Offers at their newest revision, or at the one that an inquiry accepted, and their links.
+
+use super::connection::{Pager, connection};
+use super::enums::{ChannelKind, OfferState};
+use super::provider::Provider;
+use super::rights::{sees_hidden_reserve, sees_offer};
+use super::terms::{Allocation, Skill, Terms};
+use crate::app::App;
+use crate::errors::{ErrorCode, code};
+use crate::graphql::app;
+use crate::graphql::scalars::{DateTime, Duration};
+use async_graphql::{Context, Error, ID, Object};
+use domain::actor::Actor;
+use domain::ids::{LinkId, OfferId, ProviderId};
+use domain::terms::OfferTerms;
+use projections::live::community::{OfferRow, OfferState as State};
+use projections::live::inquiry::InquiryRow;
+use std::sync::Arc;
+
+pub struct Offer {
+    id: OfferId,
+    provider: ProviderId,
+    revision: u32,
+    state: State,
+    terms: Arc<OfferTerms>,
+    viewer: Actor,
+}
+
+connection!(OfferConnection, OfferEdge, Offer);
+
+impl Offer {
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: OfferId) -> Result<Option<Offer>, Error> {
+        let row = app.live.offer(id).filter(|row| sees_offer(viewer, row));
+        Ok(row.map(|row| Offer::show(viewer, row)))
+    }
+
+    fn show(viewer: &Actor, row: OfferRow) -> Offer {
+        Offer {
+            id: row.id,
+            provider: row.provider,
+            revision: row.revision,
+            state: row.state,
+            terms: row.terms,
+            viewer: viewer.clone(),
+        }
+    }
+
+    /// As accepted: the terms are those of the inquiry, the state is the offer's now.
+    pub(crate) fn accepted(app: &App, viewer: &Actor, inquiry: &InquiryRow) -> Offer {
+        let now = app.live.offer(inquiry.offer);
+        Offer {
+            id: inquiry.offer,
+            provider: inquiry.provider,
+            revision: inquiry.revision,
+            state: now.map_or(State::Retired, |row| row.state),
+            terms: inquiry.terms.clone(),
+            viewer: viewer.clone(),
+        }
+    }
+
+    /// Those that the viewer sees, by id.
+    pub(crate) fn page(
+        app: &App,
+        viewer: &Actor,
+        provider: Option<ProviderId>,
+        pager: &Pager<u128>,
+    ) -> OfferConnection {
+        // A provider's own are all that it sees, so that nobody else's are read through.
+        let provider = match viewer {
+            Actor::Provider(own) => Some(*own).filter(|own| provider.is_none_or(|asked| asked == *own)),
+            _ => provider,
+        };
+        if matches!(viewer, Actor::Provider(_)) && provider.is_none() {
+            return OfferConnection::page(pager, (Vec::new(), false));
+        }
+        let next = |after: Option<&u128>, limit| app.live.offers(provider, after.map(|id| OfferId(*id)), limit);
+        let take = |row: OfferRow| sees_offer(viewer, &row).then(|| Offer::show(viewer, row));
+        OfferConnection::page(pager, pager.sift(next, |row| row.id.0, take))
+    }
+}
+
+#[Object]
+impl Offer {
+    pub(crate) async fn id(&self) -> ID {
+        self.id.to_string().into()
+    }
+    async fn revision(&self) -> i32 {
+        i32::try_from(self.revision).unwrap_or(i32::MAX)
+    }
+    async fn provider(&self, ctx: &Context<'_>) -> Result<Provider, Error> {
+        Provider::show(app(ctx), &self.viewer, self.provider)
+            .ok_or_else(|| code(ErrorCode::Internal, "an offer without its provider"))
+    }
+    async fn title(&self) -> &str {
+        &self.terms.title
+    }
+    async fn state(&self) -> OfferState {
+        self.state.into()
+    }
+    async fn links(&self) -> Vec<OfferLink> {
+        self.terms.links.iter().map(|link| OfferLink(link.clone())).collect()
+    }
+    async fn accepts_questions(&self) -> bool {
+        self.terms.accepts_questions
+    }
+    async fn channels(&self) -> Vec<ChannelKind> {
+        self.terms.channels.iter().map(|channel| (*channel).into()).collect()
+    }
+    async fn required_skills(&self) -> Vec<Skill> {
+        self.terms.required_skills.iter().map(Skill::from).collect()
+    }
+    async fn allocation(&self) -> Allocation {
+        Allocation::of(&self.terms.allocation, sees_hidden_reserve(&self.viewer, self.provider))
+    }
+    async fn consent_window(&self) -> Duration {
+        Duration(self.terms.consent_window)
+    }
+    async fn wrap_up(&self) -> Option<Duration> {
+        self.terms.wrap_up.map(Duration)
+    }
+    async fn max_wait(&self) -> Duration {
+        Duration(self.terms.max_wait)
+    }
+    async fn independent_agents_only(&self) -> bool {
+        self.terms.independent_agents_only
+    }
+    async fn terms(&self) -> Option<Terms> {
+        self.terms.terms.as_ref().map(Terms::from)
+    }
+    /// Names of the customer attributes an agent sees before consent.
+    async fn shown_before_consent(&self) -> &[String] {
+        &self.terms.shown_before_consent
+    }
+    async fn valid_until(&self) -> Option<DateTime> {
+        self.terms.valid_until.map(DateTime)
+    }
+}
+
+pub struct OfferLink(pub(crate) domain::terms::OfferLink);
+
+impl OfferLink {
+    /// Of the newest revision that has it, where the viewer sees the offer.
+    pub(crate) fn load(app: &App, viewer: &Actor, id: LinkId) -> Option<OfferLink> {
+        let (offer, revision) = app.live.link(id)?;
+        app.live.offer(offer).filter(|row| sees_offer(viewer, row))?;
+        let terms = app.live.offer_terms(offer, revision)?;
+        terms.links.iter().find(|link| link.id == id).map(|link| OfferLink(link.clone()))
+    }
+}
+
+/// A hyperlink of the offer. Its page accepts with one press of its form, or at once where the widget runs; the acceptance's content is `topic`.
+#[Object]
+impl OfferLink {
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+    async fn label(&self) -> &str {
+        &self.0.label
+    }
+    async fn topic(&self) -> &str {
+        self.0.topic.as_str()
+    }
+}

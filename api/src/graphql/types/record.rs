@@ -1,0 +1,99 @@
+//! Inquiry information saved to a customer's record.
+
+use super::agent::Agent;
+use super::connection::connection;
+use super::enums::ChannelKind;
+use super::rights::Sight;
+use super::sealed::{Opening, Saved};
+use crate::app::App;
+use crate::graphql::app;
+use crate::graphql::scalars::{DateTime, Json};
+use async_graphql::{Context, Error, ID, Object};
+use domain::actor::Actor;
+use domain::ids::RecordId;
+use domain::topic::Topic;
+use projections::live::DossierHandle;
+use projections::live::session::{RecordRow, SessionRow};
+use std::sync::Arc;
+
+pub struct InquiryRecord {
+    row: RecordRow,
+    session: SessionRow,
+    topics: Arc<[Topic]>,
+    channel: domain::terms::ChannelKind,
+    /// Before consent there is `at` and `topics` alone.
+    whole: bool,
+    saved: Opening<Saved>,
+    viewer: Actor,
+}
+
+connection!(InquiryRecordConnection, InquiryRecordEdge, InquiryRecord);
+
+impl InquiryRecord {
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: RecordId) -> Result<Option<InquiryRecord>, Error> {
+        let sight = Sight::of(app, viewer, id).await?;
+        Ok(sight.and_then(|sight| InquiryRecord::within(&sight)))
+    }
+
+    /// The record of an inquiry's session, for who sees that.
+    pub(crate) fn within(sight: &Sight) -> Option<InquiryRecord> {
+        if !sight.part.sees_session() {
+            return None;
+        }
+        InquiryRecord::of(&sight.handle, &sight.viewer, true)
+    }
+
+    pub(crate) fn of(handle: &DossierHandle, viewer: &Actor, whole: bool) -> Option<InquiryRecord> {
+        let (session, topics, channel) = handle.read(|dossier| {
+            let inquiry = dossier.inquiry()?;
+            Some((dossier.session()?.row().clone(), inquiry.topics.clone(), inquiry.channel))
+        })?;
+        let row = session.record.clone()?;
+        // Written by agents for agents; a customer reads what was saved of it, never the notes.
+        let opens = whole && matches!(viewer, Actor::Agent(_) | Actor::Customer(_));
+        let saved = Opening::new(row.information.clone().filter(|_| opens));
+        Some(InquiryRecord { row, session, topics, channel, whole, saved, viewer: viewer.clone() })
+    }
+}
+
+#[Object]
+impl InquiryRecord {
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+    async fn at(&self) -> DateTime {
+        DateTime(self.row.at)
+    }
+    async fn topics(&self) -> Vec<&str> {
+        self.topics.iter().map(|topic| topic.as_str()).collect()
+    }
+    async fn channel(&self) -> ChannelKind {
+        self.channel.into()
+    }
+    async fn seconds(&self) -> Option<i32> {
+        let lasted = self.session.ended_at.filter(|_| self.whole)? - self.session.started_at;
+        Some(i32::try_from(lasted.0 / 1_000_000).unwrap_or(i32::MAX))
+    }
+    async fn agent(&self, ctx: &Context<'_>) -> Option<Agent> {
+        let named = matches!(self.viewer, Actor::Customer(_));
+        Agent::show(app(ctx), &self.viewer, self.row.agent, named).filter(|_| self.whole)
+    }
+    async fn disposition(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
+        Ok(self.saved.get(app(ctx)).await?.and_then(|saved| saved.disposition.as_deref()))
+    }
+    async fn notes(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {
+        if !matches!(self.viewer, Actor::Agent(_)) || !self.whole {
+            return Ok(None);
+        }
+        let saved = self.saved.get(app(ctx)).await?.and_then(|saved| saved.notes.clone());
+        match (saved, &self.session.notes) {
+            // What was autosaved is the record where wrap-up ended without a word.
+            (None, Some(autosaved)) => app(ctx).open(autosaved).await,
+            (saved, _) => Ok(saved),
+        }
+    }
+    async fn information(&self, ctx: &Context<'_>) -> Result<Option<Json>, Error> {
+        let information = self.saved.get(app(ctx)).await?.and_then(|saved| saved.information.clone());
+        Ok(information.map(Json))
+    }
+}

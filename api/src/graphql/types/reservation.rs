@@ -1,0 +1,87 @@
+//! Reservations: one inquiry before one agent until a deadline.
+
+use super::agent::Agent;
+use super::connection::connection;
+use super::enums::{ReservationPurpose, ReservationState};
+use super::inquiry::Inquiry;
+use super::money::Money;
+use super::rights::Sight;
+use super::session::Session;
+use crate::app::App;
+use crate::errors::{ErrorCode, code};
+use crate::graphql::app;
+use crate::graphql::scalars::DateTime;
+use async_graphql::{Context, Error, ID, Object};
+use domain::actor::Actor;
+use domain::ids::ReservationId;
+use projections::live::reservation::{ReservationRow, ReservationState as State};
+use std::sync::Arc;
+
+pub struct Reservation {
+    pub(crate) row: ReservationRow,
+    sight: Sight,
+}
+
+connection!(ReservationConnection, ReservationEdge, Reservation);
+
+impl Reservation {
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: ReservationId) -> Result<Option<Reservation>, Error> {
+        let sight = Sight::of(app, viewer, id).await?;
+        Ok(sight.and_then(|sight| Reservation::within(&sight, id)))
+    }
+
+    /// One of an inquiry's.
+    pub(crate) fn within(sight: &Sight, id: ReservationId) -> Option<Reservation> {
+        let row = sight.handle.read(|dossier| dossier.reservation(id).cloned())?;
+        let seen = sight.part.sees_reservation_of(&sight.viewer, row.agent);
+        seen.then(|| Reservation { row, sight: sight.clone() })
+    }
+
+    /// Those of an inquiry that the viewer sees, in order of opening.
+    pub(crate) fn all(sight: &Sight) -> Vec<Reservation> {
+        let rows = sight.handle.read(|dossier| dossier.reservations().to_vec()).into_iter();
+        rows.filter(|row| sight.part.sees_reservation_of(&sight.viewer, row.agent))
+            .map(|row| Reservation { row, sight: sight.clone() })
+            .collect()
+    }
+}
+
+/// One inquiry before one agent until a deadline: the customer's information first, the inquiry itself only on consent. `url` is the HTML page that shows it. Once it has ended otherwise the agent sees the customer no more.
+#[Object]
+impl Reservation {
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+    async fn inquiry(&self) -> Result<Inquiry, Error> {
+        Inquiry::show(self.sight.clone()).ok_or_else(|| code(ErrorCode::Internal, "a reservation without its inquiry"))
+    }
+    async fn agent(&self, ctx: &Context<'_>) -> Result<Agent, Error> {
+        let named = self.sight.part.sees_agent_names() && self.row.state == State::Accepted;
+        Agent::show(app(ctx), &self.sight.viewer, self.row.agent, named)
+            .ok_or_else(|| code(ErrorCode::Internal, "a reservation without its agent"))
+    }
+    async fn purpose(&self) -> ReservationPurpose {
+        self.row.purpose.into()
+    }
+    async fn session(&self) -> Option<Session> {
+        if self.row.state == State::Accepted { Session::show(self.sight.clone()) } else { None }
+    }
+    async fn state(&self) -> ReservationState {
+        self.row.state.into()
+    }
+    async fn price(&self) -> Option<Money> {
+        self.row.price.map(Money::from)
+    }
+    async fn reserved_at(&self) -> DateTime {
+        DateTime(self.row.reserved_at)
+    }
+    async fn information_viewed_at(&self) -> Option<DateTime> {
+        self.row.information_viewed_at.map(DateTime)
+    }
+    async fn deadline(&self) -> DateTime {
+        DateTime(self.row.deadline)
+    }
+    async fn attempt(&self) -> i32 {
+        i32::try_from(self.row.attempt).unwrap_or(i32::MAX)
+    }
+}

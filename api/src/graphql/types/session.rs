@@ -1,0 +1,239 @@
+//! Sessions: who talks with whom on which channels, and what was said.
+
+use super::agent::Agent;
+use super::connection::{Pager, connection};
+use super::enums::{ChannelKind, ChannelPurpose, ChannelState, MessageAuthor, Role, SessionState};
+use super::inquiry::Inquiry;
+use super::record::InquiryRecord;
+use super::rights::{Part, Sight};
+use super::sealed::{Opening, Profile};
+use crate::app::App;
+use crate::errors::{ErrorCode, code};
+use crate::graphql::app;
+use crate::graphql::scalars::{Cursor, DateTime, Seq};
+use async_graphql::{Context, Error, ID, Object, SimpleObject};
+use domain::actor::Actor;
+use domain::ids::{ChannelId, MessageId, SessionId};
+use domain::sealed::Sealed;
+use domain::terms::ChannelKind as Kind;
+use projections::live::session::{ChannelRow, MessageRow, ParticipantRow, SessionRow, Who};
+use std::sync::Arc;
+
+pub struct Session {
+    row: SessionRow,
+    participants: Vec<ParticipantRow>,
+    channels: Vec<ChannelRow>,
+    sight: Sight,
+}
+
+impl Session {
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: SessionId) -> Result<Option<Session>, Error> {
+        Ok(Sight::of(app, viewer, id).await?.and_then(Session::show))
+    }
+
+    /// The session of an inquiry, for those in it, the provider and operators.
+    pub(crate) fn show(sight: Sight) -> Option<Session> {
+        if !sight.part.sees_session() {
+            return None;
+        }
+        let (row, participants, channels) = sight.handle.read(|dossier| {
+            let session = dossier.session()?;
+            Some((session.row().clone(), session.participants().to_vec(), session.channels().to_vec()))
+        })?;
+        Some(Session { row, participants, channels, sight })
+    }
+}
+
+#[Object]
+impl Session {
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+    async fn seq(&self) -> Seq {
+        Seq(self.row.seq)
+    }
+    async fn inquiry(&self) -> Result<Inquiry, Error> {
+        Inquiry::show(self.sight.clone()).ok_or_else(|| code(ErrorCode::Internal, "a session without its inquiry"))
+    }
+    async fn state(&self) -> SessionState {
+        self.row.state.into()
+    }
+    async fn started_at(&self) -> DateTime {
+        DateTime(self.row.started_at)
+    }
+    async fn ended_at(&self) -> Option<DateTime> {
+        self.row.ended_at.map(DateTime)
+    }
+    async fn ended_by(&self) -> Option<Role> {
+        self.row.ended_by.map(Role::from)
+    }
+    async fn wrap_up_deadline(&self) -> Option<DateTime> {
+        self.row.wrap_up_deadline.map(DateTime)
+    }
+    async fn participants(&self, ctx: &Context<'_>) -> Vec<Participant> {
+        let named = self.sight.part.sees_agent_names();
+        let show = |row: &ParticipantRow| Participant {
+            agent: match row.who {
+                Who::Agent(id) => Agent::show(app(ctx), &self.sight.viewer, id, named),
+                Who::Customer(_) => None,
+            },
+            customer: matches!(row.who, Who::Customer(_)),
+            joined_at: DateTime(row.joined_at),
+            left_at: row.left_at.map(DateTime),
+        };
+        self.participants.iter().map(show).collect()
+    }
+    async fn channels(&self) -> Vec<Channel> {
+        self.channels.iter().map(|row| Channel::show(*row, &self.sight)).collect()
+    }
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        channel_id: ID,
+        #[graphql(default = false)] reverse: bool,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<MessageConnection, Error> {
+        let list = format_args!("messages of {}", self.row.id).to_string();
+        let filter = (&*channel_id, reverse);
+        let pager = Pager::<u64>::new(app(ctx), &self.sight.viewer, list, &filter, first, after)?;
+        let Ok(channel) = channel_id.parse::<ChannelId>() else {
+            return Ok(MessageConnection::page(&pager, (Vec::new(), false)));
+        };
+        let (rows, more) = self.sight.handle.read(|dossier| {
+            let all = dossier.session().map_or(&[][..], |session| session.messages());
+            let on = |row: &&MessageRow| row.channel == channel;
+            let key = |row: &&MessageRow| row.seq;
+            let (page, more) = if reverse {
+                pager.slice(all.iter().rev().filter(on), key, true)
+            } else {
+                pager.slice(all.iter().filter(on), key, false)
+            };
+            (page.into_iter().cloned().collect::<Vec<_>>(), more)
+        });
+        let nodes = rows.into_iter().map(|row| (row.seq, Message::show(row, &self.sight))).collect();
+        Ok(MessageConnection::page(&pager, (nodes, more)))
+    }
+    /// Agents and operators alone.
+    async fn notes(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {
+        match self.row.notes.as_deref().filter(|_| self.sight.part.sees_notes()) {
+            Some(notes) => app(ctx).open(notes).await,
+            None => Ok(None),
+        }
+    }
+    async fn record(&self) -> Option<InquiryRecord> {
+        InquiryRecord::within(&self.sight)
+    }
+}
+
+#[derive(SimpleObject)]
+pub struct Participant {
+    agent: Option<Agent>,
+    customer: bool,
+    joined_at: DateTime,
+    left_at: Option<DateTime>,
+}
+
+pub struct Channel {
+    row: ChannelRow,
+    profile: Opening<Profile>,
+}
+
+impl Channel {
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: ChannelId) -> Result<Option<Channel>, Error> {
+        let Some(session) = Sight::of(app, viewer, id).await?.and_then(Session::show) else { return Ok(None) };
+        let row = session.channels.iter().find(|row| row.id == id);
+        Ok(row.map(|row| Channel::show(*row, &session.sight)))
+    }
+
+    fn show(row: ChannelRow, sight: &Sight) -> Channel {
+        let dials = row.kind == Kind::Telephone && sight.part == Part::Engaged;
+        let profile = sight.handle.read(|dossier| -> Option<Arc<Sealed>> {
+            let answered = dossier.inquiry()?.information.as_ref().and_then(|answer| answer.profile.clone());
+            dossier.acceptance().and_then(|acceptance| acceptance.profile.clone()).or(answered)
+        });
+        Channel { row, profile: Opening::new(profile.filter(|_| dials)) }
+    }
+}
+
+/// MAIN joins customer and agents; SIDE joins agents only and is null and silent to the customer. Until a media server is configured a TELEPHONE channel is dialled by the agent: `dial` is the number, after consent.
+#[Object]
+impl Channel {
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+    async fn state(&self) -> ChannelState {
+        self.row.state.into()
+    }
+    async fn dial(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
+        Ok(self.profile.get(app(ctx)).await?.and_then(|profile| profile.phone.as_deref()))
+    }
+    async fn kind(&self) -> ChannelKind {
+        self.row.kind.into()
+    }
+    async fn purpose(&self) -> ChannelPurpose {
+        self.row.purpose.into()
+    }
+    async fn opened_at(&self) -> DateTime {
+        DateTime(self.row.opened_at)
+    }
+    async fn closed_at(&self) -> Option<DateTime> {
+        self.row.closed_at.map(DateTime)
+    }
+}
+
+pub struct Message {
+    row: MessageRow,
+    /// Who reads the texts also knows who wrote them.
+    reads: bool,
+    named: bool,
+    viewer: Actor,
+}
+
+connection!(MessageConnection, MessageEdge, Message);
+
+impl Message {
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: MessageId) -> Result<Option<Message>, Error> {
+        let Some(sight) = Sight::of(app, viewer, id).await? else { return Ok(None) };
+        if !sight.part.sees_session() {
+            return Ok(None);
+        }
+        let row = sight.handle.read(|dossier| dossier.session()?.message(id).cloned());
+        Ok(row.map(|row| Message::show(row, &sight)))
+    }
+
+    fn show(row: MessageRow, sight: &Sight) -> Message {
+        Message {
+            row,
+            reads: sight.part.sees_messages(),
+            named: sight.part.sees_agent_names(),
+            viewer: sight.viewer.clone(),
+        }
+    }
+}
+
+/// `text`: null once the customer is erased.
+#[Object]
+impl Message {
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+    async fn channel_id(&self) -> ID {
+        self.row.channel.to_string().into()
+    }
+    async fn author(&self) -> MessageAuthor {
+        self.row.author.into()
+    }
+    async fn agent(&self, ctx: &Context<'_>) -> Option<Agent> {
+        Agent::show(app(ctx), &self.viewer, self.row.agent?, self.named)
+    }
+    async fn text(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {
+        if self.reads { app(ctx).open(&self.row.text).await } else { Ok(None) }
+    }
+    async fn at(&self) -> DateTime {
+        DateTime(self.row.at)
+    }
+    async fn seq(&self) -> Seq {
+        Seq(self.row.seq)
+    }
+}

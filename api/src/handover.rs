@@ -1,0 +1,198 @@
+//! The process manager from `community` to a call server: acceptances, call servers, credit limits.
+//!
+//! It reads `community` after what the call server's own state has taken over, in order, and sends one
+//! command per event that is the call server's. The state refuses a repeat, so a crash between any two
+//! steps costs a repeat and nothing else. Where the call server cannot write, it tries again; what waits
+//! is shown by how far it has come.
+
+use crate::app::App;
+use domain::actor::Actor;
+use domain::command::Command;
+use domain::event::Event;
+use domain::event::community::{CallServerEvent, CreditLimit, OfferEvent, ProviderEvent, SourcePosition};
+use domain::log::{LogName, Seq};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use store::raw::Hex;
+use store::recorded::Recorded;
+use store::writer::{Answer, Entropy, Mailbox, Order};
+use tokio::sync::watch;
+
+/// Events of `community` read at once.
+const PAGE: usize = 500;
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Brings one call server everything from `next` on, for as long as the house runs.
+pub(crate) async fn run(app: Weak<App>, mailbox: Mailbox, mut next: Seq, done: watch::Sender<Option<Seq>>) {
+    let Some(mut moved) = app.upgrade().map(|app| app.community_moved.subscribe()) else { return };
+    let mut told = None;
+    loop {
+        moved.mark_unchanged();
+        let Some(strong) = app.upgrade() else { return };
+        let outcome = step(&strong, &mailbox, &mut next).await;
+        drop(strong);
+        // Also where only a part of the page was taken: whoever waits for that part need wait no longer.
+        done.send_replace(next.checked_sub(1));
+        match outcome {
+            Ok(more) => {
+                if told.take().is_some() {
+                    tracing::info!(log = %mailbox.log(), next, "handover.resumed");
+                }
+                if !more && moved.changed().await.is_err() {
+                    return;
+                }
+            }
+            Err(reason) => {
+                // It is tried again ten times a second; what is new is said once.
+                if told.replace((next, reason)) != Some((next, reason)) {
+                    tracing::error!(log = %mailbox.log(), next, reason, "handover.waiting");
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Hands over one page; `next` ends behind what was taken. Returns whether there is more.
+async fn step(app: &App, mailbox: &Mailbox, next: &mut Seq) -> Result<bool, &'static str> {
+    let events = read(app, *next).await?;
+    let more = events.len() == PAGE;
+    let mut orders = Vec::new();
+    let mut seqs = Vec::new();
+    for event in &events {
+        if let Some(command) = command_for(event, mailbox.log()) {
+            orders.push(order(command, event));
+            seqs.push(event.seq);
+        }
+    }
+    for (answer, seq) in mailbox.send_all(orders).into_iter().zip(seqs) {
+        match answer.await {
+            Ok(Answer::Done(_) | Answer::Replayed { .. }) => *next = seq + 1,
+            Ok(Answer::Refused(refusal)) => {
+                // What `community` decided cannot be refused here; it blocks for ever, and says so.
+                return Err(refusal.code());
+            }
+            Ok(Answer::Unavailable(message)) => return Err(message),
+            Err(_) => return Err("the writer has stopped"),
+        }
+    }
+    *next = events.last().map_or(*next, |last| last.seq + 1);
+    Ok(more)
+}
+
+async fn read(app: &App, from: Seq) -> Result<Vec<Recorded>, &'static str> {
+    let store = app.store.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let log = LogName::community();
+        let raws = store.read(&log, from, PAGE).map_err(|_| "community cannot be read")?;
+        let open = |raw| Recorded::open(&log, raw).map_err(|_| "community holds an event that cannot be read");
+        raws.into_iter().map(open).collect()
+    });
+    read.await.map_err(|_| "reading community failed")?
+}
+
+fn order(command: Command, source: &Recorded) -> Order {
+    let entropy = Entropy::draw();
+    Order {
+        command,
+        actor: Actor::System,
+        id: source.correlation,
+        key: None,
+        causation: Some(source.id),
+        source: Some(position(source)),
+        trace: source.trace.clone(),
+        entropy,
+    }
+}
+
+fn position(source: &Recorded) -> SourcePosition {
+    SourcePosition { hash: Hex(&source.raw.hash).to_string(), log: source.log.clone(), seq: source.seq }
+}
+
+/// What an event of `community` asks of a call server; `None`: nothing.
+fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
+    let limits = |limits: &[CreditLimit]| {
+        limits.iter().filter(|limit| limit.call_server == *log).map(|limit| limit.limit).collect::<Vec<_>>()
+    };
+    let grant = |provider, limits: Vec<_>| {
+        (!limits.is_empty()).then(|| Command::GrantCreditLimits { provider, limits, source: position(source) })
+    };
+    match &source.event {
+        Event::Offer(OfferEvent::Accepted(accepted)) => {
+            (accepted.call_server == *log).then(|| Command::RegisterInquiry {
+                acceptance: Box::new(accepted.clone()),
+                accepted_at: source.time,
+                source: position(source),
+            })
+        }
+        Event::CallServer(CallServerEvent::Opened(opened)) => (opened.name == *log).then(|| Command::StartCallServer {
+            call_server: opened.call_server,
+            name: opened.name.clone(),
+            locations: opened.locations.clone(),
+            source: position(source),
+        }),
+        Event::CallServer(CallServerEvent::Updated(updated)) if updated.name == *log => {
+            updated.locations.as_ref().map(|locations| Command::StartCallServer {
+                call_server: updated.call_server,
+                name: updated.name.clone(),
+                locations: locations.clone(),
+                source: position(source),
+            })
+        }
+        Event::Provider(ProviderEvent::Registered(registered)) => {
+            grant(registered.provider, limits(&registered.credit_limits))
+        }
+        Event::Provider(ProviderEvent::Updated(updated)) => {
+            grant(updated.provider, limits(updated.credit_limits.as_deref().unwrap_or_default()))
+        }
+        Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
+        | Event::CallServer(
+            CallServerEvent::Updated(_) | CallServerEvent::Started(_) | CallServerEvent::CreditLimitGranted(_),
+        )
+        | Event::Queue(_)
+        | Event::Inquiry(_)
+        | Event::Auction(_)
+        | Event::Agent(_)
+        | Event::Wallet(_)
+        | Event::Reservation(_)
+        | Event::Session(_)
+        | Event::Settlement(_) => None,
+    }
+}
+
+/// Watches `community` for call servers that were opened, from `next` on.
+pub(crate) async fn open_call_servers(app: Weak<App>, mut next: Seq) {
+    let Some(mut moved) = app.upgrade().map(|app| app.community_moved.subscribe()) else { return };
+    let mut told = None;
+    loop {
+        moved.mark_unchanged();
+        let Some(strong) = app.upgrade() else { return };
+        let outcome = meet_all(&strong, &mut next).await;
+        drop(strong);
+        match outcome {
+            Ok(more) => {
+                told = None;
+                if !more && moved.changed().await.is_err() {
+                    return;
+                }
+            }
+            Err(reason) => {
+                if told.as_ref() != Some(&(next, reason.clone())) {
+                    tracing::error!(next, reason, "call_server.unopened");
+                    told = Some((next, reason));
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Opens what one page names; `next` ends behind what was met. Returns whether there is more.
+async fn meet_all(app: &Arc<App>, next: &mut Seq) -> Result<bool, String> {
+    let events = read(app, *next).await?;
+    for event in &events {
+        app.meet(event).await.map_err(|error| error.to_string())?;
+        *next = event.seq + 1;
+    }
+    Ok(events.len() == PAGE)
+}

@@ -1,0 +1,5 @@
+//! `callmarket`: see `api::cli`.
+
+fn main() -> std::process::ExitCode {
+    api::cli::main()
+}
