@@ -1,0 +1,15 @@
+//! One binary of stories: what users, operators and newcomers rely on.
+
+#![allow(clippy::unwrap_used, reason = "a test that unwraps nothing fails, which is what it is for")]
+
+mod bad_input;
+mod kill;
+mod late;
+mod readme;
+mod replay;
+mod restart;
+mod rights;
+mod sealed;
+mod served_replay;
+mod story;
+mod tidy;
