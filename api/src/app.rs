@@ -29,7 +29,9 @@ use store::folder::DataFolder;
 use store::keys::{OldKeys, Seen, Unfindable};
 use store::recorded::Recorded;
 use store::vault::Vault;
-use store::writer::{self, Answer, Entropy, Key, Mailbox, Order, Settings, Subscriber, Writer};
+use store::writer::mailbox::Mailbox;
+use store::writer::order::{Answer, Entropy, Key, Order};
+use store::writer::{self, Settings, Subscriber, Writer};
 use tokio::sync::watch;
 
 /// How long an edge waits for a second log, or a view, before it answers UNAVAILABLE: less than the
@@ -203,7 +205,7 @@ impl App {
 
     fn run_writer(&self, writer: Writer) -> Mailbox {
         let log = writer.log().clone();
-        let (mailbox, thread) = writer::spawn(writer, |log, why| fatal(format_args!("log {log}: {why}")));
+        let (mailbox, thread) = writer::mailbox::spawn(writer, |log, why| fatal(format_args!("log {log}: {why}")));
         self.writers.write().expect("no writer panics").insert(log, mailbox.clone());
         self.threads.lock().expect("no holder panics").push(thread);
         mailbox

@@ -15,7 +15,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use store::raw::Hex;
 use store::recorded::Recorded;
-use store::writer::{Answer, Entropy, Mailbox, Order};
+use store::writer::mailbox::Mailbox;
+use store::writer::order::{Answer, Entropy, Order};
 use tokio::sync::watch;
 
 /// Events of `community` read at once.

@@ -4,105 +4,29 @@
 //! once, in order, and before the answer that depends on it; on `Conflict` the batch is taken back, the
 //! tail read and everything decided again; a command that cannot be decided in time is told so.
 //!
-//! [`Writer`] is a plain state machine that tests and replays step by hand; [`spawn`] gives it a thread
+//! [`Writer`] is a plain state machine that tests and replays step by hand; [`mailbox::spawn`] gives it a thread
 //! and a mailbox. Deliberately not here: leadership, leases, async. The append is the only lock.
+
+pub mod mailbox;
+pub mod order;
 
 use crate::backend::{AppendError, EventStore, ReadError, Refused};
 use crate::chain::{ChainError, Verifier};
 use crate::clock::Clock;
 use crate::keys::{KeyWindow, OldKeys, Seen};
 use crate::raw::{Head, RawEvent};
-use crate::recorded::{CommandId, CorruptEvent, Facts, KeyMark, Recorded};
+use crate::recorded::{CorruptEvent, Facts, KeyMark, Recorded};
 use domain::actor::Actor;
-use domain::command::Command;
 use domain::decide::{self, Ctx};
 use domain::event::Event;
-use domain::event::community::SourcePosition;
-use domain::ids::{EventId, IdSource};
+use domain::ids::IdSource;
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::state::State;
 use domain::time::{Span, Timestamp};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use order::{Answer, Entropy, Key, Order};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
-use tokio::sync::oneshot;
-
-/// A command with everything that the envelope of its events needs.
-#[derive(Clone, Debug)]
-pub struct Order {
-    pub command: Command,
-    pub actor: Actor,
-    pub id: CommandId,
-    pub key: Option<Key>,
-    pub causation: Option<EventId>,
-    pub source: Option<SourcePosition>,
-    pub trace: Option<Box<str>>,
-    /// Ids and salts come from these 32 random bytes.
-    pub entropy: Entropy,
-}
-
-/// 32 random bytes; `Debug` does not show them, salts come from them.
-#[derive(Clone, Copy)]
-pub struct Entropy(pub [u8; 32]);
-
-impl std::fmt::Debug for Entropy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Entropy(…)")
-    }
-}
-
-impl Entropy {
-    /// From the operating system.
-    pub fn draw() -> Entropy {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).expect("the operating system gives randomness");
-        Entropy(bytes)
-    }
-    fn derive(&self, label: &[u8], index: u32) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length is a key");
-        mac.update(label);
-        mac.update(&index.to_be_bytes());
-        mac.finalize().into_bytes().into()
-    }
-    fn salt(&self, index: u32) -> [u8; 16] {
-        let mut salt = [0; 16];
-        salt.copy_from_slice(&self.derive(b"salt", index)[..16]);
-        salt
-    }
-    fn word(&self, label: &[u8]) -> u64 {
-        u64::from_be_bytes(self.derive(label, 0)[..8].try_into().expect("eight of thirty-two bytes"))
-    }
-    /// Names the command.
-    pub fn command_id(&self) -> CommandId {
-        let bytes = self.derive(b"command", 0);
-        CommandId(u128::from_be_bytes(bytes[..16].try_into().expect("sixteen of thirty-two bytes")))
-    }
-}
-
-/// An idempotency key: a hash of (actor, mutation, key) and a keyed fingerprint of the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
-    pub hash: u128,
-    pub fingerprint: u64,
-}
-
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// The command's events, which the log holds now; none where it asked for what was already so.
-    Done(Vec<Arc<Recorded>>),
-    /// The same key and input were seen before: its events stand at `first` and after.
-    Replayed {
-        first: Seq,
-        events: u32,
-    },
-    Refused(Refusal),
-    /// Nothing is known to have happened, or nothing has. Ask again with the same key.
-    Unavailable(&'static str),
-}
 
 /// What hears of acknowledged events: one log's, in order, each once. Called on the writer's thread before
 /// the answers go out, so it must be quick.
@@ -576,160 +500,4 @@ fn chain_of(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-enum Letter {
-    /// Decided in this order; where one is not decided, none after it is.
-    Orders(Vec<(Order, Reply)>, Timestamp),
-    Stop,
-}
-
-/// Where one answer goes. Dropped without one, because the writer has ended or panicked, it says so.
-struct Reply(Option<oneshot::Sender<Answer>>);
-
-impl Reply {
-    fn send(mut self, answer: Answer) {
-        if let Some(reply) = self.0.take() {
-            // A caller that went away finds its answer by its key.
-            let _ = reply.send(answer);
-        }
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        if let Some(reply) = self.0.take() {
-            let _ = reply.send(Answer::Unavailable("This log's writer has ended; try again."));
-        }
-    }
-}
-
-/// Where a writer's orders go in. Cheap to clone.
-#[derive(Clone)]
-pub struct Mailbox {
-    log: LogName,
-    letters: SyncSender<Letter>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Mailbox {
-    pub fn log(&self) -> &LogName {
-        &self.log
-    }
-
-    /// Hands an order over; its answer comes when its batch is durable. A full mailbox answers
-    /// `Unavailable` at once.
-    pub fn send(&self, order: Order) -> oneshot::Receiver<Answer> {
-        self.send_all(vec![order]).pop().expect("one order, one answer")
-    }
-
-    /// Hands a run of orders over, to be decided in their order: where one is answered `Unavailable`, every
-    /// later one is too, so a process manager can go on from there. (Its orders carry no key: one that cannot
-    /// be looked up now is answered alone.)
-    pub fn send_all(&self, orders: Vec<Order>) -> Vec<oneshot::Receiver<Answer>> {
-        let mut answers = Vec::with_capacity(orders.len());
-        let mut letter = Vec::with_capacity(orders.len());
-        for order in orders {
-            let (reply, answer) = oneshot::channel();
-            letter.push((order, Reply(Some(reply))));
-            answers.push(answer);
-        }
-        let letter = Letter::Orders(letter, self.clock.now());
-        // To a writer that has ended, the replies answer by themselves.
-        if let Err(TrySendError::Full(Letter::Orders(orders, _))) = self.letters.try_send(letter) {
-            for (_, reply) in orders {
-                reply.send(Answer::Unavailable("Too many commands are waiting; try again."));
-            }
-        }
-        answers
-    }
-
-    /// Ends the writer after the batch at hand; what still waits is answered `Unavailable`.
-    pub fn stop(&self) {
-        let _ = self.letters.send(Letter::Stop);
-    }
-}
-
-/// Gives a writer its thread. `on_broken` is called, with the reason, where a flush failed or the writer
-/// panicked: what the disk or the state holds is not known, and the process must end.
-pub fn spawn(
-    mut writer: Writer,
-    on_broken: impl Fn(&LogName, &'static str) + Send + 'static,
-) -> (Mailbox, std::thread::JoinHandle<()>) {
-    let (letters, mailbox) = sync_channel(writer.settings.mailbox);
-    let handle = Mailbox { log: writer.log.clone(), letters, clock: writer.clock.clone() };
-    let thread = std::thread::Builder::new().name(format!("writer-{}", writer.log));
-    let run = move || {
-        run(&mut writer, &mailbox, &on_broken);
-    };
-    (handle, thread.spawn(run).expect("a thread can be started"))
-}
-
-fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_broken: &dyn Fn(&LogName, &'static str)) {
-    // With the store lost, due timers are tried again this often.
-    const RETRY: Duration = Duration::from_millis(500);
-    const IDLE: Duration = Duration::from_secs(60);
-    let mut pause = Duration::ZERO;
-    loop {
-        let wait = writer.next_deadline().map_or(IDLE, |due| {
-            let left = due - writer.clock.now();
-            Duration::from_micros(left.0.unsigned_abs()).min(IDLE)
-        });
-        let first = match mailbox.recv_timeout(wait.max(pause)) {
-            Ok(letter) => Some(letter),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        let mut orders = Vec::new();
-        let mut replies = Vec::new();
-        let mut stop = false;
-        let mut next = first;
-        while let Some(letter) = next {
-            match letter {
-                Letter::Stop => stop = true,
-                Letter::Orders(run, entered) => {
-                    let too_late = writer.clock.now() - entered > writer.settings.patience;
-                    for (order, reply) in run {
-                        if too_late {
-                            // Nobody may be left to hear it.
-                            reply.send(Answer::Unavailable("The command waited too long; try again."));
-                        } else {
-                            orders.push((order, entered));
-                            replies.push(reply);
-                        }
-                    }
-                }
-            }
-            next = if orders.len() < writer.settings.batch { mailbox.try_recv().ok() } else { None };
-        }
-        pause = Duration::ZERO;
-        // The panic hook has written what and where. The state may be half changed: nothing is decided on it,
-        // and whoever waits is told by its dropped reply.
-        let caught = catch_unwind(AssertUnwindSafe(|| {
-            if orders.is_empty() {
-                (writer.tick().map(|_| ()), Vec::new())
-            } else {
-                let now = writer.clock.now();
-                writer.batch(orders, now)
-            }
-        }));
-        let Ok((outcome, answers)) = caught else {
-            tracing::error!(log = %writer.log, "writer.panicked");
-            on_broken(&writer.log, "its writer panicked");
-            return;
-        };
-        for (reply, answer) in replies.into_iter().zip(answers) {
-            reply.send(answer);
-        }
-        if outcome.is_err() {
-            pause = RETRY;
-        }
-        if writer.is_broken() {
-            on_broken(&writer.log, "a flush failed, so what the disk holds is not known");
-            return;
-        }
-        if stop {
-            return;
-        }
-    }
 }

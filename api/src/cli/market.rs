@@ -27,7 +27,8 @@ use store::keys::NoOldKeys;
 use store::raw::Hex;
 use store::recorded::Recorded;
 use store::vault::Vault;
-use store::writer::{Answer, Entropy, Order, Settings, Writer};
+use store::writer::order::{Answer, Entropy, Order};
+use store::writer::{Settings, Writer};
 
 /// The topic of everything that is replayed, and the skill of everybody who bids.
 const TOPIC: &str = "auctions";

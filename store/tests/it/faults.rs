@@ -14,7 +14,9 @@ use store::chain::ChainError;
 use store::memory::{CallKind, Fault, MemoryStore};
 use store::raw::{Head, RawEvent};
 use store::recorded::Recorded;
-use store::writer::{Answer, OpenError, spawn};
+use store::writer::OpenError;
+use store::writer::mailbox::spawn;
+use store::writer::order::Answer;
 
 fn moved(event: &Recorded) -> bool {
     matches!(&event.event, Event::Auction(AuctionEvent::Extended(e)) if e.bid.is_none())

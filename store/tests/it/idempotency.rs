@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use store::keys::{KEPT, OldKeys, Seen, Unfindable};
 use store::memory::MemoryStore;
-use store::writer::{Answer, spawn};
+use store::writer::mailbox::spawn;
+use store::writer::order::Answer;
 
 /// Looks a key up in the log itself.
 struct Scan {
@@ -49,7 +50,7 @@ fn a_hundred_at_once_under_one_key_are_one() {
     let market = Market::new();
     let length = market.log().len();
     let (mailbox, thread) = spawn(market.open(), |_, _| panic!("no flush has failed"));
-    let ask = |mailbox: store::writer::Mailbox| {
+    let ask = |mailbox: store::writer::mailbox::Mailbox| {
         std::thread::spawn(move || mailbox.send(keyed(credit(ANN, "5.00"), 42, 7)).blocking_recv().unwrap())
     };
     let threads: Vec<_> = (0..100).map(|_| ask(mailbox.clone())).collect();

@@ -11,7 +11,9 @@ use store::clock::{Clock, SystemClock};
 use store::folder::DataFolder;
 use store::keys::NoOldKeys;
 use store::sqlite::SqliteStore;
-use store::writer::{Answer, Settings, Writer, spawn};
+use store::writer::mailbox::spawn;
+use store::writer::order::Answer;
+use store::writer::{Settings, Writer};
 
 /// Names the data folder, and makes this program the one that is killed.
 const FOLDER: &str = "STORE_IT_KILLED_FOLDER";
@@ -23,18 +25,22 @@ const AT_ONCE: u64 = 16;
 fn open(folder: &DataFolder, log: &LogName) -> Writer {
     let store = Arc::new(SqliteStore::open(folder).unwrap());
     let (clock, older) = (Arc::new(SystemClock), Arc::new(NoOldKeys));
-    let draw = Box::new(store::writer::Entropy::draw);
+    let draw = Box::new(store::writer::order::Entropy::draw);
     Writer::open(log.clone(), store, clock, draw, older, vec![], Settings::default()).unwrap()
 }
 
 /// Order `n` under its key; named so that the log tells which it was.
-fn nth(n: u64) -> store::writer::Order {
+fn nth(n: u64) -> store::writer::order::Order {
     let name = format!("provider {n}");
     let command =
         domain::command::Command::RegisterProvider { name, homepage: None, origins: vec![], credit_limits: vec![] };
     // Each process counts its entropy from one; ids must not repeat.
-    let entropy = store::writer::Entropy::draw();
-    keyed(store::writer::Order { entropy, id: entropy.command_id(), ..order(operator(), command) }, u128::from(n), n)
+    let entropy = store::writer::order::Entropy::draw();
+    keyed(
+        store::writer::order::Order { entropy, id: entropy.command_id(), ..order(operator(), command) },
+        u128::from(n),
+        n,
+    )
 }
 
 /// No test: the life of the process that is killed. It prints `acked <order> <seq>` and never ends by itself.

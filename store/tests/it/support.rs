@@ -28,7 +28,8 @@ use store::keys::{NoOldKeys, OldKeys};
 use store::memory::MemoryStore;
 use store::raw::{Hex, RawEvent};
 use store::recorded::Recorded;
-use store::writer::{Answer, Entropy, Key, OpenError, Order, Settings, Subscriber, Writer};
+use store::writer::order::{Answer, Entropy, Key, Order};
+use store::writer::{OpenError, Settings, Subscriber, Writer};
 
 pub const MORNING: Timestamp = Timestamp(1_800_000_000_000_000);
 pub const ANN: AgentId = AgentId(1);

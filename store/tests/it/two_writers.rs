@@ -24,7 +24,8 @@ use store::clock::Clock;
 use store::memory::{CallKind, Fault};
 use store::raw::Head;
 use store::recorded::Recorded;
-use store::writer::{Answer, Entropy, Order, Writer};
+use store::writer::Writer;
+use store::writer::order::{Answer, Entropy, Order};
 
 /// SplitMix64: the same throws for the same seed.
 struct Dice(u64);

@@ -15,7 +15,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use store::memory::{CallKind, MemoryStore};
 use store::recorded::Recorded;
-use store::writer::{Answer, OpenError, Settings, spawn};
+use store::writer::mailbox::spawn;
+use store::writer::order::Answer;
+use store::writer::{OpenError, Settings};
 
 /// Every call of one kind to `main` waits here until it is let go.
 struct Gate {
