@@ -6,7 +6,9 @@
 
 use crate::auth::SigningKey;
 use crate::errors::{ErrorCode, code};
-use crate::handover;
+use crate::keys::{RoamingKeys, Turn, roams};
+use crate::presence::{self, Presence};
+use crate::{fork, handover};
 use async_graphql::Error;
 use domain::actor::Actor;
 use domain::command::Command;
@@ -17,6 +19,7 @@ use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
 use domain::time::{Span, Timestamp};
+use projections::feed::{FeedError, Feeds, QueuesOf};
 use projections::history::projector::Projector;
 use projections::history::{History, HistoryError};
 use projections::live::{Dossier, DossierHandle, Live};
@@ -27,9 +30,10 @@ use store::backend::EventStore;
 use store::clock::Clock;
 use store::folder::DataFolder;
 use store::keys::{OldKeys, Seen, Unfindable};
+use store::raw::{Hex, RawEvent};
 use store::recorded::Recorded;
 use store::vault::Vault;
-use store::writer::mailbox::Mailbox;
+use store::writer::mailbox::{Mailbox, Trouble};
 use store::writer::order::{Answer, Entropy, Key, Order};
 use store::writer::{self, Settings, Subscriber, Writer};
 use tokio::sync::watch;
@@ -55,6 +59,8 @@ pub struct App {
     pub live: Arc<Live>,
     pub history: Arc<History>,
     pub store: Arc<dyn EventStore>,
+    /// Who watches what; fed by the writers.
+    pub feeds: Arc<Feeds>,
     pub vault: Arc<Vault>,
     pub signing: SigningKey,
     pub public_url: String,
@@ -73,6 +79,10 @@ pub struct App {
     pub(crate) community_moved: watch::Sender<()>,
     /// Per call server: up to which position of `community` everything was handed over.
     handovers: RwLock<BTreeMap<LogName, watch::Receiver<Option<Seq>>>>,
+    /// Which agents have feeds here.
+    pub(crate) presence: Presence,
+    /// Idempotency keys of those who give commands to several logs.
+    roaming: Arc<RoamingKeys>,
     /// Held so that nobody else opens the folder.
     _folder: DataFolder,
 }
@@ -90,10 +100,10 @@ pub enum StartError {
     #[error("the history views cannot be kept")]
     History(#[from] HistoryError),
     #[error(
-        "log {log} went back behind what the views have seen of it: the store was restored, or lost its end. Look at \
-         it with `callmarket verify`; if it is meant to be so, delete history.sqlite and start again"
+        "log {log} is not the one that {reader} has read: the store was restored, or lost its end. Look at it with \
+         `callmarket verify`; {remedy}"
     )]
-    Forked { log: LogName },
+    Forked { log: LogName, reader: String, remedy: &'static str },
     #[error("a thread cannot be started")]
     Thread(#[from] std::io::Error),
 }
@@ -132,9 +142,11 @@ impl App {
         let history = Arc::new(parts.history);
         let vault = Arc::new(parts.vault);
         let projector = Arc::new(Projector::start(history.clone(), parts.store.clone())?);
+        let feeds = Feeds::start(parts.store.clone(), queues_of(&live, &history, &parts.store))?;
         let app = Arc::new(App {
             live,
             history,
+            feeds,
             signing: SigningKey::open(parts.folder.path())?,
             idempotency_secret: vault.secret("idempotency")?,
             cursor_secret: vault.secret("cursor")?,
@@ -149,6 +161,8 @@ impl App {
             views_moved: watch::Sender::new(()),
             community_moved: watch::Sender::new(()),
             handovers: RwLock::default(),
+            presence: Presence::new(),
+            roaming: Arc::default(),
             _folder: parts.folder,
         });
         // Call servers first: the views then know what is closed before they meet its acceptance.
@@ -176,15 +190,23 @@ impl App {
     fn open_writer(self: &Arc<App>, log: &LogName) -> Result<Writer, StartError> {
         let index = KeyIndex { log: log.clone(), history: self.history.clone(), store: self.store.clone() };
         let (live, projector, moved) = (self.live.clone(), self.projector.clone(), self.views_moved.clone());
+        let feeds = (!log.is_reserved()).then(|| self.feeds.clone());
         let views: Subscriber = Arc::new(move |events: &[Arc<Recorded>]| {
             if let Err(error) = live.apply(events) {
                 // The view stays where it is and says so at every batch; the log decides.
                 tracing::error!(%error, "view.stopped");
             }
+            if let Some(feeds) = &feeds {
+                feeds.publish(events);
+            }
             moved.send_replace(());
             projector.wake();
         });
         let mut subscribers = vec![views];
+        if !log.is_reserved() {
+            let roaming = self.roaming.clone();
+            subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| roaming.note(events)));
+        }
         if *log == LogName::community() {
             let moved = self.community_moved.clone();
             subscribers.push(Arc::new(move |_: &[Arc<Recorded>]| {
@@ -200,12 +222,18 @@ impl App {
             subscribers,
             self.settings.clone(),
         )?;
+        refuse_forked_sources(&writer, &*self.store)?;
         Ok(writer)
     }
 
-    fn run_writer(&self, writer: Writer) -> Mailbox {
+    fn run_writer(self: &Arc<App>, writer: Writer) -> Mailbox {
         let log = writer.log().clone();
-        let (mailbox, thread) = writer::mailbox::spawn(writer, |log, why| fatal(format_args!("log {log}: {why}")));
+        let app = Arc::downgrade(self);
+        let (mailbox, thread) = writer::mailbox::spawn(writer, move |log, trouble| match (trouble, app.upgrade()) {
+            (Trouble::Broken(why), _) => fatal(format_args!("log {log}: {why}")),
+            (Trouble::Forked, Some(app)) => fork::drop_what_was_lost(&app, log),
+            (Trouble::Forked, None) => {}
+        });
         self.writers.write().expect("no writer panics").insert(log, mailbox.clone());
         self.threads.lock().expect("no holder panics").push(thread);
         mailbox
@@ -215,11 +243,12 @@ impl App {
     /// `from`: where in `community` it is first named; absent: after what its own state has taken over.
     fn open_market(self: &Arc<App>, writer: Writer, from: Option<Seq>) {
         let log = writer.log().clone();
-        let taken = writer.state().sources.get(&LogName::community()).copied();
+        let taken = writer.state().sources.get(&LogName::community()).map(|taken| taken.seq);
         let mailbox = self.run_writer(writer);
         let next = taken.map(|seq| seq + 1).or(from).unwrap_or(0);
         let (done, seen) = watch::channel(taken);
         self.handovers.write().expect("no writer panics").insert(log, seen);
+        tokio::spawn(presence::run(Arc::downgrade(self), mailbox.clone()));
         tokio::spawn(handover::run(Arc::downgrade(self), mailbox, next, done));
     }
 
@@ -239,6 +268,11 @@ impl App {
 
     fn mailbox(&self, log: &LogName) -> Option<Mailbox> {
         self.writers.read().expect("no writer panics").get(log).cloned()
+    }
+
+    /// Has history look at once whether it lacks anything.
+    pub(crate) fn wake_projector(&self) {
+        self.projector.wake();
     }
 
     /// Ends every writer after its batch at hand, and waits for them.
@@ -266,6 +300,12 @@ impl App {
         command: Command,
     ) -> Result<Outcome, Error> {
         let key = self.key(actor, mutation, key, input)?;
+        let turn = match self.turn(log, actor, &key).await? {
+            Ok(turn) => turn,
+            Err(refusal) => {
+                return Ok(Outcome { log: log.clone(), seq: None, replayed: false, result: Err(refusal) });
+            }
+        };
         let entropy = Entropy::draw();
         let order = Order {
             command,
@@ -278,8 +318,20 @@ impl App {
             entropy,
         };
         let mailbox = self.mailbox(log).ok_or_else(|| code(ErrorCode::Unavailable, "This log is not open here."))?;
-        let answer = mailbox.send(order).await;
-        let answer = answer.map_err(|_| code(ErrorCode::Unavailable, "The writer has stopped; try again."))?;
+        let answer = mailbox.send(order);
+        let answer = match turn {
+            None => answer.await.ok(),
+            // Also where the caller gives up: the writer does not, so the key is still on its way.
+            Some(turn) => {
+                let waiting = tokio::spawn(async move {
+                    let answer = answer.await;
+                    drop(turn);
+                    answer.ok()
+                });
+                waiting.await.ok().flatten()
+            }
+        };
+        let answer = answer.ok_or_else(|| code(ErrorCode::Unavailable, "The writer has stopped; try again."))?;
         let outcome = |replayed, events: Vec<Arc<Recorded>>| Outcome {
             log: log.clone(),
             seq: events.last().map(|event| event.seq),
@@ -303,6 +355,29 @@ impl App {
             }
             Answer::Unavailable(message) => Err(code(ErrorCode::Unavailable, message)),
         }
+    }
+
+    /// The turn of whoever may give the same mutation to another call server, once no such log has the key.
+    /// `None`: the log's own writer knows all there is.
+    async fn turn(&self, log: &LogName, actor: &Actor, key: &Key) -> Result<Result<Option<Turn>, Refusal>, Error> {
+        if log.is_reserved() || !roams(actor.role()) {
+            return Ok(Ok(None));
+        }
+        let turn = self.roaming.turn(key.hash).await;
+        let others: Vec<LogName> = {
+            let writers = self.writers.read().expect("no writer panics");
+            writers.keys().filter(|name| !name.is_reserved() && *name != log).cloned().collect()
+        };
+        if others.is_empty() {
+            return Ok(Ok(Some(turn)));
+        }
+        let (roaming, history, store) = (self.roaming.clone(), self.history.clone(), self.store.clone());
+        let (hash, now) = (key.hash, self.clock.now());
+        let used = blocking(move || roaming.used_on(&others, hash, now, &history, &*store)).await?;
+        Ok(match used {
+            Some(first_seen_at) => Err(Refusal::KeyReused { first_seen_at }),
+            None => Ok(Some(turn)),
+        })
     }
 
     /// The customer whom this key makes: the same one when it is sent again on the same day (UTC), so that what
@@ -335,7 +410,7 @@ impl App {
         let role = format!("{:?}", actor.role());
         let id = actor.id().unwrap_or_default();
         let hash = self.digest(&[role.as_bytes(), id.as_bytes(), mutation.as_bytes(), key.as_bytes()]);
-        let input = input.to_string();
+        let input = crate::fingerprint::canonical(input);
         let fingerprint = self.digest(&[input.as_bytes()]);
         Ok(Key {
             hash: u128::from_be_bytes(hash[..16].try_into().expect("sixteen of thirty-two bytes")),
@@ -433,7 +508,7 @@ impl App {
 }
 
 /// Ends the process at once: what it would answer from here on could not be trusted.
-fn fatal(why: std::fmt::Arguments<'_>) -> ! {
+pub(crate) fn fatal(why: std::fmt::Arguments<'_>) -> ! {
     eprintln!("callmarket: {why}; start again");
     std::process::exit(1);
 }
@@ -453,10 +528,40 @@ fn refuse_forks(history: &History, store: &dyn EventStore) -> Result<(), StartEr
         let known = checkpoint.head;
         let found = store.read(&log, known.seq, 1)?;
         if found.first().is_none_or(|event| event.head() != known) {
-            return Err(StartError::Forked { log });
+            let remedy = "if it is meant to be so, delete history.sqlite and start again";
+            return Err(StartError::Forked { log, reader: "the history view".into(), remedy });
         }
     }
     Ok(())
+}
+
+/// What a call server has taken over must stand in the log it came from. Where it does not, that log would give
+/// known positions to new events, and each of them would be taken for a repeat.
+fn refuse_forked_sources(writer: &Writer, store: &dyn EventStore) -> Result<(), StartError> {
+    for (log, taken) in &writer.state().sources {
+        let found = store.read(log, taken.seq, 1)?;
+        let stands = |event: &RawEvent| event.seq == taken.seq && Hex(&event.hash).to_string() == *taken.hash;
+        if !found.first().is_some_and(stands) {
+            let remedy = "put the newer one back, or restore both logs from one backup: what either has recorded since \
+                          then is gone";
+            let reader = format!("call server {} (up to position {})", writer.log(), taken.seq);
+            return Err(StartError::Forked { log: log.clone(), reader, remedy });
+        }
+    }
+    Ok(())
+}
+
+/// The queues of an inquiry that is open, or was once.
+fn queues_of(live: &Arc<Live>, history: &Arc<History>, store: &Arc<dyn EventStore>) -> QueuesOf {
+    let (live, history, store) = (live.clone(), history.clone(), store.clone());
+    Arc::new(move |inquiry| {
+        if let Some(row) = live.inquiry(inquiry) {
+            return Ok(row.queues.to_vec());
+        }
+        let events = history.events_of(&*store, inquiry.into()).map_err(|error| FeedError::Queues(Box::new(error)))?;
+        let row = fold(&events).and_then(|dossier| dossier.read(|dossier| dossier.inquiry().cloned()));
+        Ok(row.map(|row| row.queues.to_vec()).unwrap_or_default())
+    })
 }
 
 /// A dossier from an inquiry's events, which the log gives in order.

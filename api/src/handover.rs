@@ -3,14 +3,16 @@
 //! It reads `community` after what the call server's own state has taken over, in order, and sends one
 //! command per event that is the call server's. The state refuses a repeat, so a crash between any two
 //! steps costs a repeat and nothing else. Where the call server cannot write, it tries again; what waits
-//! is shown by how far it has come.
+//! is shown by how far it has come. Where another event was taken over from the same position, `community` is
+//! not the log that the call server knows: then it stops for good, and nothing of it is taken for a repeat.
 
 use crate::app::App;
 use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::Event;
-use domain::event::community::{CallServerEvent, CreditLimit, OfferEvent, ProviderEvent, SourcePosition};
+use domain::event::community::{CallServerEvent, CreditLimit, LiftedLimit, OfferEvent, ProviderEvent, SourcePosition};
 use domain::log::{LogName, Seq};
+use domain::refusal::Refusal;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use store::raw::Hex;
@@ -43,7 +45,13 @@ pub(crate) async fn run(app: Weak<App>, mailbox: Mailbox, mut next: Seq, done: w
                     return;
                 }
             }
-            Err(reason) => {
+            Err(Halt::Forked) => {
+                tracing::error!(
+                    log = %mailbox.log(), next, "handover.stopped: community is not the log that was read before"
+                );
+                return;
+            }
+            Err(Halt::Waits(reason)) => {
                 // It is tried again ten times a second; what is new is said once.
                 if told.replace((next, reason)) != Some((next, reason)) {
                     tracing::error!(log = %mailbox.log(), next, reason, "handover.waiting");
@@ -54,8 +62,22 @@ pub(crate) async fn run(app: Weak<App>, mailbox: Mailbox, mut next: Seq, done: w
     }
 }
 
+/// Why a page was not taken whole.
+#[derive(Debug, PartialEq, Eq)]
+enum Halt {
+    /// For a reason that may pass.
+    Waits(&'static str),
+    Forked,
+}
+
+impl From<&'static str> for Halt {
+    fn from(reason: &'static str) -> Halt {
+        Halt::Waits(reason)
+    }
+}
+
 /// Hands over one page; `next` ends behind what was taken. Returns whether there is more.
-async fn step(app: &App, mailbox: &Mailbox, next: &mut Seq) -> Result<bool, &'static str> {
+async fn step(app: &App, mailbox: &Mailbox, next: &mut Seq) -> Result<bool, Halt> {
     let events = read(app, *next).await?;
     let more = events.len() == PAGE;
     let mut orders = Vec::new();
@@ -69,12 +91,11 @@ async fn step(app: &App, mailbox: &Mailbox, next: &mut Seq) -> Result<bool, &'st
     for (answer, seq) in mailbox.send_all(orders).into_iter().zip(seqs) {
         match answer.await {
             Ok(Answer::Done(_) | Answer::Replayed { .. }) => *next = seq + 1,
-            Ok(Answer::Refused(refusal)) => {
-                // What `community` decided cannot be refused here; it blocks for ever, and says so.
-                return Err(refusal.code());
-            }
-            Ok(Answer::Unavailable(message)) => return Err(message),
-            Err(_) => return Err("the writer has stopped"),
+            Ok(Answer::Refused(Refusal::SourceForked)) => return Err(Halt::Forked),
+            // What `community` decided cannot be refused here; it blocks for ever, and says so.
+            Ok(Answer::Refused(refusal)) => return Err(refusal.code().into()),
+            Ok(Answer::Unavailable(message)) => return Err(message.into()),
+            Err(_) => return Err("the writer has stopped".into()),
         }
     }
     *next = events.last().map_or(*next, |last| last.seq + 1);
@@ -112,11 +133,12 @@ fn position(source: &Recorded) -> SourcePosition {
 
 /// What an event of `community` asks of a call server; `None`: nothing.
 fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
-    let limits = |limits: &[CreditLimit]| {
-        limits.iter().filter(|limit| limit.call_server == *log).map(|limit| limit.limit).collect::<Vec<_>>()
-    };
-    let grant = |provider, limits: Vec<_>| {
-        (!limits.is_empty()).then(|| Command::GrantCreditLimits { provider, limits, source: position(source) })
+    let grant = |provider, limits: &[CreditLimit], lifted: &[LiftedLimit]| {
+        let limits: Vec<_> = limits.iter().filter(|limit| limit.call_server == *log).map(|limit| limit.limit).collect();
+        let lifted: Vec<_> =
+            lifted.iter().filter(|limit| limit.call_server == *log).map(|limit| limit.currency).collect();
+        let is_ours = !limits.is_empty() || !lifted.is_empty();
+        is_ours.then(|| Command::GrantCreditLimits { provider, limits, lifted, source: position(source) })
     };
     match &source.event {
         Event::Offer(OfferEvent::Accepted(accepted)) => {
@@ -141,10 +163,10 @@ fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
             })
         }
         Event::Provider(ProviderEvent::Registered(registered)) => {
-            grant(registered.provider, limits(&registered.credit_limits))
+            grant(registered.provider, &registered.credit_limits, &[])
         }
         Event::Provider(ProviderEvent::Updated(updated)) => {
-            grant(updated.provider, limits(updated.credit_limits.as_deref().unwrap_or_default()))
+            grant(updated.provider, updated.credit_limits.as_deref().unwrap_or_default(), &updated.limits_lifted)
         }
         Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
         | Event::CallServer(

@@ -9,13 +9,19 @@ use crate::event::agent::*;
 use crate::event::wallet::Party;
 use crate::ids::{AgentId, ProviderId};
 use crate::money::Money;
+use crate::patch::Patch;
 use crate::refusal::Refusal;
 use crate::sealed::Sealed;
-use crate::state::{Agent, Inquiry, State};
+use crate::state::{Agent, Inquiry, State, Timer};
+use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, covers};
 use crate::wallet;
+use std::collections::BTreeSet;
 
 type Decided = Result<Vec<Event>, Refusal>;
+
+/// Who is in no report for this long is gone. Nodes report every 20 s, so two reports may be late or lost.
+const PRESENCE_LASTS: Span = Span::seconds(60);
 
 impl Agent {
     /// Pending reservations count: who is being asked is not free for another.
@@ -123,7 +129,7 @@ pub fn update(
     location: &Option<String>,
     skills: &Option<Vec<Skill>>,
     capacity: Option<u32>,
-    affiliated_with: Option<ProviderId>,
+    affiliated_with: Patch<ProviderId>,
     credit_limit: Option<Money>,
     ctx: &Ctx,
 ) -> Decided {
@@ -138,10 +144,11 @@ pub fn update(
         || location.is_some()
         || skills.is_some()
         || capacity.is_some()
-        || affiliated_with.is_some()
+        || !affiliated_with.is_keep()
     {
         let updated = AgentUpdated {
-            affiliated_with,
+            affiliated_with: affiliated_with.set(),
+            affiliation_ended: affiliated_with.is_clear(),
             agent,
             capacity,
             display_name: display_name.clone(),
@@ -153,25 +160,69 @@ pub fn update(
     if let Some(limit) = credit_limit {
         wallet::set_limit(state, Party::Agent(agent), limit, ctx, &mut events)?;
     }
+    if events.is_empty() {
+        return Err(Refusal::nothing_to_change());
+    }
     Ok(events)
 }
 
 /// By the agent itself, or by an operator. Asked for while busy it takes effect after: the shown status
-/// is derived.
+/// is derived. Asked for again it is recorded again: what is acknowledged has its place in the log, and its
+/// key with it.
 pub fn set_status(state: &State, agent: AgentId, will: Will, note: &Option<Sealed>, ctx: &Ctx) -> Decided {
     let reason = match &ctx.actor {
         Actor::Agent(own) if *own == agent => WillReason::Asked,
         Actor::Operator(_) => WillReason::Operator,
         _ => return Err(Refusal::NotFound { field: "agentId" }),
     };
-    let row = state.agents.get(agent).ok_or(Refusal::NotFound { field: "agentId" })?;
-    if row.will == will && note.is_none() {
-        return Ok(vec![]);
-    }
+    state.agents.get(agent).ok_or(Refusal::NotFound { field: "agentId" })?;
     Ok(vec![AgentStatusSet { agent, note: note.clone(), reason, will }.into()])
 }
 
-pub fn apply(state: &mut State, event: &AgentEvent) {
+/// The time has come to go on with the rounds that the agent fits.
+pub fn resume_rounds(agent: AgentId) -> Vec<Event> {
+    vec![AgentRoundsResumed { agent }.into()]
+}
+
+/// A node says which agents have a feed at it. Who is not of this log is none of its business; where that leaves
+/// nobody, nothing is recorded.
+pub fn report_presence(state: &State, agents: &[AgentId], node: &str) -> Decided {
+    check::text(&["node"], node, check::TEXT_CHARS_MAX)?;
+    if agents.len() > check::PRESENCE_MAX {
+        return Err(Refusal::invalid(&["agents"], format!("at most {} agents", check::PRESENCE_MAX)));
+    }
+    let known: BTreeSet<AgentId> = agents.iter().copied().filter(|id| state.agents.get(*id).is_some()).collect();
+    if known.is_empty() {
+        return Ok(vec![]);
+    }
+    Ok(vec![reported(state, known, Some(node.to_owned()))])
+}
+
+fn reported(state: &State, agents: BTreeSet<AgentId>, node: Option<String>) -> Event {
+    let agents = agents.into_iter().collect();
+    AgentPresenceReported { agents, call_server: state.scalars.call_server, node }.into()
+}
+
+/// Nobody has reported the agent for too long: it goes offline, after what it is doing. `late`: the platform was
+/// down, so nobody could report anybody. All whose time ran out meanwhile get it anew.
+pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event> {
+    if !late {
+        return vec![AgentStatusSet { agent, note: None, reason: WillReason::Absent, will: Will::Offline }.into()];
+    }
+    let due = state.timers.iter().take_while(|(due, _)| *due <= ctx.now);
+    let unseen = due.filter_map(|(_, timer)| match timer {
+        Timer::AgentIsAbsent(id) => Some(*id),
+        Timer::AuctionCloses(_)
+        | Timer::ReservationLapses(_)
+        | Timer::InquiryExpires(_)
+        | Timer::WrapUpEnds(_)
+        | Timer::RoundsGoOn(_)
+        | Timer::SettlementMatures(_) => None,
+    });
+    vec![reported(state, unseen.take(check::PRESENCE_MAX).collect(), None)]
+}
+
+pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
     match event {
         AgentEvent::Registered(e) => {
             let row = Agent {
@@ -184,6 +235,8 @@ pub fn apply(state: &mut State, event: &AgentEvent) {
                 reserved: 0,
                 sessions: 0,
                 wrap_ups: 0,
+                rounds_at: None,
+                present_until: None,
             };
             state.agents.put(&mut state.journal, e.agent, row);
             state.change_scalars(|scalars| scalars.agents = e.number);
@@ -196,8 +249,47 @@ pub fn apply(state: &mut State, event: &AgentEvent) {
                 row.location = location.as_str().into();
             }
             row.capacity = e.capacity.unwrap_or(row.capacity);
-            row.affiliated_with = e.affiliated_with.or(row.affiliated_with);
+            row.affiliated_with = e.affiliation().over(row.affiliated_with);
         }),
-        AgentEvent::StatusSet(e) => state.agents.change(&mut state.journal, e.agent, |row| row.will = e.will),
+        AgentEvent::StatusSet(e) => {
+            // Whoever asks for AVAILABLE is bound by the feeds it has from then on, and nobody else is bound.
+            set_present_until(state, e.agent, None);
+            state.agents.change(&mut state.journal, e.agent, |row| row.will = e.will);
+        }
+        AgentEvent::RoundsPutOff(e) => set_rounds_at(state, e.agent, Some(e.until)),
+        AgentEvent::RoundsResumed(e) => set_rounds_at(state, e.agent, None),
+        AgentEvent::PresenceReported(e) => {
+            for agent in &e.agents {
+                let row = state.agents.get(*agent).expect("an agent is registered first");
+                if row.will == Will::Available {
+                    set_present_until(state, *agent, Some(at + PRESENCE_LASTS));
+                }
+            }
+        }
     }
+}
+
+fn set_rounds_at(state: &mut State, agent: AgentId, at: Option<Timestamp>) {
+    let old = state.agents.get(agent).expect("an agent is registered first").rounds_at;
+    if let Some(old) = old {
+        state.clear_timer(old, Timer::RoundsGoOn(agent));
+    }
+    if let Some(at) = at {
+        state.set_timer(at, Timer::RoundsGoOn(agent));
+    }
+    state.agents.change(&mut state.journal, agent, |row| row.rounds_at = at);
+}
+
+fn set_present_until(state: &mut State, agent: AgentId, until: Option<Timestamp>) {
+    let old = state.agents.get(agent).expect("an agent is registered first").present_until;
+    if old == until {
+        return;
+    }
+    if let Some(old) = old {
+        state.clear_timer(old, Timer::AgentIsAbsent(agent));
+    }
+    if let Some(until) = until {
+        state.set_timer(until, Timer::AgentIsAbsent(agent));
+    }
+    state.agents.change(&mut state.journal, agent, |row| row.present_until = until);
 }

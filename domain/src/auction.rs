@@ -5,9 +5,10 @@
 use crate::actor::Actor;
 use crate::agent::eligible;
 use crate::award;
+use crate::check;
 use crate::decide::Ctx;
 use crate::event::Event;
-use crate::event::agent::AgentEvent;
+use crate::event::agent::{AgentEvent, AgentRoundsPutOff};
 use crate::event::auction::*;
 use crate::event::reservation::ReservationEvent;
 use crate::event::session::SessionEvent;
@@ -25,6 +26,7 @@ use crate::terms::{Allocation, AuctionFormat, AuctionRules, Direction};
 use crate::time::{Span, Timestamp};
 use crate::wallet::{self, change_hold};
 use rust_decimal::Decimal;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Who bids in one auction at most, so that the events of its closing fit one batch.
@@ -39,12 +41,10 @@ pub const AUCTION_BIDS_MAX: u32 = 20_000;
 pub const FIRST_BIDS: u32 = 10;
 /// After the platform was down at a closing, bidders get at least this long.
 const LATE_GRACE: Span = Span::seconds(30);
-/// Rounds opened by one decision at most; the next free agent opens more.
-const ROUNDS_AT_ONCE: usize = 500;
-/// Waiting inquiries looked at by one decision at most, the first accepted first, so that an agent that
-/// toggles its status does not keep the writer busy. Who stands behind them comes up as they leave; each
-/// leaves by its `max_wait` at the latest.
-pub const WAITING_LOOKED_AT: usize = 1_000;
+/// Rounds opened by one decision at most, so that its events fit one batch.
+pub const ROUNDS_AT_ONCE: usize = 500;
+/// Where one decision's rounds do not suffice, the next ones open so much later: commands come in between.
+pub const ROUNDS_PAUSE: Span = Span(50_000);
 
 pub(crate) fn open(inquiry: InquiryId, rules: AuctionRules, round: u32, ctx: &Ctx) -> Event {
     AuctionOpened {
@@ -75,6 +75,7 @@ pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Resu
     if !amount.is_positive() {
         return Err(Refusal::invalid(&["amount", "amount"], "more than zero"));
     }
+    check::magnitude(&["amount", "amount"], amount.amount())?;
     let inquiry = state.inquiries.get(auction.inquiry).expect("an open auction has its inquiry");
     eligible(agent, inquiry)?;
     let named = amount.amount();
@@ -272,17 +273,31 @@ pub(crate) fn refused_by(state: &State, inquiry: &Inquiry) -> Vec<AgentId> {
         .collect()
 }
 
-/// The agent who may have become free by an event.
-fn freed_by(event: &Event) -> Option<AgentId> {
+/// The agents who may become free by these events. Asked before they are applied: who is AVAILABLE and says
+/// so again is not freed by it.
+pub(crate) fn freed_by(state: &State, events: &[Event]) -> Vec<AgentId> {
+    let mut freed = Vec::new();
+    for id in events.iter().filter_map(|event| may_free(state, event)) {
+        if !freed.contains(&id) {
+            freed.push(id);
+        }
+    }
+    freed
+}
+
+fn may_free(state: &State, event: &Event) -> Option<AgentId> {
     match event {
         Event::Agent(AgentEvent::Updated(e)) => Some(e.agent),
-        Event::Agent(AgentEvent::StatusSet(e)) => Some(e.agent),
+        Event::Agent(AgentEvent::StatusSet(e)) => {
+            state.agents.get(e.agent).is_some_and(|agent| agent.will != e.will).then_some(e.agent)
+        }
+        Event::Agent(AgentEvent::RoundsResumed(e)) => Some(e.agent),
         Event::Reservation(ReservationEvent::Declined(e)) => Some(e.agent),
         Event::Reservation(ReservationEvent::Lapsed(e)) => Some(e.agent),
         Event::Reservation(ReservationEvent::Rescinded(e)) => Some(e.agent),
         Event::Session(SessionEvent::Ended(e)) => Some(e.agent),
         Event::Session(SessionEvent::WrapUpCompleted(e)) => Some(e.agent),
-        Event::Agent(AgentEvent::Registered(_))
+        Event::Agent(AgentEvent::Registered(_) | AgentEvent::RoundsPutOff(_) | AgentEvent::PresenceReported(_))
         | Event::Reservation(
             ReservationEvent::Opened(_) | ReservationEvent::Viewed(_) | ReservationEvent::Accepted(_),
         )
@@ -303,33 +318,38 @@ fn freed_by(event: &Event) -> Option<AgentId> {
     }
 }
 
-/// Rounds for unsold inquiries that wait for one, where an agent whom these events freed could bid.
-pub(crate) fn next_rounds(state: &State, events: &[Event], ctx: &Ctx) -> Vec<Event> {
-    let mut freed: Vec<AgentId> = Vec::new();
-    for id in events.iter().filter_map(freed_by) {
-        if !freed.contains(&id) && state.agents.get(id).is_some_and(|agent| agent.is_free()) {
-            freed.push(id);
+/// Rounds for unsold inquiries that wait for one, where one of these agents is free now and could bid, the
+/// first accepted first. What is beyond one decision is put off, not forgotten.
+///
+/// Only rounds count against the bound. What else is looked at fits the agent: it has said no to it itself, or
+/// its wait is over and its timer rings at this very instant.
+pub(crate) fn next_rounds(state: &State, freed: &[AgentId], ctx: &Ctx) -> Vec<Event> {
+    let mut rounds: Vec<Event> = Vec::new();
+    let mut put_off: Vec<Event> = Vec::new();
+    let mut taken: BTreeSet<InquiryId> = BTreeSet::new();
+    for id in freed {
+        let free = state.agents.get(*id).filter(|agent| agent.is_free());
+        // Who waits for its rounds to go on need not be looked at before: it may toggle as it likes.
+        let Some(agent) = free.filter(|agent| agent.rounds_at.is_none()) else { continue };
+        for inquiry_id in state.waiting.fitting(agent) {
+            let inquiry = state.inquiries.get(inquiry_id).expect("who waits is registered");
+            let Allocation::Auction(rules) = &inquiry.terms.allocation else { continue };
+            if taken.contains(&inquiry_id)
+                || inquiry.wait_is_over(ctx.now)
+                || refused_by(state, inquiry).contains(id)
+                || eligible(agent, inquiry).is_err()
+            {
+                continue;
+            }
+            if rounds.len() == ROUNDS_AT_ONCE {
+                put_off.push(AgentRoundsPutOff { agent: *id, until: ctx.now + ROUNDS_PAUSE }.into());
+                break;
+            }
+            taken.insert(inquiry_id);
+            rounds.push(open(inquiry_id, rules.clone(), inquiry.auctions.len() as u32 + 1, ctx));
         }
     }
-    let mut rounds = Vec::new();
-    if freed.is_empty() {
-        return rounds;
-    }
-    for (_, id) in state.waiting.iter().take(WAITING_LOOKED_AT) {
-        let inquiry = state.inquiries.get(*id).expect("who waits is registered");
-        let refused = refused_by(state, inquiry);
-        let wanted = |agent: &AgentId| {
-            !refused.contains(agent) && eligible(state.agents.get(*agent).expect("just seen"), inquiry).is_ok()
-        };
-        if freed.iter().any(wanted)
-            && let Allocation::Auction(rules) = &inquiry.terms.allocation
-        {
-            rounds.push(open(*id, rules.clone(), inquiry.auctions.len() as u32 + 1, ctx));
-        }
-        if rounds.len() == ROUNDS_AT_ONCE {
-            break;
-        }
-    }
+    rounds.extend(put_off);
     rounds
 }
 

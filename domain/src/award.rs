@@ -154,11 +154,10 @@ pub fn decide_award(
         };
         events.push(awarded.into());
     }
-    if first_time {
-        for candidate in &left {
-            if winner.is_some_and(|(won, _)| won.bid == candidate.bid) {
-                continue;
-            }
+    for candidate in &left {
+        // Whose reservation was rescinded had won: where it does not win again, it loses only now.
+        let told = first_time || rescinded == Some(candidate.agent);
+        if told && winner.is_none_or(|(won, _)| won.bid != candidate.bid) {
             let reason = match winner {
                 _ if out_of_funds.contains(&candidate.bid) => LossReason::NoFunds,
                 _ if !pricing::meets_reserve(rules, candidate.amount) => LossReason::ReserveNotMet,

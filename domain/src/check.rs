@@ -13,6 +13,8 @@ pub const TEXT_CHARS_MAX: usize = 200;
 pub const URL_CHARS_MAX: usize = 2_000;
 pub const LIST_MAX: usize = 50;
 pub const CAPACITY_MAX: u32 = 100;
+/// Agents in one report, so that it fits one event with room to spare; whoever has more sends several.
+pub const PRESENCE_MAX: usize = 1_000;
 pub const ROUNDS_MAX: u32 = 10;
 pub const CONSENT_WINDOW_MAX: Span = Span::minutes(60);
 pub const WRAP_UP_MAX: Span = Span::days(1);
@@ -65,13 +67,13 @@ pub fn span(path: &[&str], value: Span, least: Span, most: Span) -> Checked {
 
 pub fn skills(path: &[&str], skills: &[Skill]) -> Checked {
     list(path, skills)?;
-    if skills.iter().any(|skill| skill.level == 0 || skill.level > SKILL_LEVEL_MAX) {
-        return Err(Refusal::invalid(path, format!("a level is from 1 to {SKILL_LEVEL_MAX}")));
+    if let Some(at) = skills.iter().position(|skill| skill.level == 0 || skill.level > SKILL_LEVEL_MAX) {
+        return Err(Refusal::invalid_at(path, at, &["level"], format!("a level is from 1 to {SKILL_LEVEL_MAX}")));
     }
     let repeated =
-        skills.iter().enumerate().any(|(at, skill)| skills[..at].iter().any(|other| other.name == skill.name));
-    if repeated {
-        return Err(Refusal::invalid(path, "each skill once"));
+        skills.iter().enumerate().position(|(at, skill)| skills[..at].iter().any(|other| other.name == skill.name));
+    if let Some(at) = repeated {
+        return Err(Refusal::invalid_at(path, at, &["name"], "each skill once"));
     }
     Ok(())
 }
@@ -85,13 +87,29 @@ pub fn capacity(capacity: u32) -> Checked {
 
 pub fn locations(locations: &[Location]) -> Checked {
     list(&["locations"], locations)?;
-    for location in locations {
-        text(&["locations", "name"], &location.name, TEXT_CHARS_MAX)?;
+    for (at, location) in locations.iter().enumerate() {
+        text(&["locations", &at.to_string(), "name"], &location.name, TEXT_CHARS_MAX)?;
+    }
+    Ok(())
+}
+
+/// Digits before the point of what anybody names: a price, a step, a bid, a limit. One such amount more or less
+/// keeps the decimals of every currency, so prices can be reckoned without a check at each step.
+pub const AMOUNT_DIGITS_MAX: u32 = 18;
+
+pub fn has_magnitude(amount: Decimal) -> bool {
+    amount.abs() < Decimal::from(10u64.pow(AMOUNT_DIGITS_MAX))
+}
+
+pub fn magnitude(path: &[&str], amount: Decimal) -> Checked {
+    if !has_magnitude(amount) {
+        return Err(Refusal::invalid(path, format!("at most {AMOUNT_DIGITS_MAX} digits before the point")));
     }
     Ok(())
 }
 
 fn amount(path: &[&str], amount: Decimal, currency: Currency) -> Checked {
+    magnitude(path, amount)?;
     match Money::new(amount, currency) {
         Ok(money) if money.is_positive() => Ok(()),
         Ok(_) => Err(Refusal::invalid(path, "more than zero")),
@@ -103,15 +121,15 @@ fn amount(path: &[&str], amount: Decimal, currency: Currency) -> Checked {
 pub fn terms(terms: &OfferTerms) -> Checked {
     text(&["title"], &terms.title, TEXT_CHARS_MAX)?;
     list(&["links"], &terms.links)?;
-    for link in &terms.links {
-        text(&["links", "label"], &link.label, TEXT_CHARS_MAX)?;
+    for (at, link) in terms.links.iter().enumerate() {
+        text(&["links", &at.to_string(), "label"], &link.label, TEXT_CHARS_MAX)?;
     }
     // A revision keeps the ids of links by label and topic.
     let twice = |(at, link): (usize, &OfferLink)| {
         terms.links[..at].iter().any(|other| (&other.label, &other.topic) == (&link.label, &link.topic))
     };
-    if terms.links.iter().enumerate().any(twice) {
-        return Err(Refusal::invalid(&["links"], "each label and topic once"));
+    if let Some(at) = terms.links.iter().enumerate().position(twice) {
+        return Err(Refusal::invalid_at(&["links"], at, &[], "each label and topic once"));
     }
     if terms.links.is_empty() && !terms.accepts_questions {
         return Err(Refusal::invalid(&["links"], "an offer without links must accept questions"));
@@ -121,8 +139,8 @@ pub fn terms(terms: &OfferTerms) -> Checked {
     }
     skills(&["requiredSkills"], &terms.required_skills)?;
     list(&["shownBeforeConsent"], &terms.shown_before_consent)?;
-    for name in &terms.shown_before_consent {
-        text(&["shownBeforeConsent"], name, TEXT_CHARS_MAX)?;
+    for (at, name) in terms.shown_before_consent.iter().enumerate() {
+        text(&["shownBeforeConsent", &at.to_string()], name, TEXT_CHARS_MAX)?;
     }
     span(&["consentWindow"], terms.consent_window, Span::seconds(1), CONSENT_WINDOW_MAX)?;
     span(&["maxWait"], terms.max_wait, Span::seconds(1), MAX_WAIT_MAX)?;
@@ -153,18 +171,21 @@ fn auction(rules: &AuctionRules) -> Checked {
     if rules.direction == Direction::Reverse && rules.reserve.is_none() {
         return Err(Refusal::invalid(&path("reserve"), "a REVERSE auction needs a ceiling"));
     }
+    if rules.reserve_hidden && rules.reserve.is_none() {
+        return Err(Refusal::invalid(&path("reserveHidden"), "there is no reserve to hide"));
+    }
     if rules.rounds == 0 || rules.rounds > ROUNDS_MAX {
         return Err(Refusal::invalid(&path("rounds"), format!("from 1 to {ROUNDS_MAX}")));
     }
     list(&path("increment"), &rules.increment)?;
     for (at, step) in rules.increment.iter().enumerate() {
-        amount(&["allocation", "auction", "increment", "by"], step.by, rules.currency)?;
+        let index = at.to_string();
+        let path = |name| ["allocation", "auction", "increment", &index, name];
+        amount(&path("by"), step.by, rules.currency)?;
+        magnitude(&["allocation", "auction", "increment", "from"], step.from)?;
         let from = Money::new(step.from, rules.currency);
         if from.is_err() || step.from.is_sign_negative() || (at > 0 && step.from <= rules.increment[at - 1].from) {
-            return Err(Refusal::invalid(
-                &["allocation", "auction", "increment", "from"],
-                "steps ascend from zero or more, in the currency's decimals",
-            ));
+            return Err(Refusal::invalid(&path("from"), "steps ascend from zero or more, in the currency's decimals"));
         }
     }
     span(&path("openFor"), rules.open_for, Span::seconds(1), OPEN_FOR_MAX)?;

@@ -2,14 +2,16 @@
 //! personal, sealed. A command goes to the log that holds what it is about.
 
 use crate::actor::Role;
+use crate::currency::Currency;
 use crate::event::agent::Will;
 use crate::event::community::{CreditLimit, Location, OfferAccepted, SourcePosition};
 use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::LogName;
 use crate::money::Money;
+use crate::patch::Patch;
 use crate::sealed::Sealed;
-use crate::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
+use crate::terms::{ChannelKind, Initiator, OfferTerms};
 use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
 
@@ -20,7 +22,7 @@ pub struct NewLink {
     pub topic: Topic,
 }
 
-/// The parts of an offer that a revision replaces; an absent one stays.
+/// The parts of an offer that a revision replaces; an absent one stays, and what an offer may lack can go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OfferChange {
     pub accepts_questions: Option<bool>,
@@ -30,10 +32,18 @@ pub struct OfferChange {
     pub links: Option<Vec<NewLink>>,
     pub max_wait: Option<Span>,
     pub required_skills: Option<Vec<Skill>>,
-    pub terms: Option<crate::terms::ConsentText>,
+    pub terms: Patch<crate::terms::ConsentText>,
     pub title: Option<String>,
-    pub valid_until: Option<Timestamp>,
-    pub wrap_up: Option<Span>,
+    pub valid_until: Patch<Timestamp>,
+    pub wrap_up: Patch<Span>,
+}
+
+/// The content that is accepted from, before the decision says where that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Of its address, as the URL standard computes it.
+    pub origin: String,
+    pub page: Sealed,
 }
 
 /// An acceptance as the edge hands it to `community`.
@@ -45,9 +55,7 @@ pub struct Acceptance {
     /// Topics given with a question: known ones alone, since topics stand in the log in clear.
     pub topics: Vec<Topic>,
     pub question: Option<Sealed>,
-    pub content: Option<ContentReference>,
-    /// The origin of the content's address, as the URL standard computes it.
-    pub content_origin: Option<String>,
+    pub content: Option<Content>,
     pub channel: ChannelKind,
     pub initiator: Initiator,
     pub language: Option<String>,
@@ -75,7 +83,7 @@ pub enum Command {
     UpdateProvider {
         provider: ProviderId,
         name: Option<String>,
-        homepage: Option<String>,
+        homepage: Patch<String>,
         origins: Option<Vec<String>>,
         suspended: Option<bool>,
         credit_limits: Option<Vec<CreditLimit>>,
@@ -119,12 +127,20 @@ pub enum Command {
     GrantCreditLimits {
         provider: ProviderId,
         limits: Vec<Money>,
+        /// In these it had a limit, and has none any more.
+        lifted: Vec<Currency>,
         source: SourcePosition,
     },
     RegisterInquiry {
         acceptance: Box<OfferAccepted>,
         accepted_at: Timestamp,
         source: SourcePosition,
+    },
+
+    /// By a node: these agents have a feed at it.
+    ReportPresence {
+        agents: Vec<AgentId>,
+        node: String,
     },
 
     // To a call server, by people.
@@ -143,7 +159,7 @@ pub enum Command {
         location: Option<String>,
         skills: Option<Vec<Skill>>,
         capacity: Option<u32>,
-        affiliated_with: Option<ProviderId>,
+        affiliated_with: Patch<ProviderId>,
         credit_limit: Option<Money>,
     },
     SetAgentStatus {
@@ -288,6 +304,7 @@ impl Command {
             Command::StartCallServer { .. } => rights::PROCESS,
             Command::GrantCreditLimits { .. } => rights::PROCESS,
             Command::RegisterInquiry { .. } => rights::PROCESS,
+            Command::ReportPresence { .. } => rights::PROCESS,
             Command::RegisterAgent { .. } => rights::REGISTER_AGENT,
             Command::UpdateAgent { .. } => rights::UPDATE_AGENT,
             Command::SetAgentStatus { .. } => rights::SET_AGENT_STATUS,

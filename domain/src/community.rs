@@ -4,6 +4,7 @@
 use crate::actor::Actor;
 use crate::check;
 use crate::command::{Acceptance, NewLink, OfferChange};
+use crate::currency::Currency;
 use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::community::*;
@@ -11,9 +12,10 @@ use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::LogName;
 use crate::money::Money;
+use crate::patch::Patch;
 use crate::refusal::Refusal;
 use crate::state::{Account, CallServer, Offer, Provider, State};
-use crate::terms::{Initiator, OfferLink, OfferTerms, Placement};
+use crate::terms::{ContentReference, Initiator, OfferLink, OfferTerms, Placement};
 use crate::time::Timestamp;
 use crate::topic::Topic;
 use crate::why::{Excluded, ExclusionReason, Ranked, Why};
@@ -52,24 +54,33 @@ pub fn update_provider(
     state: &State,
     provider: ProviderId,
     name: &Option<String>,
-    homepage: &Option<String>,
+    homepage: &Patch<String>,
     origins: &Option<Vec<String>>,
     suspended: Option<bool>,
     limits: &Option<Vec<CreditLimit>>,
 ) -> Decided {
-    state.providers.get(provider).ok_or(Refusal::NotFound { field: "providerId" })?;
+    let row = state.providers.get(provider).ok_or(Refusal::NotFound { field: "providerId" })?;
     if let Some(name) = name {
         check::text(&["name"], name, check::TEXT_CHARS_MAX)?;
     }
-    if let Some(homepage) = homepage {
+    if let Patch::Set(homepage) = homepage {
         check::url(&["homepage"], homepage)?;
     }
     check_origins(origins.as_deref().unwrap_or_default())?;
     check_limits(state, limits.as_deref().unwrap_or_default())?;
+    let named = name.is_some() || origins.is_some() || suspended.is_some() || limits.is_some();
+    if !named && homepage.is_keep() {
+        return Err(Refusal::nothing_to_change());
+    }
+    // The list is the whole truth: what it does not name again has no limit.
+    let gone = |old: &&CreditLimit| limits.as_ref().is_some_and(|limits| !limits.iter().any(|new| old.is_of(new)));
+    let lift = |old: &CreditLimit| LiftedLimit { call_server: old.call_server.clone(), currency: old.limit.currency() };
     Ok(vec![
         ProviderUpdated {
             credit_limits: limits.clone(),
-            homepage: homepage.clone(),
+            homepage: homepage.clone().set(),
+            homepage_removed: homepage.is_clear(),
+            limits_lifted: row.credit_limits.iter().filter(gone).map(lift).collect(),
             name: name.clone(),
             origins: origins.clone(),
             provider,
@@ -81,23 +92,25 @@ pub fn update_provider(
 
 fn check_origins(origins: &[String]) -> Result<(), Refusal> {
     check::list(&["origins"], origins)?;
-    origins.iter().try_for_each(|origin| check::origin(&["origins"], origin))
+    let check = |(at, origin): (usize, &String)| check::origin(&["origins", &at.to_string()], origin);
+    origins.iter().enumerate().try_for_each(check)
 }
 
 fn check_limits(state: &State, limits: &[CreditLimit]) -> Result<(), Refusal> {
     check::list(&["creditLimits"], limits)?;
     for (at, limit) in limits.iter().enumerate() {
-        let same = |other: &CreditLimit| {
-            other.call_server == limit.call_server && other.limit.currency() == limit.limit.currency()
-        };
-        if limits[..at].iter().any(same) {
-            return Err(Refusal::invalid(&["creditLimits"], "each call server and currency once"));
+        let wrong = |member: &[&str], message| Refusal::invalid_at(&["creditLimits"], at, member, message);
+        if limits[..at].iter().any(|other| other.is_of(limit)) {
+            return Err(wrong(&[], "each call server and currency once"));
         }
         if !state.call_servers.contains_key(&limit.call_server) {
-            return Err(Refusal::invalid(&["creditLimits", "callServer"], "no call server has this name"));
+            return Err(wrong(&["callServer"], "no call server has this name"));
         }
         if limit.limit.is_negative() {
-            return Err(Refusal::invalid(&["creditLimits", "limit", "amount"], "zero or more"));
+            return Err(wrong(&["limit", "amount"], "zero or more"));
+        }
+        if !check::has_magnitude(limit.limit.amount()) {
+            return Err(wrong(&["limit", "amount"], "at most 18 digits before the point"));
         }
     }
     Ok(())
@@ -108,8 +121,8 @@ fn check_languages(languages: &[String]) -> Result<(), Refusal> {
     check::list(&["languages"], languages)?;
     let tag =
         |text: &String| (2..=35).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if !languages.iter().all(tag) {
-        return Err(Refusal::invalid(&["languages"], "language tags such as en or de-AT"));
+    if let Some(at) = languages.iter().position(|text| !tag(text)) {
+        return Err(Refusal::invalid_at(&["languages"], at, &[], "language tags such as en or de-AT"));
     }
     Ok(())
 }
@@ -158,10 +171,15 @@ pub fn update_call_server(
     check::list(&["topics"], topics.as_deref().unwrap_or_default())?;
     check_languages(languages.as_deref().unwrap_or_default())?;
     check::locations(locations.as_deref().unwrap_or_default())?;
+    // One that is not the default cannot be made less of it: that is named, and nothing to change.
+    let default = default.filter(|default| *default);
+    if default.is_none() && topics.is_none() && languages.is_none() && locations.is_none() {
+        return Err(Refusal::nothing_to_change());
+    }
     Ok(vec![
         CallServerUpdated {
             call_server: row.id,
-            default: default.filter(|default| *default),
+            default,
             languages: languages.clone(),
             locations: locations.clone(),
             name: name.clone(),
@@ -178,13 +196,13 @@ pub fn start_call_server(
     name: &LogName,
     locations: &[Location],
     source: &SourcePosition,
-) -> Vec<Event> {
-    if state.has_source(&source.log, source.seq) {
-        return vec![];
+) -> Decided {
+    if state.has_source(source)? {
+        return Ok(vec![]);
     }
     let started =
         CallServerStarted { call_server, locations: locations.to_vec(), name: name.clone(), source: source.clone() };
-    vec![started.into()]
+    Ok(vec![started.into()])
 }
 
 /// Taken over from `community`, all limits of one source event at once. A repeat changes nothing.
@@ -192,18 +210,20 @@ pub fn grant_credit_limits(
     state: &State,
     provider: ProviderId,
     limits: &[Money],
+    lifted: &[Currency],
     source: &SourcePosition,
     ctx: &Ctx,
-) -> Vec<Event> {
-    if state.has_source(&source.log, source.seq) {
-        return vec![];
+) -> Decided {
+    if state.has_source(source)? {
+        return Ok(vec![]);
     }
-    let grant = |limit: &Money| {
-        let account = state.accounts.get((Party::Provider(provider), limit.currency()));
+    let grant = |currency: Currency, limit: Option<Money>| {
+        let account = state.accounts.get((Party::Provider(provider), currency));
         let account = account.map_or_else(|| AccountId(ctx.ids.next()), |account| account.id);
-        CreditLimitGranted { account, limit: *limit, provider, source: source.clone() }.into()
+        CreditLimitGranted { account, limit, provider, source: source.clone(), zero: Money::zero(currency) }.into()
     };
-    limits.iter().map(grant).collect()
+    let granted = limits.iter().map(|limit| grant(limit.currency(), Some(*limit)));
+    Ok(granted.chain(lifted.iter().map(|currency| grant(*currency, None))).collect())
 }
 
 /// The provider whose thing it is, or an operator.
@@ -252,6 +272,9 @@ pub fn revise_offer(state: &State, offer: OfferId, expected_revision: u32, chang
     if row.revision != expected_revision {
         return Err(Refusal::StaleRevision { current: row.revision });
     }
+    if *change == OfferChange::default() {
+        return Err(Refusal::nothing_to_change());
+    }
     let old = &row.terms;
     // A link that stays as it was keeps its id, so that addresses on pages stay good.
     let links = change.links.as_ref().map(|links| {
@@ -274,15 +297,15 @@ pub fn revise_offer(state: &State, offer: OfferId, expected_revision: u32, chang
         links: links.unwrap_or_else(|| old.links.clone()),
         max_wait: change.max_wait.unwrap_or(old.max_wait),
         required_skills: change.required_skills.clone().unwrap_or_else(|| old.required_skills.clone()),
-        terms: change.terms.clone().or_else(|| old.terms.clone()),
+        terms: change.terms.clone().over(old.terms.clone()),
         title: change.title.clone().unwrap_or_else(|| old.title.clone()),
-        valid_until: change.valid_until.or(old.valid_until),
-        wrap_up: change.wrap_up.or(old.wrap_up),
+        valid_until: change.valid_until.over(old.valid_until),
+        wrap_up: change.wrap_up.over(old.wrap_up),
         independent_agents_only: old.independent_agents_only,
         shown_before_consent: old.shown_before_consent.clone(),
     };
     check::terms(&terms)?;
-    if change.valid_until.is_some() {
+    if !change.valid_until.is_keep() {
         check_valid_until(&terms, ctx)?;
     }
     Ok(vec![OfferRevised { offer, revision: row.revision + 1, terms }.into()])
@@ -314,7 +337,7 @@ pub fn check_acceptance(
     offer: &OfferNow<'_>,
     acceptance: &Acceptance,
     now: Timestamp,
-) -> Result<Option<crate::terms::ContentReference>, Refusal> {
+) -> Result<Option<ContentReference>, Refusal> {
     let terms = offer.terms;
     if offer.retired {
         return Err(Refusal::OfferRetired);
@@ -352,20 +375,15 @@ pub fn check_acceptance(
         check_languages(std::slice::from_ref(language))
             .map_err(|_| Refusal::invalid(&["language"], "a language tag such as en or de-AT"))?;
     }
-    match (&acceptance.content, &acceptance.content_origin) {
-        (Some(content), Some(origin)) => {
-            let placement = if offer.origins.contains(origin) {
-                Placement::ProviderPage
-            } else if acceptance.community_origins.contains(origin) {
-                Placement::CommunityPage
-            } else {
-                return Err(Refusal::OriginRefused);
-            };
-            Ok(Some(crate::terms::ContentReference { placement, url: content.url.clone() }))
-        }
-        (Some(_), None) => Err(Refusal::OriginRefused),
-        (None, _) => Ok(None),
-    }
+    let Some(content) = &acceptance.content else { return Ok(None) };
+    let placement = if offer.origins.contains(&content.origin) {
+        Placement::ProviderPage
+    } else if acceptance.community_origins.contains(&content.origin) {
+        Placement::CommunityPage
+    } else {
+        return Err(Refusal::OriginRefused);
+    };
+    Ok(Some(ContentReference { origin: content.origin.clone(), page: content.page.clone(), placement }))
 }
 
 pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decided {
@@ -428,7 +446,7 @@ fn check_topics(state: &State, terms: &OfferTerms, acceptance: &Acceptance) -> R
             || state.call_servers.values().any(|server| server.topics.contains(topic))
             || acceptance.known_topics.contains(topic);
         if !known {
-            return Err(Refusal::invalid(&["topics", &at.to_string()], "not a known subject matter"));
+            return Err(Refusal::invalid_at(&["topics"], at, &[], "not a known subject matter"));
         }
     }
     Ok(())
@@ -481,12 +499,19 @@ fn choose_call_server(
 pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
     match event {
         ProviderEvent::Registered(e) => {
-            let row = Provider { suspended: false, origins: e.origins.clone().into() };
+            let row = Provider {
+                suspended: false,
+                origins: e.origins.clone().into(),
+                credit_limits: e.credit_limits.clone().into(),
+            };
             state.providers.put(&mut state.journal, e.provider, row);
         }
         ProviderEvent::Updated(e) => state.providers.change(&mut state.journal, e.provider, |row| {
             if let Some(origins) = &e.origins {
                 row.origins = origins.clone().into();
+            }
+            if let Some(limits) = &e.credit_limits {
+                row.credit_limits = limits.clone().into();
             }
             row.suspended = e.suspended.unwrap_or(row.suspended);
         }),
@@ -544,12 +569,12 @@ pub fn apply_call_server(state: &mut State, event: &CallServerEvent) {
         }
         CallServerEvent::CreditLimitGranted(e) => {
             state.note_source(&e.source);
-            let key = (Party::Provider(e.provider), e.limit.currency());
-            let limit = Some(e.limit.amount());
+            let key = (Party::Provider(e.provider), e.zero.currency());
+            let limit = e.limit.map(Money::amount);
             match state.accounts.get(key) {
                 Some(_) => state.accounts.change(&mut state.journal, key, |row| row.credit_limit = limit),
                 None => {
-                    let zero = Money::zero(e.limit.currency()).amount();
+                    let zero = e.zero.amount();
                     let row = Account { id: e.account, balance: zero, held: zero, credit_limit: limit };
                     state.accounts.put(&mut state.journal, key, row);
                 }

@@ -22,8 +22,8 @@ pub struct Ctx {
     pub ids: IdSource,
 }
 
-/// The events of a command, or why it changes nothing. An empty list is a command that asks for what is
-/// already so.
+/// The events of a command, or why it changes nothing. What a person is told is done has an event, which
+/// carries its key: only a process manager's repeat is answered with none.
 pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
     let (_, roles) = command.rights();
     if !roles.contains(&ctx.actor.role()) {
@@ -51,14 +51,15 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::RetireOffer { offer } => community::retire_offer(state, *offer, ctx),
         Command::AcceptOffer(acceptance) => community::accept_offer(state, acceptance, ctx),
         Command::StartCallServer { call_server, name, locations, source } => {
-            Ok(community::start_call_server(state, *call_server, name, locations, source))
+            community::start_call_server(state, *call_server, name, locations, source)
         }
-        Command::GrantCreditLimits { provider, limits, source } => {
-            Ok(community::grant_credit_limits(state, *provider, limits, source, ctx))
+        Command::GrantCreditLimits { provider, limits, lifted, source } => {
+            community::grant_credit_limits(state, *provider, limits, lifted, source, ctx)
         }
         Command::RegisterInquiry { acceptance, accepted_at, source } => {
-            Ok(inquiry::register(state, acceptance, *accepted_at, source, ctx))
+            inquiry::register(state, acceptance, *accepted_at, source, ctx)
         }
+        Command::ReportPresence { agents, node } => agent::report_presence(state, agents, node),
         Command::RegisterAgent { agent, display_name, location, skills, capacity, affiliated_with, credit_limit } => {
             agent::register(
                 state,
@@ -117,36 +118,57 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         Timer::ReservationLapses(id) => reservation::lapse(state, id, late, ctx),
         Timer::InquiryExpires(id) => inquiry::expire(state, id),
         Timer::WrapUpEnds(id) => session::end_wrap_up(state, id, ctx),
+        Timer::RoundsGoOn(id) => agent::resume_rounds(id),
         Timer::SettlementMatures(id) => settlement::mature(state, id),
+        Timer::AgentIsAbsent(id) => agent::absent(state, id, late, ctx),
     })
+}
+
+/// What came of a command, in the order of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Decided for who asked. Absent only where a process manager repeats itself.
+    pub asked: Vec<Event>,
+    /// What the platform does by itself because of it, in the same step: an agent became free, so others'
+    /// inquiries get their next round. Nobody asked for that, and nobody is named for it.
+    pub followed: Vec<Event>,
+}
+
+impl Outcome {
+    /// Everything, as the log has it.
+    pub fn into_events(mut self) -> Vec<Event> {
+        self.asked.extend(self.followed);
+        self.asked
+    }
 }
 
 /// Decides and applies. On a refusal the state is as it was; a batch that the log refuses is taken back
 /// with [`State::roll_back`].
-pub fn execute(state: &mut State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
+pub fn execute(state: &mut State, command: &Command, ctx: &Ctx) -> Result<Outcome, Refusal> {
     let events = decide(state, command, ctx)?;
     Ok(settle(state, events, ctx))
 }
 
-/// Decides and applies the earliest timer that is due.
+/// Decides and applies the earliest timer that is due. All of it is the platform's own doing.
 pub fn execute_due(state: &mut State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
     let events = decide_due(state, late, ctx)?;
     assert!(!events.is_empty(), "a timer that is due settles something, or it would be due for ever");
-    Some(settle(state, events, ctx))
+    Some(settle(state, events, ctx).into_events())
 }
 
-fn settle(state: &mut State, mut events: Vec<Event>, ctx: &Ctx) -> Vec<Event> {
-    for event in &events {
+fn settle(state: &mut State, asked: Vec<Event>, ctx: &Ctx) -> Outcome {
+    let freed = auction::freed_by(state, &asked);
+    for event in &asked {
         apply(state, event, ctx.now);
     }
-    if !state.waiting.is_empty() {
-        let rounds = auction::next_rounds(state, &events, ctx);
-        for event in &rounds {
-            apply(state, event, ctx.now);
-        }
-        events.extend(rounds);
+    let followed = match state.waiting.is_empty() {
+        true => Vec::new(),
+        false => auction::next_rounds(state, &freed, ctx),
+    };
+    for event in &followed {
+        apply(state, event, ctx.now);
     }
-    events
+    Outcome { asked, followed }
 }
 
 /// What an event does to the state. `at`: the time in its envelope.
@@ -159,7 +181,7 @@ pub fn apply(state: &mut State, event: &Event, at: Timestamp) {
         Event::Queue(event) => queue::apply(state, event),
         Event::Inquiry(event) => inquiry::apply(state, event, at),
         Event::Auction(event) => auction::apply(state, event, at),
-        Event::Agent(event) => agent::apply(state, event),
+        Event::Agent(event) => agent::apply(state, event, at),
         Event::Wallet(event) => wallet::apply(state, event),
         Event::Reservation(event) => reservation::apply(state, event),
         Event::Session(event) => session::apply(state, event, at),

@@ -50,6 +50,9 @@ impl Subjects {
     }
 }
 
+fn none() -> Subjects {
+    Subjects { list: [None, None, None] }
+}
 fn one(entity: impl Into<Subject>) -> Subjects {
     Subjects { list: [Some(entity.into()), None, None] }
 }
@@ -110,6 +113,10 @@ impl Event {
                 AgentEvent::Registered(e) => one(e.agent),
                 AgentEvent::Updated(e) => one(e.agent),
                 AgentEvent::StatusSet(e) => one(e.agent),
+                AgentEvent::RoundsPutOff(e) => one(e.agent),
+                AgentEvent::RoundsResumed(e) => one(e.agent),
+                // Not its agents: their trails would hold little else.
+                AgentEvent::PresenceReported(e) => e.call_server.map_or_else(none, one),
             },
             Event::Wallet(event) => match event {
                 WalletEvent::Opened(e) => two(e.account, e.owner.subject()),
@@ -172,7 +179,9 @@ into_event! {
         BidWithdrawn(auction::BidWithdrawn), Extended(auction::AuctionExtended), Awarded(auction::AuctionAwarded),
         BidLost(auction::BidLost), BidForfeited(auction::BidForfeited), Unsold(auction::AuctionUnsold),
         Cancelled(auction::AuctionCancelled);
-    Agent(AgentEvent): Registered(agent::AgentRegistered), Updated(agent::AgentUpdated), StatusSet(agent::AgentStatusSet);
+    Agent(AgentEvent): Registered(agent::AgentRegistered), Updated(agent::AgentUpdated), StatusSet(agent::AgentStatusSet),
+        RoundsPutOff(agent::AgentRoundsPutOff), RoundsResumed(agent::AgentRoundsResumed),
+        PresenceReported(agent::AgentPresenceReported);
     Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet);
     Reservation(ReservationEvent): Opened(reservation::ReservationOpened), Viewed(reservation::ReservationViewed),
         Accepted(reservation::ReservationAccepted), Declined(reservation::ReservationDeclined),

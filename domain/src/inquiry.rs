@@ -17,6 +17,7 @@ use crate::state::{AuctionPhase, Inquiry, InquiryState, ReservationPhase, State,
 use crate::terms::Allocation;
 use crate::time::Timestamp;
 use crate::topic::Skill;
+use crate::waiting::Place;
 use std::sync::Arc;
 
 /// Takes an acceptance over from `community`: into every queue that fits, the customer's information
@@ -27,9 +28,9 @@ pub fn register(
     accepted_at: Timestamp,
     source: &SourcePosition,
     ctx: &Ctx,
-) -> Vec<Event> {
-    if state.has_source(&source.log, source.seq) {
-        return vec![];
+) -> Result<Vec<Event>, Refusal> {
+    if state.has_source(source)? {
+        return Ok(vec![]);
     }
     let inquiry = acceptance.inquiry;
     let customer = acceptance.customer;
@@ -79,7 +80,7 @@ pub fn register(
     if let Some(rules) = rules {
         events.push(auction::open(inquiry, rules, 1, ctx));
     }
-    events
+    Ok(events)
 }
 
 /// By its customer, or an operator; until an agent has consented.
@@ -170,11 +171,10 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 row.waiting_since = Some(at);
             });
             let row = state.inquiries.get(e.inquiry).expect("just changed");
-            if let (Allocation::Auction(rules), accepted_at) = (&row.terms.allocation, row.accepted_at) {
-                let used = row.auctions.len() as u32;
-                if used < rules.rounds {
-                    state.add_waiting(accepted_at, e.inquiry);
-                }
+            if let Allocation::Auction(rules) = &row.terms.allocation
+                && (row.auctions.len() as u32) < rules.rounds
+            {
+                state.add_waiting(Place::of(e.inquiry, row));
             }
         }
         InquiryEvent::Withdrawn(e) => drop_inquiry(state, e.inquiry, true),
@@ -186,11 +186,10 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
 /// The wait stops: an auction opens or a reservation is pending.
 pub(crate) fn stop_waiting(state: &mut State, id: InquiryId, next: InquiryState, at: Timestamp) {
     let row = state.inquiries.get(id).expect("an inquiry is registered first");
-    let accepted_at = row.accepted_at;
     if let Some(since) = row.waiting_since {
         state.clear_timer(since + row.wait_left, Timer::InquiryExpires(id));
     }
-    state.remove_waiting(accepted_at, id);
+    state.remove_waiting(id);
     state.inquiries.change(&mut state.journal, id, |row| {
         if let Some(since) = row.waiting_since.take() {
             row.wait_left = row.wait_left - (at - since);
@@ -209,7 +208,7 @@ fn drop_inquiry(state: &mut State, id: InquiryId, from_queues: bool) {
     if let Some(since) = row.waiting_since {
         state.clear_timer(since + row.wait_left, Timer::InquiryExpires(id));
     }
-    state.remove_waiting(row.accepted_at, id);
+    state.remove_waiting(id);
     for auction_id in row.auctions.iter() {
         let auction = state.auctions.remove(&mut state.journal, *auction_id).expect("an inquiry's auctions go with it");
         debug_assert!(auction.phase != AuctionPhase::Open, "an open auction is cancelled first");

@@ -13,6 +13,7 @@ pub mod currency;
 pub mod ids;
 pub mod log;
 pub mod money;
+pub mod patch;
 pub mod sealed;
 pub mod terms;
 pub mod time;
@@ -27,6 +28,7 @@ pub mod refusal;
 // The state, and what takes it back.
 pub mod state;
 pub mod table;
+pub mod waiting;
 
 // The decisions, a file per subject.
 pub mod agent;

@@ -60,6 +60,8 @@ pub enum Refusal {
     ReservationRescinded,
     ReservationClosed,
     SessionClosed,
+    /// To a process manager: what it brings stands where another event was taken over.
+    SourceForked,
 }
 
 /// The list of fields as a path.
@@ -70,6 +72,17 @@ pub fn field(path: &[&str]) -> Field {
 impl Refusal {
     pub fn invalid(path: &[&str], message: impl Into<String>) -> Refusal {
         Refusal::Invalid { field: field(path), message: message.into() }
+    }
+
+    /// About one entry of a list, or a member of it: `["links", "0", "label"]`.
+    pub fn invalid_at(list: &[&str], at: usize, member: &[&str], message: impl Into<String>) -> Refusal {
+        let at = at.to_string();
+        Refusal::invalid(&[list, &[at.as_str()], member].concat(), message)
+    }
+
+    /// Of an update that names no member: there would be no event for its key to stand on.
+    pub fn nothing_to_change() -> Refusal {
+        Refusal::invalid(&[], "There is nothing to change: name what is to be another.")
     }
 
     /// The code of `UserErrorCode`; fixed for ever.
@@ -103,6 +116,7 @@ impl Refusal {
             Refusal::ReservationRescinded => "RESERVATION_RESCINDED",
             Refusal::ReservationClosed => "RESERVATION_CLOSED",
             Refusal::SessionClosed => "SESSION_CLOSED",
+            Refusal::SourceForked => "SOURCE_FORKED",
         }
     }
 
@@ -138,13 +152,15 @@ impl Refusal {
             Refusal::ReservationRescinded => "The reservation was rescinded.".into(),
             Refusal::ReservationClosed => "The reservation has been answered already.".into(),
             Refusal::SessionClosed => "The session has ended.".into(),
+            Refusal::SourceForked => "Another event of that log was taken over from this position.".into(),
         }
     }
 
     /// The path from `input`; absent where the refusal is about the state and no field.
     pub fn field(&self) -> Option<Field> {
         match self {
-            Refusal::Invalid { field, .. } => Some(field.clone()),
+            // Without a path it is about the input as a whole.
+            Refusal::Invalid { field, .. } => (!field.is_empty()).then(|| field.clone()),
             Refusal::NotFound { field: name } => Some(field(&[name])),
             Refusal::NameTaken => Some(field(&["name"])),
             Refusal::KeyReused { .. } => Some(field(&["idempotencyKey"])),
@@ -171,7 +187,8 @@ impl Refusal {
             | Refusal::ReservationLapsed
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed
-            | Refusal::SessionClosed => None,
+            | Refusal::SessionClosed
+            | Refusal::SourceForked => None,
         }
     }
 
@@ -205,7 +222,8 @@ impl Refusal {
             | Refusal::ReservationLapsed
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed
-            | Refusal::SessionClosed => false,
+            | Refusal::SessionClosed
+            | Refusal::SourceForked => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reservations: one inquiry before one agent until a deadline. Consent opens the session; a lapse sets
-//! the agent to BREAK and asks the second agent in the same decision; declining passes over without a
-//! break.
+//! an agent that is AVAILABLE to BREAK and asks the second agent in the same decision; declining passes over
+//! without a break.
 
 use crate::actor::Actor;
 use crate::auction;
@@ -39,13 +39,11 @@ fn still_pending(row: &Reservation, ctx: &Ctx) -> Result<(), Refusal> {
     }
 }
 
-/// The agent's browser has retrieved the customer's information. Seen twice is seen once.
+/// The agent's browser has retrieved the customer's information. Seen twice is recorded twice; the first time
+/// is the one that counts.
 pub fn view(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
     let row = own(state, id, ctx)?;
     still_pending(row, ctx)?;
-    if row.viewed {
-        return Ok(vec![]);
-    }
     Ok(vec![ReservationViewed { agent: row.agent, inquiry: row.inquiry, reservation: id }.into()])
 }
 
@@ -107,10 +105,14 @@ pub fn lapse(state: &State, id: ReservationId, late: bool, ctx: &Ctx) -> Vec<Eve
         return next;
     }
     let (second_agent, next) = ask_next(state, row, Some(LossReason::Lapsed), ctx);
-    let mut events: Vec<Event> = vec![
-        ReservationLapsed { agent: row.agent, inquiry: row.inquiry, reservation: id, second_agent }.into(),
-        AgentStatusSet { agent: row.agent, note: None, reason: WillReason::Lapsed, will: Will::Break }.into(),
-    ];
+    let lapsed = ReservationLapsed { agent: row.agent, inquiry: row.inquiry, reservation: id, second_agent };
+    let mut events: Vec<Event> = vec![lapsed.into()];
+    // Who asked for OFFLINE or BREAK meanwhile has what it asked for: it takes effect now.
+    let will = state.agents.get(row.agent).expect("who is asked is registered").will;
+    if will == Will::Available {
+        let on_break = AgentStatusSet { agent: row.agent, note: None, reason: WillReason::Lapsed, will: Will::Break };
+        events.push(on_break.into());
+    }
     events.extend(next);
     events
 }
@@ -154,7 +156,6 @@ pub fn apply(state: &mut State, event: &ReservationEvent) {
                 price: e.price,
                 deadline: e.deadline,
                 attempt: e.attempt,
-                viewed: false,
                 phase: ReservationPhase::Pending,
             };
             state.reservations.put(&mut state.journal, e.reservation, row);
@@ -165,9 +166,8 @@ pub fn apply(state: &mut State, event: &ReservationEvent) {
                 row.reservations = row.reservations.iter().copied().chain([e.reservation]).collect();
             });
         }
-        ReservationEvent::Viewed(e) => {
-            state.reservations.change(&mut state.journal, e.reservation, |row| row.viewed = true)
-        }
+        // When it was seen first the views know; no decision asks.
+        ReservationEvent::Viewed(_) => {}
         ReservationEvent::Accepted(e) => end(state, e.reservation, ReservationPhase::Accepted),
         ReservationEvent::Declined(e) => end(state, e.reservation, ReservationPhase::Declined),
         ReservationEvent::Lapsed(e) => end(state, e.reservation, ReservationPhase::Lapsed),

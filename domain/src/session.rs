@@ -18,8 +18,9 @@ type Decided = Result<Vec<Event>, Refusal>;
 /// So long after its session's end an agent may still save notes and, where there was no wrap-up, the
 /// record.
 pub const WRITABLE_FOR: Span = Span::days(1);
-/// How far one extension of wrap-up goes.
-const EXTENSION_MAX: Span = Span::minutes(60);
+/// How long after its original end a wrap-up may go on, all extensions together: whoever needs more has the
+/// day for notes. Without a bound an agent could stay UNAVAILABLE for ever, and keep its payment from settling.
+pub const WRAP_UP_EXTENDED_MAX: Span = Span::minutes(30);
 
 fn find(state: &State, id: SessionId) -> Result<&Session, Refusal> {
     state.sessions.get(id).ok_or(Refusal::NotFound { field: "sessionId" })
@@ -99,12 +100,16 @@ pub fn save_notes(state: &State, id: SessionId, notes: &Sealed, ctx: &Ctx) -> De
 
 pub fn extend_wrap_up(state: &State, id: SessionId, by: Span, ctx: &Ctx) -> Decided {
     let session = own(state, id, &[SessionPhase::WrapUp], ctx)?;
-    if by <= Span::ZERO || by > EXTENSION_MAX {
-        return Err(Refusal::invalid(&["by"], "more than zero and at most PT1H"));
+    if by <= Span::ZERO {
+        return Err(Refusal::invalid(&["by"], "more than zero"));
     }
-    let deadline = session.wrap_up_deadline.expect("wrap-up has a deadline");
+    let deadline = session.wrap_up_deadline.expect("wrap-up has a deadline") + by;
+    let original = session.wrap_up_ends.expect("wrap-up has an original end");
+    if deadline > original + WRAP_UP_EXTENDED_MAX {
+        return Err(Refusal::LimitReached { message: "Wrap-up goes on for at most PT30M after its original end." });
+    }
     Ok(vec![
-        WrapUpExtended { agent: session.agent, inquiry: session.inquiry, session: id, wrap_up_deadline: deadline + by }
+        WrapUpExtended { agent: session.agent, inquiry: session.inquiry, session: id, wrap_up_deadline: deadline }
             .into(),
     ])
 }
@@ -173,6 +178,7 @@ pub fn apply(state: &mut State, event: &SessionEvent, at: Timestamp) {
                 channel: e.channel,
                 phase: SessionPhase::Open,
                 opened_at: at,
+                wrap_up_ends: None,
                 wrap_up_deadline: None,
                 closed_at: None,
                 recorded: false,
@@ -196,6 +202,7 @@ pub fn apply(state: &mut State, event: &SessionEvent, at: Timestamp) {
                 Some(deadline) => {
                     state.sessions.change(&mut state.journal, e.session, |row| {
                         row.phase = SessionPhase::WrapUp;
+                        row.wrap_up_ends = Some(deadline);
                         row.wrap_up_deadline = Some(deadline);
                     });
                     state.set_timer(deadline, Timer::WrapUpEnds(e.session));

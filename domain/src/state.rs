@@ -5,15 +5,17 @@
 use crate::currency::Currency;
 use crate::event::agent::Will;
 use crate::event::auction::LossReason;
-use crate::event::community::{Location, SourcePosition};
+use crate::event::community::{CreditLimit, Location, SourcePosition};
 use crate::event::queue::QueueOrigin;
 use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::{LogName, Seq};
+use crate::refusal::Refusal;
 use crate::table::{Journal, Row, Table};
 use crate::terms::{AuctionRules, ChannelKind, Direction, OfferTerms};
 use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
+use crate::waiting::{Place, Waiting};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +24,8 @@ use std::sync::Arc;
 pub struct Provider {
     pub suspended: bool,
     pub origins: Arc<[String]>,
+    /// As given last: an update says which of them it lifts.
+    pub credit_limits: Arc<[CreditLimit]>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +57,11 @@ pub struct Agent {
     pub sessions: u32,
     /// Sessions in wrap-up.
     pub wrap_ups: u32,
+    /// More inquiries fit it than one decision opens rounds for: then it goes on. Absent: nothing is left.
+    pub rounds_at: Option<Timestamp>,
+    /// AVAILABLE, and reported to have a feed since it asked for that: it goes offline then, unless it is reported
+    /// again. Absent: it stays until it says otherwise.
+    pub present_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -98,6 +107,10 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
+    /// Its wait ran out, though its timer may not have rung yet: nothing more is begun for it.
+    pub fn wait_is_over(&self, now: Timestamp) -> bool {
+        self.waiting_since.is_some_and(|since| since + self.wait_left <= now)
+    }
     pub fn auction(&self) -> Option<AuctionId> {
         self.auctions.last().copied()
     }
@@ -200,7 +213,6 @@ pub struct Reservation {
     pub price: Option<crate::money::Money>,
     pub deadline: Timestamp,
     pub attempt: u32,
-    pub viewed: bool,
     pub phase: ReservationPhase,
 }
 
@@ -219,6 +231,8 @@ pub struct Session {
     pub channel: ChannelId,
     pub phase: SessionPhase,
     pub opened_at: Timestamp,
+    /// As the offer has it: no extension counts from anywhere else.
+    pub wrap_up_ends: Option<Timestamp>,
     pub wrap_up_deadline: Option<Timestamp>,
     /// Since then its agent may still write, for a day.
     pub closed_at: Option<Timestamp>,
@@ -261,7 +275,9 @@ pub enum Timer {
     ReservationLapses(ReservationId),
     InquiryExpires(InquiryId),
     WrapUpEnds(SessionId),
+    RoundsGoOn(AgentId),
     SettlementMatures(SettlementId),
+    AgentIsAbsent(AgentId),
 }
 
 /// One change to take back.
@@ -287,9 +303,9 @@ pub enum Undo {
     TimerCleared(Timestamp, Timer),
     ClosedAdded(Timestamp, SessionId),
     ClosedRemoved(Timestamp, SessionId),
-    WaitingAdded(Timestamp, InquiryId),
-    WaitingRemoved(Timestamp, InquiryId),
-    Source(LogName, Option<Seq>),
+    WaitingAdded(InquiryId),
+    WaitingRemoved(Place),
+    Source(LogName, Option<Taken>),
     Scalars(Scalars),
 }
 
@@ -333,6 +349,15 @@ pub struct Scalars {
     pub locations: Arc<[Location]>,
 }
 
+/// The last event taken over from another log. The hash says which log that was: one that was restored goes on
+/// differently from some position on, and gives known positions to other events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub seq: Seq,
+    /// Hexadecimal chain hash.
+    pub hash: Arc<str>,
+}
+
 /// The fold of one log.
 #[derive(Clone, Default)]
 pub struct State {
@@ -355,12 +380,12 @@ pub struct State {
     pub accounts: Table<Account>,
     pub settlements: Table<Settlement>,
     pub timers: BTreeSet<(Timestamp, Timer)>,
-    /// Unsold inquiries with rounds left, in the order of acceptance.
-    pub waiting: BTreeSet<(Timestamp, InquiryId)>,
+    /// Unsold inquiries with rounds left.
+    pub waiting: Waiting,
     /// Closed sessions whose agents may still write, by closing.
     pub closed_sessions: BTreeSet<(Timestamp, SessionId)>,
     /// The last event taken over from each log.
-    pub sources: BTreeMap<LogName, Seq>,
+    pub sources: BTreeMap<LogName, Taken>,
     pub scalars: Scalars,
     pub(crate) journal: Journal,
 }
@@ -438,11 +463,11 @@ impl State {
                 Undo::ClosedRemoved(at, session) => {
                     self.closed_sessions.insert((at, session));
                 }
-                Undo::WaitingAdded(at, inquiry) => {
-                    self.waiting.remove(&(at, inquiry));
+                Undo::WaitingAdded(inquiry) => {
+                    self.waiting.remove(inquiry);
                 }
-                Undo::WaitingRemoved(at, inquiry) => {
-                    self.waiting.insert((at, inquiry));
+                Undo::WaitingRemoved(place) => {
+                    self.waiting.insert(place);
                 }
                 Undo::Source(key, old) => restore(&mut self.sources, key, old),
                 Undo::Scalars(old) => self.scalars = old,
@@ -470,14 +495,15 @@ impl State {
             self.journal.entries.push(Undo::ClosedRemoved(at, session));
         }
     }
-    pub(crate) fn add_waiting(&mut self, at: Timestamp, inquiry: InquiryId) {
-        if self.waiting.insert((at, inquiry)) {
-            self.journal.entries.push(Undo::WaitingAdded(at, inquiry));
+    pub(crate) fn add_waiting(&mut self, place: Place) {
+        let inquiry = place.inquiry();
+        if self.waiting.insert(place) {
+            self.journal.entries.push(Undo::WaitingAdded(inquiry));
         }
     }
-    pub(crate) fn remove_waiting(&mut self, at: Timestamp, inquiry: InquiryId) {
-        if self.waiting.remove(&(at, inquiry)) {
-            self.journal.entries.push(Undo::WaitingRemoved(at, inquiry));
+    pub(crate) fn remove_waiting(&mut self, inquiry: InquiryId) {
+        if let Some(place) = self.waiting.remove(inquiry) {
+            self.journal.entries.push(Undo::WaitingRemoved(place));
         }
     }
     pub(crate) fn put_call_server(&mut self, name: LogName, row: CallServer) {
@@ -496,12 +522,17 @@ impl State {
         change(&mut self.scalars);
     }
     pub(crate) fn note_source(&mut self, source: &SourcePosition) {
-        let old = self.sources.insert(source.log.clone(), source.seq);
+        let taken = Taken { seq: source.seq, hash: source.hash.as_str().into() };
+        let old = self.sources.insert(source.log.clone(), taken);
         self.journal.entries.push(Undo::Source(source.log.clone(), old));
     }
-    /// Whether the event of another log was taken over already.
-    pub fn has_source(&self, log: &LogName, seq: Seq) -> bool {
-        self.sources.get(log).is_some_and(|last| seq <= *last)
+    /// Whether the event of another log was taken over already. Errors: SOURCE_FORKED where another event was,
+    /// at the same position. Of earlier positions the hash is not kept: they are repeats.
+    pub fn has_source(&self, source: &SourcePosition) -> Result<bool, Refusal> {
+        match self.sources.get(&source.log) {
+            Some(last) if last.seq == source.seq && *last.hash != *source.hash => Err(Refusal::SourceForked),
+            last => Ok(last.is_some_and(|last| source.seq <= last.seq)),
+        }
     }
 
     /// The earliest deadline.

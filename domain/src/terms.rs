@@ -4,6 +4,7 @@
 use crate::currency::Currency;
 use crate::ids::LinkId;
 use crate::money::Money;
+use crate::sealed::Sealed;
 use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
 use rust_decimal::Decimal;
@@ -154,12 +155,15 @@ pub enum Placement {
     Direct,
 }
 
-/// The content that an acceptance is about. `excerpt` and `title` may repeat what a customer wrote, so
-/// they are sealed with the question.
+/// The content that an acceptance is about. Path and query of its address, its title and excerpt are whatever
+/// the accepting page wrote there, a person's name too, so they are sealed: only what was checked is in clear.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentReference {
+    /// `scheme://host[:port]`, one of the provider's or the community's.
+    pub origin: String,
+    /// Address, title and excerpt: one JSON object, sealed.
+    pub page: Sealed,
     pub placement: Placement,
-    pub url: String,
 }
 
 /// What opened the inquiry.

@@ -44,9 +44,10 @@ pub fn credit(state: &State, owner: Party, amount: Money, reference: &str, ctx: 
     if !amount.is_positive() {
         return Err(Refusal::invalid(&["amount", "amount"], "more than zero"));
     }
+    check::magnitude(&["amount", "amount"], amount.amount())?;
     check::text(&["reference"], reference, check::TEXT_CHARS_MAX)?;
     let balance = state.accounts.get((owner, amount.currency())).map_or(Decimal::ZERO, |account| account.balance);
-    let bound = Decimal::from(10u64.pow(18));
+    let bound = Decimal::from(10u64.pow(check::AMOUNT_DIGITS_MAX));
     if balance + amount.amount() >= bound {
         return Err(Refusal::invalid(&["amount", "amount"], "the balance would exceed 18 digits"));
     }
@@ -97,6 +98,7 @@ pub(crate) fn set_limit(
     if limit.is_negative() {
         return Err(Refusal::invalid(&["creditLimit", "amount"], "zero or more"));
     }
+    check::magnitude(&["creditLimit", "amount"], limit.amount())?;
     match state.accounts.get((owner, limit.currency())) {
         Some(account) => events.push(CreditLimitSet { account: account.id, limit, owner }.into()),
         None => {

@@ -7,6 +7,7 @@
 //! rebuild           the file anew beside the old one; the file against a fold from zero
 //! trail, scope      audit trails: the index up to the checkpoint, the log itself beyond it
 //! lists, keys, rows pages of rows; idempotency keys
+//! postings          the legs of an event, and one of them by its id
 //! visibility, redact  what of an event a viewer may see; facts, from the rows, for it
 //! ```
 //! Rows and the checkpoint of their log are written in one transaction, so a row is there exactly when
@@ -20,6 +21,7 @@ mod facts;
 mod follow;
 pub mod keys;
 pub mod lists;
+mod postings;
 pub mod projector;
 pub mod rebuild;
 mod redact;
@@ -165,6 +167,21 @@ struct Progress {
     /// Goes up when a rebuilt file takes its place.
     generation: u64,
     checkpoints: BTreeMap<LogName, Checkpoint>,
+    /// Slices that found the disk full, ever.
+    turned_away: u64,
+    /// The last one did.
+    full: bool,
+}
+
+/// How a wait for the logs' ends ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// They are folded in.
+    There,
+    /// The disk is full, so nothing comes until there is space: what is folded in is all that can be had.
+    Full,
+    /// It took longer than was given.
+    Late,
 }
 
 // A panic elsewhere leaves no half-written state: transactions roll back, caches are taken out first.
@@ -189,7 +206,7 @@ impl History {
 
     fn over(files: Files) -> Result<History, HistoryError> {
         let checkpoints = checkpoints(&lock(&files.write).db).map_err(at("reading the checkpoints"))?;
-        let progress = Mutex::new(Progress { generation: 0, checkpoints });
+        let progress = Mutex::new(Progress { generation: 0, checkpoints, turned_away: 0, full: false });
         Ok(History { files: RwLock::new(files), progress, moved: Condvar::new() })
     }
 
@@ -199,6 +216,18 @@ impl History {
     /// Errors: `Overtaken` where they do not follow, `Fork` and `Chain` where they are not chained to
     /// what was folded, `Apply` with the first event that could not be applied.
     pub fn project(&self, log: &LogName, events: &[Recorded]) -> Result<(), HistoryError> {
+        let outcome = self.fold_in(log, events);
+        if let Err(HistoryError::Full { .. }) = &outcome {
+            let mut progress = lock(&self.progress);
+            progress.turned_away += 1;
+            progress.full = true;
+            drop(progress);
+            self.moved.notify_all();
+        }
+        outcome
+    }
+
+    fn fold_in(&self, log: &LogName, events: &[Recorded]) -> Result<(), HistoryError> {
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
         let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
         let mut writer = lock(&files.write);
@@ -226,7 +255,10 @@ impl History {
         }
         tx.commit().map_err(at("committing"))?;
         writer.numbers = numbers;
-        lock(&self.progress).checkpoints.insert(log.clone(), checkpoint);
+        let mut progress = lock(&self.progress);
+        progress.checkpoints.insert(log.clone(), checkpoint);
+        progress.full = false;
+        drop(progress);
         self.moved.notify_all();
         Ok(())
     }
@@ -251,6 +283,30 @@ impl History {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
+            }
+            progress = self.moved.wait_timeout(progress, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until each log is folded up to its head, but not for a disk to get space: whoever waits wakes the
+    /// projector, and a slice that is turned away ends the wait.
+    pub fn wait_unless_full(&self, heads: &[(LogName, Head)], timeout: Duration) -> Waited {
+        let end = Instant::now() + timeout;
+        let mut progress = lock(&self.progress);
+        let turned_away = progress.turned_away;
+        loop {
+            let there = |(log, head): &(LogName, Head)| {
+                progress.checkpoints.get(log).is_some_and(|checkpoint| checkpoint.head.seq >= head.seq)
+            };
+            if heads.iter().all(there) {
+                return Waited::There;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if progress.turned_away != turned_away || left.is_zero() && progress.full {
+                return Waited::Full;
+            }
+            if left.is_zero() {
+                return Waited::Late;
             }
             progress = self.moved.wait_timeout(progress, left).unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -1,3 +1,4 @@
+pub mod feed;
 pub mod history;
 pub mod live;
 

@@ -64,8 +64,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
+use store::backend::{EventStore, ReadError};
 use store::raw::Head;
-use store::recorded::Recorded;
+use store::recorded::{CorruptEvent, Recorded};
 
 /// The views of one node. Shared as `Arc<Live>`.
 ///
@@ -118,6 +119,32 @@ impl Live {
             market.position = position;
             result
         }
+    }
+
+    /// Forgets what was folded of a call server's log, and folds what the store holds of it now, with the
+    /// acceptances that `community` has for it. Meanwhile readers see less than there is. Errors: a log that
+    /// cannot be read or folded; then the view stands where it came to.
+    pub fn fold_anew(&self, log: &LogName, store: &dyn EventStore) -> Result<(), RefoldError> {
+        {
+            let market = self.market(log);
+            let mut market = write(&market);
+            *market = Market::default();
+            lock(&self.heads).remove(log);
+        }
+        each_page(store, log, |page| Ok(self.apply(page)?))?;
+        // The dossiers' acceptances stand in the other log, which was folded long ago.
+        let market = self.market(log);
+        each_page(store, &LogName::community(), |page| {
+            for recorded in page {
+                if let Event::Offer(OfferEvent::Accepted(e)) = &recorded.event
+                    && e.call_server == *log
+                {
+                    let accepted = write(&market).on_acceptance(e, recorded);
+                    accepted.map_err(|misfit| ViewError::at(recorded, misfit))?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// The last event of `log` that is folded; none before the first.
@@ -177,6 +204,36 @@ impl Live {
         let Some(head) = head else { return };
         lock(&self.heads).insert(log.clone(), head);
         self.moved.notify_all();
+    }
+}
+
+/// Why a log could not be folded anew.
+#[derive(Debug, thiserror::Error)]
+pub enum RefoldError {
+    #[error("it cannot be read")]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Corrupt(#[from] CorruptEvent),
+    #[error(transparent)]
+    View(#[from] ViewError),
+}
+
+fn each_page(
+    store: &dyn EventStore,
+    log: &LogName,
+    mut each: impl FnMut(&[Arc<Recorded>]) -> Result<(), RefoldError>,
+) -> Result<(), RefoldError> {
+    const PAGE: usize = 1_024;
+    let mut from = 0;
+    loop {
+        let raw = store.read(log, from, PAGE)?;
+        let ended = raw.len() < PAGE;
+        from += raw.len() as u64;
+        let page = raw.into_iter().map(|raw| Ok(Arc::new(Recorded::open(log, raw)?)));
+        each(&page.collect::<Result<Vec<_>, CorruptEvent>>()?)?;
+        if ended {
+            return Ok(());
+        }
     }
 }
 

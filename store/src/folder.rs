@@ -110,6 +110,23 @@ impl DataFolder {
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
     }
+    /// Whether anything was ever recorded here.
+    pub fn has_logs(&self) -> Result<bool, FolderError> {
+        let path = self.logs();
+        let listing = |source| io_error("listing", &path, source);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(listing(source)),
+        };
+        for entry in entries {
+            let name = entry.map_err(listing)?.file_name();
+            if Path::new(&name).extension().is_some_and(|ending| ending == "sqlite") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
     pub fn vault(&self) -> PathBuf {
         self.path.join("vault.sqlite")
     }

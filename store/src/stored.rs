@@ -92,6 +92,9 @@ stored! {
     "agent.registered.v1" => Agent(AgentEvent::Registered);
     "agent.updated.v1" => Agent(AgentEvent::Updated);
     "agent.status_set.v1" => Agent(AgentEvent::StatusSet);
+    "agent.rounds_put_off.v1" => Agent(AgentEvent::RoundsPutOff);
+    "agent.rounds_resumed.v1" => Agent(AgentEvent::RoundsResumed);
+    "agent.presence_reported.v1" => Agent(AgentEvent::PresenceReported);
     "wallet.opened.v1" => Wallet(WalletEvent::Opened);
     "wallet.credited.v1" => Wallet(WalletEvent::Credited);
     "wallet.credit_limit_set.v1" => Wallet(WalletEvent::CreditLimitSet);

@@ -65,6 +65,11 @@ pub enum VaultOpenError {
          with a new one everything that is sealed would be lost"
     )]
     NoMaster { path: PathBuf },
+    #[error(
+        "the vault {path} is gone, and the logs hold what was sealed with its keys; restore it from a backup: \
+         with a new one all of that would be lost"
+    )]
+    NoVault { path: PathBuf },
     #[error("the master key {path} is not this vault's; restore the right one from a backup")]
     WrongMaster { path: PathBuf },
     #[error("checking the master key failed")]
@@ -83,10 +88,13 @@ pub struct Vault {
 
 impl Vault {
     /// Opens the vault of a folder, for reading only where the folder is shared. The first opening
-    /// makes the master key.
+    /// makes the vault and the master key; once there are logs, both must be there.
     pub fn open(folder: &DataFolder) -> Result<Vault, VaultOpenError> {
-        let master = master_key(folder)?;
         let path = folder.vault();
+        if !path.exists() && folder.has_logs()? {
+            return Err(VaultOpenError::NoVault { path });
+        }
+        let master = master_key(folder)?;
         let connection = if folder.is_exclusive() {
             let connection = connect_to_write(&path, MIGRATIONS)?;
             sync_folder(folder.path())?;

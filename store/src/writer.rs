@@ -107,6 +107,30 @@ pub struct Writer {
     stopped: Option<Stopped>,
 }
 
+/// Which orders of a batch have waited so long that nobody may be left to hear. Looked at before every attempt:
+/// a batch may be sent, resolved and decided again for as long as the store takes.
+struct GivenUp {
+    patience: Span,
+    /// The latest instant seen: a clock that steps back brings nobody back, so where one order of a run is
+    /// given up, every later one is.
+    seen: Timestamp,
+}
+
+/// Of an order that nobody may be left to hear of.
+const WAITED_TOO_LONG: &str = "The command waited too long; try again.";
+
+impl GivenUp {
+    fn after(patience: Span) -> GivenUp {
+        GivenUp { patience, seen: Timestamp(i64::MIN) }
+    }
+    fn look(&mut self, now: Timestamp) {
+        self.seen = self.seen.max(now);
+    }
+    fn on(&self, entered: Timestamp) -> bool {
+        self.seen - entered > self.patience
+    }
+}
+
 /// A decided but unacknowledged batch.
 struct Draft {
     events: Vec<Recorded>,
@@ -219,7 +243,7 @@ impl Writer {
             return Ok(false);
         }
         let entered = self.clock.now();
-        match self.batch(vec![], entered).0 {
+        match self.batch(vec![], entered, None).0 {
             Ok(()) => Ok(true),
             Err(message) => Err(message),
         }
@@ -228,7 +252,7 @@ impl Writer {
     /// Decides one command now. For replays and tests; a thread's mailbox hands over whole batches.
     pub fn handle(&mut self, order: Order) -> Answer {
         let entered = self.clock.now();
-        let (_, mut answers) = self.batch(vec![(order, entered)], entered);
+        let (_, mut answers) = self.batch(vec![(order, entered)], entered, None);
         answers.pop().expect("one order, one answer")
     }
 
@@ -236,16 +260,23 @@ impl Writer {
     /// clock, which must stand at or after the last instant and stop at every deadline in between.
     pub fn handle_all(&mut self, orders: Vec<(Order, Timestamp)>) -> Vec<Answer> {
         let now = self.clock.now();
-        self.batch(orders, now).1
+        self.batch(orders, now, None).1
     }
 
-    /// One batch, answered in order. Nothing of it is known to anybody before it is acknowledged.
-    fn batch(&mut self, orders: Vec<(Order, Timestamp)>, now: Timestamp) -> (Result<(), &'static str>, Vec<Answer>) {
+    /// One batch, answered in order. Nothing of it is known to anybody before it is acknowledged. `patience`:
+    /// how long its orders wait for their decision, where somebody waits for the answers.
+    fn batch(
+        &mut self,
+        orders: Vec<(Order, Timestamp)>,
+        now: Timestamp,
+        patience: Option<Span>,
+    ) -> (Result<(), &'static str>, Vec<Answer>) {
         let mut answers = Vec::with_capacity(orders.len());
         let mut rest = &orders[..];
+        let mut given_up = patience.map(GivenUp::after);
         loop {
             let before = answers.len();
-            let outcome = self.attempt(rest, now, &mut answers);
+            let outcome = self.attempt(rest, now, &mut given_up, &mut answers);
             rest = &rest[answers.len() - before..];
             match outcome {
                 Ok(()) if rest.is_empty() => return (Ok(()), answers),
@@ -264,18 +295,27 @@ impl Writer {
         &mut self,
         orders: &[(Order, Timestamp)],
         now: Timestamp,
+        given_up: &mut Option<GivenUp>,
         answers: &mut Vec<Answer>,
     ) -> Result<(), &'static str> {
         if self.stopped.is_some() {
             return Err("This log is stopped; the operator has been told.");
         }
         loop {
+            if let Some(given_up) = given_up {
+                given_up.look(self.clock.now());
+                // Nothing is left to decide, so nothing is to be appended.
+                if !orders.is_empty() && orders.iter().all(|(_, entered)| given_up.on(*entered)) {
+                    answers.extend(orders.iter().map(|_| Answer::Unavailable(WAITED_TOO_LONG)));
+                    return Ok(());
+                }
+            }
             if self.down {
                 // Should this append be taken, the store is back by now, and what fell due before is late.
                 self.up_since = self.clock.now();
             }
             let mark = self.state.mark();
-            let (draft, decided) = self.decide(orders, now);
+            let (draft, decided) = self.decide(orders, now, given_up.as_ref());
             match self.append(&draft) {
                 Ok(()) => {
                     self.state.acknowledge();
@@ -355,6 +395,11 @@ impl Writer {
         self.stopped == Some(Stopped::Broken)
     }
 
+    /// Whether the store holds another history than the one that was decided on.
+    pub fn is_forked(&self) -> bool {
+        self.stopped == Some(Stopped::Fork)
+    }
+
     /// Appends, or confirms the head where there is nothing to append. `Unknown` is resolved here: the very
     /// same batch is sent again until the store says what became of it.
     fn append(&mut self, draft: &Draft) -> Result<(), AppendError> {
@@ -384,7 +429,12 @@ impl Writer {
         }
     }
 
-    fn decide(&mut self, orders: &[(Order, Timestamp)], now: Timestamp) -> (Draft, Vec<Decided>) {
+    fn decide(
+        &mut self,
+        orders: &[(Order, Timestamp)],
+        now: Timestamp,
+        given_up: Option<&GivenUp>,
+    ) -> (Draft, Vec<Decided>) {
         let mut draft = Draft { events: Vec::new(), bytes: 0, time: self.time };
         let mut decided = Vec::with_capacity(orders.len());
         if orders.is_empty() {
@@ -393,6 +443,10 @@ impl Writer {
         for (order, entered) in orders {
             if self.is_full(&draft) {
                 break;
+            }
+            if given_up.is_some_and(|given_up| given_up.on(*entered)) {
+                decided.push(Decided::Unavailable(WAITED_TOO_LONG));
+                continue;
             }
             let at = (*entered).max(draft.time);
             self.due(at, &mut draft);
@@ -428,7 +482,7 @@ impl Writer {
                 time: at,
                 salt: [0; 16],
             };
-            self.record(events, facts, &entropy, draft);
+            self.record(events, 0, facts, &entropy, draft);
         }
     }
 
@@ -448,12 +502,14 @@ impl Writer {
         }
         let ids = IdSource::new(at.0, order.entropy.word(b"ids"));
         let ctx = Ctx { now: at, actor: order.actor.clone(), ids };
-        let events = match decide::execute(&mut self.state, &order.command, &ctx) {
-            Ok(events) => events,
+        let outcome = match decide::execute(&mut self.state, &order.command, &ctx) {
+            Ok(outcome) => outcome,
             Err(refusal) => return Decided::Refused(refusal),
         };
         let start = draft.events.len();
-        let count = events.len() as u32;
+        let asked = outcome.asked.len();
+        // The key answers for all of it: what followed by itself stands behind what was asked.
+        let count = (asked + outcome.followed.len()) as u32;
         let mark = |key: Key| KeyMark { hash: key.hash, fingerprint: key.fingerprint, events: count };
         let facts = Facts {
             actor: order.actor.clone(),
@@ -465,7 +521,10 @@ impl Writer {
             time: at,
             salt: [0; 16],
         };
-        self.record(events, facts, &order.entropy, draft);
+        // Nobody is named for what the platform did to others, though it belongs to the same command.
+        let followed = Facts { actor: Actor::System, key: None, causation: None, source: None, ..facts.clone() };
+        self.record(outcome.asked, 0, facts, &order.entropy, draft);
+        self.record(outcome.followed, asked, followed, &order.entropy, draft);
         if let (Some(key), Some(first)) = (order.key, draft.events.get(start)) {
             let seen = Seen { first: first.seq, events: count, fingerprint: key.fingerprint, at };
             self.keys.note(key.hash, seen);
@@ -473,10 +532,11 @@ impl Writer {
         Decided::Done(start..draft.events.len())
     }
 
-    /// Chains a command's events to the draft. The key stands on the first of them.
-    fn record(&mut self, events: Vec<Event>, facts: Facts, entropy: &Entropy, draft: &mut Draft) {
+    /// Chains a command's events to the draft, of which it has made `before` already. The key stands on the
+    /// first of them.
+    fn record(&mut self, events: Vec<Event>, before: usize, facts: Facts, entropy: &Entropy, draft: &mut Draft) {
         let mut key = facts.key;
-        for (index, event) in events.into_iter().enumerate() {
+        for (index, event) in (before..).zip(events) {
             let head = draft.events.last().map_or(self.head, |last| Some(last.raw.head()));
             let facts = Facts { key: key.take(), salt: entropy.salt(index as u32), ..facts.clone() };
             let sealed = Recorded::seal(&self.log, Head::next(head), &Head::link(head), event, facts);

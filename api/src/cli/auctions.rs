@@ -2,7 +2,7 @@
 //! decisions as live ones. Each auction is one inquiry in a window of its own. The recorded price is
 //! compared, never read by the rule. Columns and rules are explained beside the data that they came with.
 
-use super::market::{Bid, Market};
+use super::market::{Bid, Market, unlimited};
 use super::table::{Row, Table};
 use super::{Failure, Found};
 use clap::Args;
@@ -16,7 +16,7 @@ use projections::history::projector::Projector;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::json;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -130,8 +130,8 @@ const INCREMENTS: [(&str, &str); 10] = [
 const BEGINNING: Timestamp = Timestamp(1_000_000_000_000_000);
 /// All windows together must end before today, so that `serve` can go on from there.
 const ALL_WINDOWS_MAX: Span = Span::days(20 * 365);
-/// Longer auctions are none.
-const OPEN_FOR_MAX: Span = Span::days(30);
+/// No window is shorter.
+const OPEN_FOR_MIN: Span = Span::seconds(1);
 /// Between one auction's closing and the next one's opening.
 const GAP: Span = Span::minutes(1);
 /// Where the history records no times, bids come one a second.
@@ -143,7 +143,9 @@ struct Lot {
     opening: Option<Decimal>,
     /// As it stands in the file.
     recorded: String,
+    /// A bid at its end or after is late.
     duration: Span,
+    /// In the order in which they are placed, the late ones last.
     bids: Vec<RecordedBid>,
 }
 
@@ -151,7 +153,16 @@ struct RecordedBid {
     seq: u64,
     amount: Money,
     at: Span,
-    bidder: Option<String>,
+    bidder: Bidder,
+}
+
+/// Whose a recorded bid is.
+#[derive(PartialEq, Eq, Hash)]
+enum Bidder {
+    /// The same person in every auction.
+    Named(String),
+    /// Somebody who made this bid and no other, known by its row among the bids.
+    Hidden(usize),
 }
 
 struct Mismatch {
@@ -168,42 +179,33 @@ impl Files {
         let (store, vault, folder) = self.open()?;
         let total: i64 = lots.iter().map(|lot| lot.window().0).sum();
         // A long history is told faster, in the same order.
-        let pace = (total / ALL_WINDOWS_MAX.0 + 1).max(pace_for_longest(&lots));
+        let pace = total / ALL_WINDOWS_MAX.0 + 1;
 
         let mut market = Market::open(store.clone(), vault, BEGINNING)?;
-        let credit = Money::parse("999999999999999", currency).expect("the constant is an amount");
         let mut agents: HashMap<String, AgentId> = HashMap::new();
-        let (mut accepted, mut refused, mut exact) = (0u64, 0u64, 0u64);
+        let (mut accepted, mut refused, mut late, mut exact) = (0u64, 0u64, 0u64, 0u64);
         let mut mismatches = Vec::new();
         let mut progress = Progress::new(lots.len());
         for lot in &lots {
-            // Whoever was not met before is registered before the auction opens.
-            let named = |bid: &RecordedBid| bid.bidder.clone().unwrap_or_else(|| format!("{}:{}", lot.id, bid.seq));
-            let mut unknown: Vec<String> = Vec::new();
-            for bid in &lot.bids {
-                let name = named(bid);
-                if !agents.contains_key(&name) && !unknown.contains(&name) {
-                    unknown.push(name);
-                }
-            }
-            for (name, agent) in unknown.iter().zip(market.register(&unknown, credit)?) {
-                agents.insert(name.clone(), agent);
-            }
+            let bidders = register(&mut market, lot, &mut agents, unlimited(currency))?;
             let opened = market.now();
             let open = market.offer(&lot.title, rules(kind, lot, currency, pace))?;
-            let bids: Vec<_> =
-                lot.bids.iter().map(|bid| (agents[&named(bid)], bid.amount, opened + Span(bid.at.0 / pace))).collect();
-            for bid in market.bid(&open, &bids)? {
-                match bid {
+            let bids: Vec<_> = bidders
+                .into_iter()
+                .zip(&lot.bids)
+                .map(|(agent, bid)| (agent, bid.amount, opened + lot.placed_at(bid, pace)))
+                .collect();
+            for (bid, answer) in lot.bids.iter().zip(market.bid(&open, &bids)?) {
+                if (answer == Bid::Late) != lot.is_late(bid) {
+                    return Err(format!("auction {}, bid {}: {answer:?} at {:?}", lot.id, bid.seq, bid.at).into());
+                }
+                match answer {
                     Bid::Accepted => accepted += 1,
                     Bid::Refused => refused += 1,
+                    Bid::Late => late += 1,
                 }
             }
             let price = market.close(&open)?;
-            if kind.bidder.is_none() {
-                // Each bid was a different person's: nobody comes back.
-                agents.clear();
-            }
             match price {
                 Some(price) if same(&lot.recorded, price) => exact += 1,
                 None if lot.recorded.is_empty() => exact += 1,
@@ -226,6 +228,7 @@ impl Files {
         for row in &unreadable {
             eprintln!("{row}");
         }
+        refused += late;
         let bids = accepted + refused;
         let seconds = started.elapsed().as_secs_f64();
         if self.json {
@@ -248,8 +251,9 @@ impl Files {
                     row.replayed.as_deref().unwrap_or("unsold")
                 );
             }
+            let late = if late == 0 { String::new() } else { format!(" ({late} at or after the end)") };
             println!(
-                "{} auctions, {bids} bids: {accepted} accepted, {refused} refused; {exact} prices exact, {} not; {} events in {seconds:.1} s",
+                "{} auctions, {bids} bids: {accepted} accepted, {refused} refused{late}; {exact} prices exact, {} not; {} events in {seconds:.1} s",
                 lots.len(),
                 mismatches.len(),
                 market.events(),
@@ -272,52 +276,63 @@ impl Files {
 
     /// Both files, bids in order; and every row that could not be read.
     fn read(&self, kind: &Kind, currency: Currency) -> Result<(Vec<Lot>, Vec<String>), Failure> {
-        let mut auctions = Table::read(&self.auctions, kind.auction_columns)?;
-        let mut lots: Vec<Lot> = Vec::new();
-        let mut known: BTreeMap<String, Option<usize>> = BTreeMap::new();
-        for row in std::mem::take(&mut auctions.rows) {
-            let id = auctions.cell(&row, "auction_id").to_owned();
-            let read = match known.contains_key(&id) {
-                true => Err(format!("auction {id} stands in the file twice")),
-                false => read_lot(kind, &auctions, &row, &id, currency),
-            };
-            match read {
-                Ok(lot) => {
-                    known.insert(id, Some(lots.len()));
-                    lots.push(lot);
-                }
-                Err(reason) => {
-                    auctions.report(row.line, reason);
-                    known.entry(id).or_insert(None);
-                }
-            }
-        }
-        let mut bids = Table::read(&self.bids, kind.bid_columns)?;
-        for row in std::mem::take(&mut bids.rows) {
-            let id = bids.cell(&row, "auction_id").to_owned();
-            match known.get(&id) {
-                Some(Some(at)) => match read_bid(kind, &bids, &row, currency) {
-                    Ok(bid) => lots[*at].bids.push(bid),
-                    Err(reason) => bids.report(row.line, reason),
-                },
-                // Its auction's row is reported already.
-                Some(None) => {}
-                None => bids.report(row.line, format!("auction {id} is not in the auctions' file")),
-            }
-        }
-        for lot in &mut lots {
-            lot.bids.sort_by_key(|bid| bid.seq);
-            // Times follow the recorded order: where they do not, the order counts.
-            let mut latest = Span::ZERO;
-            for bid in &mut lot.bids {
-                latest = latest.max(bid.at);
-                bid.at = latest;
-            }
-        }
-        let mut unreadable = auctions.unreadable;
-        unreadable.append(&mut bids.unreadable);
-        Ok((lots, unreadable))
+        let auctions = Table::open(&self.auctions, kind.auction_columns)?;
+        let bids = Table::open(&self.bids, kind.bid_columns)?;
+        Ok(read_lots(kind, auctions, bids, currency))
     }
+}
+
+/// The lots of both tables, and what of them could not be read.
+fn read_lots(kind: &Kind, mut auctions: Table, mut bids: Table, currency: Currency) -> (Vec<Lot>, Vec<String>) {
+    let mut lots: Vec<Lot> = Vec::new();
+    let mut known: BTreeMap<String, Option<usize>> = BTreeMap::new();
+    for row in std::mem::take(&mut auctions.rows) {
+        let id = auctions.cell(&row, "auction_id").to_owned();
+        let read = match known.contains_key(&id) {
+            true => Err(format!("auction {id} stands in the file twice")),
+            false => read_lot(kind, &auctions, &row, &id, currency),
+        };
+        match read {
+            Ok(lot) => {
+                known.insert(id, Some(lots.len()));
+                lots.push(lot);
+            }
+            Err(reason) => {
+                auctions.report(row.line, reason);
+                known.entry(id).or_insert(None);
+            }
+        }
+    }
+    let mut taken: Vec<HashSet<u64>> = lots.iter().map(|_| HashSet::new()).collect();
+    for (number, row) in std::mem::take(&mut bids.rows).into_iter().enumerate() {
+        let id = bids.cell(&row, "auction_id").to_owned();
+        match known.get(&id) {
+            Some(Some(at)) => match read_bid(kind, &bids, &row, number, currency, &mut taken[*at]) {
+                Ok(bid) => lots[*at].bids.push(bid),
+                Err(reason) => bids.report(row.line, reason),
+            },
+            // Its auction's row is reported already.
+            Some(None) => {}
+            None => bids.report(row.line, format!("auction {id} is not in the auctions' file")),
+        }
+    }
+    for lot in &mut lots {
+        if kind.days.is_none() {
+            let last = lot.bids.iter().map(|bid| bid.at).max().unwrap_or(Span::ZERO);
+            lot.duration = Span(last.0 + STEP.0);
+        }
+        let duration = lot.duration;
+        lot.bids.sort_by_key(|bid| (bid.at >= duration, bid.seq));
+        // Times follow the recorded order: where they do not, the order counts. A late bid makes no other late.
+        let mut latest = Span::ZERO;
+        for bid in lot.bids.iter_mut().filter(|bid| bid.at < duration) {
+            latest = latest.max(bid.at);
+            bid.at = latest;
+        }
+    }
+    let mut unreadable = auctions.unreadable;
+    unreadable.append(&mut bids.unreadable);
+    (lots, unreadable)
 }
 
 /// Folds the history views up to the logs' ends, so that `serve` answers lists at once.
@@ -353,7 +368,11 @@ fn read_lot(kind: &Kind, table: &Table, row: &Row, id: &str, currency: Currency)
         }
         None => None,
     };
-    let duration = kind.days.map_or(Ok(Span::ZERO), |column| days(column, table.cell(row, column)))?;
+    // A part of a microsecond is the bidder's: it never makes a bid late.
+    let duration = match kind.days {
+        Some(column) => days(column, table.cell(row, column), Decimal::ceil)?,
+        None => Span::ZERO,
+    };
     let item = kind.item.map_or("Sale", |column| table.cell(row, column));
     let title: String = format!("{} {id}", if item.is_empty() { "Auction" } else { item })
         .chars()
@@ -363,15 +382,60 @@ fn read_lot(kind: &Kind, table: &Table, row: &Row, id: &str, currency: Currency)
     Ok(Lot { id: id.to_owned(), title, opening, recorded: recorded.to_owned(), duration, bids: Vec::new() })
 }
 
-fn read_bid(kind: &Kind, table: &Table, row: &Row, currency: Currency) -> Result<RecordedBid, String> {
+/// `number` is the row's among the bids, `taken` what its auction has of `seq` already.
+fn read_bid(
+    kind: &Kind,
+    table: &Table,
+    row: &Row,
+    number: usize,
+    currency: Currency,
+    taken: &mut HashSet<u64>,
+) -> Result<RecordedBid, String> {
     let seq = table.cell(row, "seq").parse().map_err(|_| "seq is no whole number".to_owned())?;
+    // Which of two came first is not told, nor whether the second is another bid at all.
+    if !taken.insert(seq) {
+        return Err(format!("seq {seq} stands in its auction twice"));
+    }
     let amount = amount(kind.amount, table.cell(row, kind.amount), currency)?;
     let at = match kind.at {
-        Some(column) => days(column, table.cell(row, column))?,
+        Some(column) => days(column, table.cell(row, column), Decimal::floor)?,
         None => Span(STEP.0.saturating_mul(i64::try_from(seq).unwrap_or(i64::MAX)).min(Span::days(1).0)),
     };
-    let bidder = kind.bidder.map(|column| table.cell(row, column)).filter(|name| !name.is_empty());
-    Ok(RecordedBid { seq, amount, at, bidder: bidder.map(str::to_owned) })
+    let bidder = match kind.bidder.map_or("", |column| table.cell(row, column)) {
+        "" => Bidder::Hidden(number),
+        name => Bidder::Named(name.to_owned()),
+    };
+    Ok(RecordedBid { seq, amount, at, bidder })
+}
+
+/// The agents of a lot's bids, in their order; who was not met before is registered. `agents` are those met.
+fn register(
+    market: &mut Market,
+    lot: &Lot,
+    agents: &mut HashMap<String, AgentId>,
+    credit: Money,
+) -> Result<Vec<AgentId>, Failure> {
+    let mut seen = HashSet::new();
+    let is_met = |bidder: &Bidder| matches!(bidder, Bidder::Named(name) if agents.contains_key(name));
+    let strangers: Vec<&RecordedBid> =
+        lot.bids.iter().filter(|bid| !is_met(&bid.bidder) && seen.insert(&bid.bidder)).collect();
+    let name = |bid: &&RecordedBid| match &bid.bidder {
+        Bidder::Named(name) => name.clone(),
+        Bidder::Hidden(_) => format!("{}:{}", lot.id, bid.seq),
+    };
+    let names: Vec<String> = strangers.iter().map(name).collect();
+    let mut hidden: HashMap<usize, AgentId> = HashMap::new();
+    for (bid, agent) in strangers.into_iter().zip(market.register(&names, credit)?) {
+        match &bid.bidder {
+            Bidder::Named(name) => agents.insert(name.clone(), agent),
+            Bidder::Hidden(row) => hidden.insert(*row, agent),
+        };
+    }
+    let agent = |bid: &RecordedBid| match &bid.bidder {
+        Bidder::Named(name) => agents[name],
+        Bidder::Hidden(row) => hidden[row],
+    };
+    Ok(lot.bids.iter().map(agent).collect())
 }
 
 fn amount(column: &str, text: &str, currency: Currency) -> Result<Money, String> {
@@ -382,33 +446,33 @@ fn amount(column: &str, text: &str, currency: Currency) -> Result<Money, String>
     Ok(money)
 }
 
-/// Days with a fraction, to the microsecond; at most 30 of them.
-fn days(column: &str, text: &str) -> Result<Span, String> {
+/// Days with a fraction, at most 30 of them; `round` makes microseconds whole.
+fn days(column: &str, text: &str, round: fn(&Decimal) -> Decimal) -> Result<Span, String> {
     let wrong = || format!("{column} {text:?}: not a number of days from 0 to 30");
     let days = Decimal::from_str_exact(text).map_err(|_| wrong())?;
     if days.is_sign_negative() || days > Decimal::from(30) {
         return Err(wrong());
     }
-    let micros = (days * Decimal::from(Span::days(1).0)).round().to_i64().ok_or_else(wrong)?;
+    let micros = round(&(days * Decimal::from(Span::days(1).0))).to_i64().ok_or_else(wrong)?;
     Ok(Span(micros))
 }
 
 impl Lot {
-    /// How long the auction stays open: a recorded bid at the very end is still in time.
-    fn open_for(&self) -> Span {
-        let last = self.bids.last().map_or(Span::ZERO, |bid| bid.at);
-        Span(self.duration.max(last).0 + Span::seconds(1).0)
+    fn is_late(&self, bid: &RecordedBid) -> bool {
+        bid.at >= self.duration
+    }
+    /// How long the auction stays open in a history told `pace` times as fast.
+    fn open_for(&self, pace: i64) -> Span {
+        Span((self.duration.0 + pace - 1).div_euclid(pace)).max(OPEN_FOR_MIN)
+    }
+    /// When a bid is placed, from the opening. Rounding makes none late. A late one comes at the closing
+    /// instant, whenever it was recorded: its refusal leaves no trace, and the winner need not wait for it.
+    fn placed_at(&self, bid: &RecordedBid, pace: i64) -> Span {
+        if self.is_late(bid) { self.open_for(pace) } else { Span(bid.at.0 / pace) }
     }
     fn window(&self) -> Span {
-        Span(self.open_for().0 + GAP.0)
+        Span(self.open_for(1).0 + GAP.0)
     }
-}
-
-/// How much faster the longest auction must be told to close in time with its last bid in it.
-fn pace_for_longest(lots: &[Lot]) -> i64 {
-    let longest = lots.iter().map(|lot| lot.open_for().0).max().unwrap_or(0);
-    let room = OPEN_FOR_MAX.0 - Span::seconds(1).0;
-    (longest + room - 1).div_euclid(room).max(1)
 }
 
 fn rules(kind: &Kind, lot: &Lot, currency: Currency, pace: i64) -> AuctionRules {
@@ -423,8 +487,7 @@ fn rules(kind: &Kind, lot: &Lot, currency: Currency, pace: i64) -> AuctionRules 
         format: kind.format,
         hard_close: None,
         increment: if kind.format == AuctionFormat::Proxy { INCREMENTS.iter().map(step).collect() } else { vec![] },
-        // Never under a second, and always past the last bid.
-        open_for: Span(lot.open_for().0 / pace + Span::seconds(1).0),
+        open_for: lot.open_for(pace),
         reserve: None,
         reserve_hidden: false,
         rounds: 1,
@@ -474,26 +537,108 @@ impl Progress {
     }
 }
 
+/// What must hold of any two files, for `fuzz/`: nothing is lost without a word, and what was read can be replayed.
+#[cfg(fuzzing)]
+pub(crate) fn check_recorded(auctions: &[u8], bids: &[u8]) {
+    let currency: Currency = CURRENCY.parse().expect("the constant is a currency");
+    for kind in [&PROXY, &SEALED] {
+        let read = |file, name: &str, columns| Table::read(file, name.as_ref(), columns);
+        let (Ok(auctions), Ok(bids)) =
+            (read(auctions, "auctions", kind.auction_columns), read(bids, "bids", kind.bid_columns))
+        else {
+            continue;
+        };
+        let auction_rows = auctions.rows.len() + auctions.unreadable.len();
+        let bid_rows = bids.rows.len() + bids.unreadable.len();
+        let (mut lots, unreadable) = read_lots(kind, auctions, bids, currency);
+        assert_eq!(lots.len() + unreadable.iter().filter(|row| row.starts_with("auctions:")).count(), auction_rows);
+        let taken: usize = lots.iter().map(|lot| lot.bids.len()).sum();
+        assert!(taken + unreadable.iter().filter(|row| row.starts_with("bids:")).count() <= bid_rows);
+        // A few are enough, and more take long.
+        lots.truncate(2);
+        let store = Arc::new(MemoryStore::new());
+        let vault = Vault::in_memory().expect("a vault in memory opens");
+        let mut market = Market::open(store, vault, BEGINNING).expect("an empty market opens");
+        let mut agents = HashMap::new();
+        for lot in &mut lots {
+            lot.bids.truncate(4);
+            let open_for = lot.open_for(1);
+            assert!(open_for >= OPEN_FOR_MIN && open_for <= Span::days(30));
+            assert!(lot.bids.iter().all(|bid| lot.is_late(bid) == (lot.placed_at(bid, 1) >= open_for)));
+            let bidders = register(&mut market, lot, &mut agents, unlimited(currency)).expect("bidders are registered");
+            let opened = market.now();
+            let open = market.offer(&lot.title, rules(kind, lot, currency, 1)).expect("a lot that was read is offered");
+            let bids: Vec<_> = (bidders.iter().zip(&lot.bids))
+                .map(|(agent, bid)| (*agent, bid.amount, opened + lot.placed_at(bid, 1)))
+                .collect();
+            let answers = market.bid(&open, &bids).expect("bids are taken or refused for their amount or time");
+            assert!(lot.bids.iter().zip(answers).all(|(bid, answer)| lot.is_late(bid) == (answer == Bid::Late)));
+            market.close(&open).expect("the auction ends");
+            market.advance(market.now() + GAP).expect("the clock goes on");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The lots of two files; each row is given without its auction, which is "1".
+    fn read(kind: &Kind, auction: &str, bids: &[&str]) -> (Vec<Lot>, Vec<String>) {
+        let table = |columns: &'static [&'static str], rows: &[&str]| {
+            let rows: Vec<String> = rows.iter().map(|row| format!("1,{row}\n")).collect();
+            let text = format!("{}\n{}", columns.join(","), rows.concat());
+            Table::read(text.as_bytes(), "file".as_ref(), columns).unwrap()
+        };
+        let currency = CURRENCY.parse().unwrap();
+        read_lots(kind, table(kind.auction_columns, &[auction]), table(kind.bid_columns, bids), currency)
+    }
+
     #[test]
-    fn the_longest_auction_still_takes_its_last_bid() {
-        let currency: Currency = CURRENCY.parse().unwrap();
-        for length in [Span::ZERO, Span::days(7), Span(Span::days(30).0 - 1), Span::days(30)] {
-            let bid = RecordedBid { seq: 1, amount: Money::parse("1", currency).unwrap(), at: length, bidder: None };
-            let lot = Lot {
-                id: "1".into(),
-                title: "Lot".into(),
-                opening: None,
-                recorded: "1".into(),
-                duration: length,
-                bids: vec![bid],
-            };
-            let pace = pace_for_longest(std::slice::from_ref(&lot));
-            let open_for = rules(&PROXY, &lot, currency, pace).open_for;
-            assert!(open_for <= OPEN_FOR_MAX && length.0 / pace < open_for.0, "{length:?} at {pace}: {open_for:?}");
+    fn bids_are_in_time_before_the_end_and_late_from_it_on_at_every_pace() {
+        let bids = [
+            "1,1.00,0,a",
+            "2,1.00,2.999999999999,a",
+            "3,1.00,3,a",
+            "4,1.00,0.5,a",
+            "5,1.00,2.9999999999999999,a",
+            "6,1.00,3.000000001,a",
+        ];
+        let (lots, unreadable) = read(&PROXY, "Watch,3,1.00,1.00", &bids);
+        assert_eq!(unreadable, Vec::<String>::new());
+        let lot = &lots[0];
+        let late: Vec<_> = lot.bids.iter().map(|bid| (bid.seq, lot.is_late(bid))).collect();
+        assert_eq!(late, [(1, false), (2, false), (4, false), (5, false), (3, true), (6, true)]);
+        for pace in [1, 2, 7, 959, 1_000_003, 1_000_000_000_000] {
+            let open_for = rules(&PROXY, lot, CURRENCY.parse().unwrap(), pace).open_for;
+            assert!(open_for >= OPEN_FOR_MIN && open_for <= Span::days(3), "{open_for:?} at {pace}");
+            let placed: Vec<_> = lot.bids.iter().map(|bid| lot.placed_at(bid, pace)).collect();
+            assert!(placed.is_sorted(), "{placed:?} at {pace}");
+            for (bid, placed) in lot.bids.iter().zip(placed) {
+                assert_eq!(placed >= open_for, lot.is_late(bid), "bid {} at {pace}: {placed:?}", bid.seq);
+            }
         }
+    }
+
+    #[test]
+    fn a_history_without_times_has_no_late_bids() {
+        let (lots, unreadable) = read(&SEALED, "9", &["18446744073709551615,9", "1,8", "100000,7"]);
+        assert_eq!(unreadable, Vec::<String>::new());
+        assert!(lots[0].bids.iter().all(|bid| !lots[0].is_late(bid)));
+        assert_eq!(lots[0].bids.iter().map(|bid| bid.seq).collect::<Vec<_>>(), [1, 100_000, u64::MAX]);
+    }
+
+    #[test]
+    fn a_hidden_bidder_is_nobody_else() {
+        let bids = ["1,1.00,0,ann", "2,2.00,1,", "3,3.00,1,", "4,4.00,2,1:2", "5,5.00,2,ann"];
+        let (lots, _) = read(&PROXY, "Watch,3,1.00,1.00", &bids);
+        let mut market = Market::open(Arc::new(MemoryStore::new()), Vault::in_memory().unwrap(), BEGINNING).unwrap();
+        let mut met = HashMap::new();
+        let credit = unlimited(CURRENCY.parse().unwrap());
+        let first = register(&mut market, &lots[0], &mut met, credit).unwrap();
+        let again = register(&mut market, &lots[0], &mut met, credit).unwrap();
+        assert_eq!((first[0], first[0], first[3]), (first[4], again[0], again[3]), "who has a name comes back");
+        let all: HashSet<_> = first.iter().chain(&again).collect();
+        assert_eq!(all.len(), 2 + 2 + 2, "who has none does not, and is nobody with a name that looks like it");
     }
 }

@@ -1,4 +1,5 @@
-//! `callmarket verify` and `callmarket rebuild`: the logs against themselves, the views against the logs.
+//! `callmarket verify` and `callmarket rebuild`: the logs against themselves, the views against the logs. Also
+//! whether the vault is there, and opens.
 
 use super::{Failure, Found, Place, causes};
 use clap::Args;
@@ -14,6 +15,7 @@ use store::chain::Verifier;
 use store::raw::{Head, Hex};
 use store::recorded::Recorded;
 use store::sqlite::SqliteStore;
+use store::vault::Vault;
 
 const PAGE: usize = 1_000;
 
@@ -48,6 +50,14 @@ impl Verify {
                     logs.push(json!({"log": log.as_str(), "events": events, "head": head.map(|head| Hex(&head.hash).to_string())}));
                 }
                 Err(finding) => findings.push(format!("log {log}: {finding}")),
+            }
+        }
+        // Without it, or with another master key, nothing that is sealed in the logs can be read.
+        if !logs.is_empty() || folder.vault().exists() {
+            match Vault::open(&folder) {
+                Ok(_) if !self.json => println!("vault: opens"),
+                Ok(_) => {}
+                Err(error) => findings.push(format!("vault: {}", causes(&error))),
             }
         }
         if folder.history().exists() {

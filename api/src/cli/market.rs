@@ -5,6 +5,7 @@ use super::Failure;
 use base64::Engine;
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, NewLink};
+use domain::currency::Currency;
 use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
@@ -12,6 +13,7 @@ use domain::event::community::OfferEvent;
 use domain::event::community::SourcePosition;
 use domain::event::queue::QueueEvent;
 use domain::event::session::SessionEvent;
+use domain::event::wallet::Party;
 use domain::ids::{AgentId, AuctionId, CustomerId, IdSource, InquiryId, ProviderId};
 use domain::log::LogName;
 use domain::money::Money;
@@ -20,6 +22,7 @@ use domain::sealed::Sealed;
 use domain::terms::{Allocation, AuctionRules, ChannelKind, Initiator, OfferTerms};
 use domain::time::{Span, Timestamp};
 use domain::topic::{Skill, Topic};
+use rust_decimal::Decimal;
 use std::sync::Arc;
 use store::backend::EventStore;
 use store::clock::{Clock, TurnedClock};
@@ -47,9 +50,19 @@ pub(crate) struct Market {
 }
 
 /// What a recorded bid came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bid {
     Accepted,
     Refused,
+    /// Refused because the auction was closed.
+    Late,
+}
+
+/// The largest amount of a currency that can be bid: who owes nothing can pay whatever it bids.
+pub(crate) fn unlimited(currency: Currency) -> Money {
+    // Every amount has at most 18 digits before the point.
+    let beyond = Decimal::from(10u64.pow(18));
+    Money::new(beyond - Money::smallest(currency).amount(), currency).expect("it has the currency's decimals")
 }
 
 impl Market {
@@ -136,7 +149,7 @@ impl Market {
         Ok(())
     }
 
-    /// Registers bidders by name, skilled, available, with credit beyond every bid.
+    /// Registers bidders by name, skilled, available, who may owe `credit`.
     pub(crate) fn register(&mut self, names: &[String], credit: Money) -> Result<Vec<AgentId>, Failure> {
         let ids =
             IdSource::new(self.now().0, u64::from_be_bytes(Entropy::draw().0[..8].try_into().expect("eight bytes")));
@@ -232,7 +245,6 @@ impl Market {
             topics: vec![],
             question: None,
             content: None,
-            content_origin: None,
             channel: ChannelKind::Message,
             initiator: Initiator::Customer,
             language: None,
@@ -267,8 +279,28 @@ impl Market {
         })
     }
 
-    /// Places bids, each at its instant, in order. None may stand at or after the auction's closing.
+    /// Pays what an agent owes, where it could not bid `amount` otherwise: its credit knows no end. Between
+    /// auctions nothing of it is held, so all of its limit is free then.
+    fn keep_solvent(&mut self, agent: AgentId, amount: Money) -> Result<(), Failure> {
+        let owner = Party::Agent(agent);
+        let account = self.floor.state().accounts.get((owner, amount.currency()));
+        let account = account.ok_or("a bidder was registered without credit")?;
+        let short = account.available().is_some_and(|available| available < amount.amount());
+        let debt = Money::new(-account.balance, amount.currency())?;
+        if short && debt.is_positive() {
+            let reference = "debts of earlier auctions".to_owned();
+            let pay = Command::CreditWallet { owner, amount: debt, reference };
+            done(self.floor.handle(order(pay, &Actor::Finance("replay".into()))))?;
+        }
+        Ok(())
+    }
+
+    /// Places the bids of a lot just opened, each at its instant, in order. Errors: a bid refused for what no
+    /// recorded bid can be refused for, such as too little credit.
     pub(crate) fn bid(&mut self, lot: &Lot, bids: &[(AgentId, Money, Timestamp)]) -> Result<Vec<Bid>, Failure> {
+        for (agent, amount, _) in bids {
+            self.keep_solvent(*agent, *amount)?;
+        }
         if let Some((.., last)) = bids.last() {
             self.clock.turn((*last).max(self.clock.now()));
         }
@@ -280,6 +312,7 @@ impl Market {
             .into_iter()
             .map(|answer| match answer {
                 Answer::Done(_) => Ok(Bid::Accepted),
+                Answer::Refused(Refusal::AuctionClosed) => Ok(Bid::Late),
                 Answer::Refused(refusal) if is_about_the_bid(&refusal) => Ok(Bid::Refused),
                 other => Err(done(other).err().unwrap_or_else(|| "a bid was answered for another one".into())),
             })
@@ -323,17 +356,10 @@ pub(crate) struct Lot {
     auction: AuctionId,
 }
 
-/// Refusals that a recorded bid can meet; every other one is a fault of the replay.
+/// Refusals that a recorded bid in time can meet; every other one is a fault of the replay. Money is never
+/// short, and only a REVERSE auction has bids that are too high.
 fn is_about_the_bid(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::BidTooLow { .. }
-            | Refusal::BidTooHigh { .. }
-            | Refusal::Invalid { .. }
-            | Refusal::AuctionClosed
-            | Refusal::LimitReached { .. }
-            | Refusal::InsufficientFunds { .. }
-    )
+    matches!(refusal, Refusal::BidTooLow { .. } | Refusal::Invalid { .. } | Refusal::LimitReached { .. })
 }
 
 fn order(command: Command, actor: &Actor) -> Order {
@@ -369,5 +395,80 @@ fn done(answer: Answer) -> Result<Vec<Arc<Recorded>>, Failure> {
         Answer::Replayed { .. } => Err("a command without a key was taken for a repeat".into()),
         Answer::Refused(refusal) => Err(format!("refused: {} ({})", refusal.message(), refusal.code()).into()),
         Answer::Unavailable(message) => Err(message.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::terms::{AuctionFormat, Direction};
+    use store::memory::MemoryStore;
+
+    fn usd(text: &str) -> Money {
+        Money::parse(text, "USD".parse().unwrap()).unwrap()
+    }
+    fn market() -> Market {
+        let now = Timestamp(1_000_000_000_000_000);
+        Market::open(Arc::new(MemoryStore::new()), Vault::in_memory().unwrap(), now).unwrap()
+    }
+    fn rules() -> AuctionRules {
+        AuctionRules {
+            buy_now: None,
+            currency: "USD".parse().unwrap(),
+            direction: Direction::Forward,
+            format: AuctionFormat::SealedFirstPrice,
+            hard_close: None,
+            increment: vec![],
+            open_for: Span::minutes(1),
+            reserve: None,
+            reserve_hidden: false,
+            rounds: 1,
+            soft_close: None,
+            starting_price: None,
+        }
+    }
+
+    #[test]
+    fn unlimited_is_the_largest_amount_that_can_be_written() {
+        for (code, largest) in [("USD", "999999999999999999.99"), ("JPY", "999999999999999999")] {
+            let currency: Currency = code.parse().unwrap();
+            assert_eq!(unlimited(currency), Money::parse(largest, currency).unwrap());
+            let next = unlimited(currency).plus(Money::smallest(currency)).unwrap().amount().to_string();
+            assert!(Money::parse(&next, currency).is_err(), "{next}");
+        }
+    }
+
+    #[test]
+    fn credit_does_not_run_out_however_often_all_of_it_is_spent() {
+        let mut market = market();
+        let all = unlimited("USD".parse().unwrap());
+        let bidders = market.register(&["ann".to_owned()], all).unwrap();
+        for _ in 0..3 {
+            let lot = market.offer("Lot", rules()).unwrap();
+            let at = market.now();
+            assert_eq!(market.bid(&lot, &[(bidders[0], all, at)]).unwrap(), [Bid::Accepted]);
+            assert_eq!(market.close(&lot).unwrap(), Some(all));
+        }
+    }
+
+    #[test]
+    fn a_bid_without_money_is_a_fault_and_no_refused_bid() {
+        let mut market = market();
+        let bidders = market.register(&["ann".to_owned()], usd("1.00")).unwrap();
+        let lot = market.offer("Lot", rules()).unwrap();
+        let at = market.now();
+        let fault = market.bid(&lot, &[(bidders[0], usd("1.01"), at)]).unwrap_err();
+        assert!(fault.to_string().contains("INSUFFICIENT_FUNDS"), "{fault}");
+    }
+
+    #[test]
+    fn a_bid_at_the_closing_instant_is_late() {
+        let mut market = market();
+        let bidders = market.register(&["ann".to_owned(), "ben".to_owned()], usd("9.00")).unwrap();
+        let lot = market.offer("Lot", rules()).unwrap();
+        let end = market.now() + Span::minutes(1);
+        let bids = [(bidders[0], usd("5.00"), Timestamp(end.0 - 1)), (bidders[1], usd("6.00"), end)];
+        assert_eq!(market.bid(&lot, &bids).unwrap(), [Bid::Accepted, Bid::Late]);
+        assert_eq!(market.close(&lot).unwrap(), Some(usd("5.00")));
     }
 }

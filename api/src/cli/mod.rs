@@ -9,6 +9,9 @@ mod serve;
 mod table;
 mod token;
 
+#[cfg(fuzzing)]
+pub(crate) use auctions::check_recorded;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,16 +1,18 @@
 //! `callmarket serve`: the exchange, with no configuration at all.
 //!
-//! Not here: how long a request's head may take to arrive. A body has its deadline (`http`); slow heads are for
-//! the proxy in front.
+//! Promises: asked to stop, it takes no more connections, tells sockets and streams to come back, and ends
+//! within the drain's time.
+//!
+//! Not here: how a connection is served (`listen`).
 
-use super::{Failure, Found, Place};
+use super::{Failure, Found, Misuse, Place};
 use crate::app::{App, Parts};
 use crate::auth::{AuthError, Authenticate, Viewer};
-use crate::{graphql, http};
+use crate::rate::{COST_PER_SECOND, RateLimit};
+use crate::{drain, graphql, http, listen, pages};
 use axum::http::HeaderMap;
 use clap::Args;
 use projections::history::History;
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +20,9 @@ use store::clock::SystemClock;
 use store::sqlite::SqliteStore;
 use store::vault::Vault;
 use store::writer::Settings;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
-/// How long open connections have to end once the process is asked to stop; one that is half sent, or idle, may
-/// never end by itself.
-const DRAIN: Duration = Duration::from_secs(5);
-/// The same for reads that hold a thread.
+/// How long reads that hold a thread have to end once connections have.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
@@ -38,9 +35,21 @@ pub(crate) struct Serve {
     /// How the house is met from outside, for addresses in answers; default: where it listens
     #[arg(long, env = "CALLMARKET_PUBLIC_URL")]
     public_url: Option<String>,
+    /// What a caller may spend in a second, in the cost of its documents: a whole number, or off
+    #[arg(long, env = "CALLMARKET_RATE_LIMIT", value_name = "COST_PER_SECOND", default_value_t = COST_PER_SECOND.to_string())]
+    rate_limit: String,
+    /// Whether `__schema` and `__type` are answered, and errors suggest names
+    #[arg(long, env = "CALLMARKET_INTROSPECTION", value_enum, default_value_t = Switch::On)]
+    introspection: Switch,
     /// Idempotency keys of one of the two generations kept in memory
     #[arg(long, env = "CALLMARKET_KEYS_IN_MEMORY", default_value_t = 1_000_000, hide = true)]
     keys_in_memory: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 impl Serve {
@@ -55,10 +64,10 @@ impl Serve {
     }
 
     async fn serve(self) -> Result<Found, Failure> {
+        let rate = self.rate_limit.parse::<RateLimit>().map_err(|what| Misuse(format!("--rate-limit: {what}")))?;
         // The port first: a second server fails before it touches the folder.
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
+        let listener =
+            listen::bind(self.listen).map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
         let address = listener.local_addr()?;
         let folder = self.place.alone()?;
         let parts = Parts {
@@ -72,22 +81,26 @@ impl Serve {
         };
         let app = App::start(parts)?;
         let (built, doorman) = (app.clone(), Doorman(app.clone()));
-        let endpoint = http::Endpoint::new(move || graphql::builder(built.clone()), Arc::new(doorman));
+        let (plug, drain) = drain::drain();
+        let names = self.introspection == Switch::On;
+        let build = move || match graphql::builder(built.clone()) {
+            builder if names => builder,
+            builder => builder.disable_suggestions(),
+        };
+        let endpoint = http::Endpoint::new(build, Arc::new(doorman))
+            .at(&app.public_url)
+            .limited(rate)
+            .introspected(names)
+            .until(drain.clone());
         // For whoever waits for it, a person or a script.
         println!("callmarket listens on http://{address}/graphql");
-        let (drain, mut draining) = watch::channel(());
-        let serving = axum::serve(listener, endpoint.router()).with_graceful_shutdown(async move {
-            let _ = draining.changed().await;
-        });
-        let overdue = async move {
+        let serving =
+            listen::serve(listener, endpoint.router().merge(pages::router()), listen::Limits::default(), drain);
+        let stopping = async {
             asked_to_stop().await;
-            drain.send_replace(());
-            tokio::time::sleep(DRAIN).await;
+            plug.pull();
         };
-        tokio::select! {
-            served = serving.into_future() => served?,
-            () = overdue => tracing::warn!("stop.undrained"),
-        }
+        tokio::join!(serving, stopping);
         app.stop();
         Ok(Found::Nothing)
     }

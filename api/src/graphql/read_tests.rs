@@ -1,141 +1,9 @@
 //! Reads through the schema, over a house in memory: each role before the same inquiry.
 
-use crate::app::{App, Parts};
-use crate::auth::Viewer;
-use crate::graphql;
-use async_graphql::{EmptySubscription, Request, Schema, Variables};
-use domain::actor::{Actor, Role};
-use projections::history::History;
+use super::testing::{House, Who, market, text, who};
+use domain::actor::Role;
 use serde_json::{Value, json};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use store::clock::SystemClock;
-use store::folder::DataFolder;
-use store::memory::MemoryStore;
-use store::vault::Vault;
-use store::writer::Settings;
-
-struct House {
-    app: Arc<App>,
-    schema: Schema<graphql::query::Query, graphql::mutation::Mutation, EmptySubscription>,
-    folder: PathBuf,
-    keys: AtomicU32,
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        self.app.stop();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-#[derive(Clone)]
-struct Who(Role, String);
-
-fn who(role: Role) -> Who {
-    Who(role, "somebody".into())
-}
-
-impl House {
-    fn start() -> House {
-        let folder = std::env::temp_dir().join(format!("callmarket-reads-{:016x}", getrandom::u64().unwrap()));
-        let parts = Parts {
-            folder: DataFolder::open(&folder).unwrap(),
-            store: Arc::new(MemoryStore::new()),
-            vault: Vault::in_memory().unwrap(),
-            history: History::open_in_memory().unwrap(),
-            clock: Arc::new(SystemClock),
-            settings: Settings { keys: 1_000, ..Settings::default() },
-            public_url: "http://127.0.0.1:8080".into(),
-        };
-        let app = App::start(parts).unwrap();
-        let schema = graphql::builder(app.clone()).finish();
-        House { app, schema, folder, keys: AtomicU32::new(0) }
-    }
-
-    async fn run(&self, who: &Who, document: &str, variables: Value) -> Value {
-        let viewer = match who.0 {
-            Role::Anonymous => Viewer::anonymous(),
-            role => Viewer { actor: Actor::new(role, Some(&who.1)).expect("an actor"), expires_at: None },
-        };
-        let request = Request::new(document).variables(Variables::from_json(variables)).data(viewer);
-        serde_json::to_value(self.schema.execute(request).await).unwrap()
-    }
-
-    /// The data of a query that must not fail.
-    async fn ask(&self, who: &Who, document: &str, variables: Value) -> Value {
-        let mut answer = self.run(who, document, variables).await;
-        assert_eq!(answer["errors"], Value::Null, "{document}: {answer}");
-        answer["data"].take()
-    }
-
-    /// A mutation that must succeed.
-    async fn tell(&self, who: &Who, mutation: &str, mut input: Value, fields: &str) -> Value {
-        input["idempotencyKey"] = format!("0123456789abcdef{:016x}", self.keys.fetch_add(1, Ordering::Relaxed)).into();
-        let (first, rest) = mutation.split_at(1);
-        let document = format!(
-            "mutation($input: {}{rest}Input!) {{ it: {mutation}(input: $input) {{ {fields} seq userErrors {{ code message field }} }} }}",
-            first.to_uppercase()
-        );
-        let mut data = self.ask(who, &document, json!({ "input": input })).await;
-        assert_eq!(data["it"]["userErrors"], json!([]), "{mutation}: {data}");
-        data["it"].take()
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
-}
-
-struct Market {
-    provider: Who,
-    agents: Vec<Who>,
-    customer: Who,
-    inquiry: String,
-    auction: String,
-}
-
-async fn market(house: &House, format: &str) -> Market {
-    let operator = who(Role::Operator);
-    house.tell(&operator, "openCallServer", json!({ "name": "main", "topics": [] }), "callServer { id }").await;
-    let provider = house.tell(&operator, "registerProvider", json!({ "name": "Bank" }), "provider { id }").await;
-    let provider = Who(Role::Provider, text(&provider["provider"]["id"]));
-    let mut agents = Vec::new();
-    for name in ["Ann Agent", "Ben Agent"] {
-        let input =
-            json!({ "displayName": name, "callServer": "main", "location": "l", "skills": [{ "name": "cards" }] });
-        let agent = house.tell(&operator, "registerAgent", input, "agent { id }").await;
-        let agent = Who(Role::Agent, text(&agent["agent"]["id"]));
-        let input = json!({ "owner": agent.1, "amount": { "amount": "50", "currency": "EUR" }, "reference": "r" });
-        house.tell(&who(Role::Finance), "creditWallet", input, "account { id }").await;
-        house.tell(&agent, "setAgentStatus", json!({ "status": "AVAILABLE" }), "agent { id }").await;
-        agents.push(agent);
-    }
-    let mut rules = json!({
-        "direction": "FORWARD", "format": format, "currency": "EUR", "openFor": "PT60S",
-        "reserve": "4", "reserveHidden": true, "startingPrice": "2",
-    });
-    if format == "OPEN" {
-        rules["buyNow"] = "20".into();
-    }
-    let offer = json!({
-        "title": "Card help", "channels": ["TELEPHONE"], "links": [{ "label": "Lost", "topic": "cards/lost" }],
-        "shownBeforeConsent": ["tier"], "wrapUp": "PT5M", "allocation": { "auction": rules },
-    });
-    let offer = house.tell(&provider, "publishOffer", offer, "offer { id }").await;
-    let accept = json!({
-        "offerId": offer["offer"]["id"], "question": "Where is my card?", "topics": ["cards/lost"], "channel": "TELEPHONE",
-        "customer": { "displayName": "Carl", "phone": "+351", "attributes": { "tier": "gold", "iban": "DE00" } },
-    });
-    let accepted = house.tell(&who(Role::Anonymous), "acceptOffer", accept, "inquiry { id } customerToken").await;
-    let token = house.app.signing.verify(accepted["customerToken"].as_str().unwrap()).unwrap();
-    let inquiry = text(&accepted["inquiry"]["id"]);
-    let found =
-        house.ask(&operator, "query($id: ID!) { inquiry(id: $id) { auction { id } } }", json!({ "id": inquiry })).await;
-    let auction = text(&found["inquiry"]["auction"]["id"]);
-    Market { provider, agents, customer: Who(Role::Customer, token.actor.id().unwrap()), inquiry, auction }
-}
+use std::sync::atomic::Ordering;
 
 const INQUIRY: &str = "query($id: ID!) { inquiry(id: $id) {
     state question customer { displayName email phone masked attributes } auction { id }
@@ -212,6 +80,97 @@ async fn a_leading_maximum_shows_in_no_account_but_its_bidders() {
     let own = house.ask(ann, accounts, owner).await;
     let own = &own["accounts"]["edges"][0]["node"];
     assert_eq!((&own["held"]["amount"], &own["available"]["amount"]), (&json!("37.00"), &json!("13.00")));
+}
+
+/// The contract hides a leading maximum and no other; the trail and the bid say the same to the same viewer.
+#[tokio::test]
+async fn a_maximum_is_hidden_where_it_led_or_would_tell_of_one_that_does() {
+    let house = House::start();
+    let market = market(&house, "PROXY").await;
+    let (ann, ben) = (&market.agents[0], &market.agents[1]);
+    let bid = |amount: &str| json!({ "auctionId": market.auction, "amount": { "amount": amount, "currency": "EUR" } });
+    let fields = "bid { id state amount { amount } } auction { myBid { id } price { amount } }";
+    let first = house.tell(ann, "placeBid", bid("30"), fields).await;
+    let lower = house.tell(ann, "placeBid", bid("20"), fields).await;
+    assert_eq!((&lower["bid"]["state"], &lower["auction"]["myBid"]["id"]), (&json!("OUTBID"), &first["bid"]["id"]));
+    house.tell(ben, "placeBid", bid("12"), fields).await;
+
+    let seen = "query($auction: ID!) {
+        auction(id: $auction) { price { amount } bids(first: 9) { edges { node { id state amount { amount } } } } }
+        auditTrail(subject: $auction, filter: { types: [\"auction.bid_placed.v1\"] }, first: 9) { edges { node { data } } }
+    }";
+    let operator = who(Role::Operator);
+    let public = json!([null, null, "12.00"]);
+    let anns = json!(["30.00", "20.00", "12.00"]);
+    for (viewer, amounts, trail) in [
+        (ann, &anns, json!(["30.00", "20.00"])),
+        (ben, &public, json!(["12.00"])),
+        (&market.provider, &public, public.clone()),
+        (&operator, &public, public.clone()),
+    ] {
+        let data = house.ask(viewer, seen, json!({ "auction": market.auction })).await;
+        let edges = |list: &Value, pointer: &str| -> Value {
+            let nodes = list["edges"].as_array().unwrap().iter().map(|edge| &edge["node"]);
+            nodes.map(|node| node.pointer(pointer).cloned().unwrap_or(Value::Null)).collect()
+        };
+        let bids = &data["auction"]["bids"];
+        assert_eq!(edges(bids, "/state"), json!(["ACTIVE", "OUTBID", "OUTBID"]), "{}", viewer.1);
+        assert_eq!(&edges(bids, "/amount/amount"), amounts, "{}: {data}", viewer.1);
+        assert_eq!(edges(&data["auditTrail"], "/data/amount/amount"), trail, "{}: {data}", viewer.1);
+    }
+    // Once it leads no more it is still nobody else's.
+    house.tell(ben, "placeBid", bid("40"), fields).await;
+    let data = house.ask(&operator, seen, json!({ "auction": market.auction })).await;
+    let shown: Vec<(String, Value)> = data["auction"]["bids"]["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edge| (text(&edge["node"]["state"]), edge["node"]["amount"].clone()))
+        .collect();
+    let hidden = |state: &str| (state.to_owned(), Value::Null);
+    let public = ("SUPERSEDED".to_owned(), json!({ "amount": "12.00" }));
+    assert_eq!(shown, [hidden("OUTBID"), hidden("OUTBID"), public, hidden("ACTIVE")]);
+}
+
+#[tokio::test]
+async fn a_suspended_providers_offers_are_its_own_and_operators_until_it_is_reinstated() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let (operator, nobody) = (who(Role::Operator), who(Role::Anonymous));
+    let found = house.ask(&operator, "{ offers(first: 1) { edges { node { id links { id } } } } }", json!({})).await;
+    let offer = &found["offers"]["edges"][0]["node"];
+    let variables = json!({ "offer": offer["id"], "link": offer["links"][0]["id"], "provider": market.provider.1 });
+    let document = "query($offer: ID!, $link: ID!, $provider: ID!) {
+        offer(id: $offer) { state } byId: node(id: $offer) { id } link: node(id: $link) { id }
+        all: offers(first: 9) { edges { node { id } } } of: offers(providerId: $provider, first: 9) { edges { node { id } } }
+        provider: node(id: $provider) { ... on Provider { state offers(first: 9) { edges { node { id } } } } }
+    }";
+    let suspend = |state: &str| json!({ "providerId": market.provider.1, "state": state });
+    let customer = &market.customer;
+    let strangers = [&nobody, customer, &market.agents[0], &who(Role::Finance)];
+    for (state, public) in [("ACTIVE", true), ("SUSPENDED", false), ("ACTIVE", true)] {
+        house.tell(&operator, "updateProvider", suspend(state), "provider { state }").await;
+        let knowing = [(&operator, true), (&market.provider, true)];
+        for (viewer, sees) in strangers.iter().map(|viewer| (*viewer, public)).chain(knowing) {
+            let data = house.ask(viewer, document, variables.clone()).await;
+            let (count, there) = (usize::from(sees), |value: &Value| !value.is_null());
+            let lists = [&data["all"], &data["of"], &data["provider"]["offers"]];
+            assert_eq!(lists.map(|list| list["edges"].as_array().unwrap().len()), [count; 3], "{state}: {data}");
+            assert_eq!([&data["offer"], &data["byId"], &data["link"]].map(there), [sees; 3], "{state}: {data}");
+            assert_eq!(data["provider"]["state"], state);
+        }
+        // Whoever accepted it still sees what it accepted.
+        let document = "query($id: ID!) { inquiry(id: $id) { offer { title } } }";
+        let own = house.ask(customer, document, json!({ "id": market.inquiry })).await;
+        assert_eq!(own["inquiry"]["offer"]["title"], "Card help");
+        let key = format!("fedcba9876543210{:016x}", house.keys.fetch_add(1, Ordering::Relaxed));
+        let accept =
+            "mutation($input: AcceptOfferInput!) { acceptOffer(input: $input) { inquiry { id } userErrors { code } } }";
+        let input = json!({ "offerId": offer["id"], "linkId": offer["links"][0]["id"], "channel": "TELEPHONE", "idempotencyKey": key });
+        let data = house.ask(&nobody, accept, json!({ "input": input })).await;
+        let refused = if public { json!([]) } else { json!([{ "code": "NOT_ALLOWED_NOW" }]) };
+        assert_eq!(data["acceptOffer"]["userErrors"], refused, "{state}");
+    }
 }
 
 #[tokio::test]
@@ -462,4 +421,36 @@ async fn whoever_has_no_part_in_it_gets_an_empty_trail() {
     ] {
         assert_eq!(trail(outsider, id).await, (0, false), "{id}");
     }
+}
+
+/// Who outbid an agent is a rival: neither the entry nor a filter tells.
+#[tokio::test]
+async fn an_actor_that_is_not_told_is_not_found_either() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let (ann, ben) = (&market.agents[0], &market.agents[1]);
+    for (agent, amount) in [(ben, "5"), (ann, "9")] {
+        let bid = json!({ "auctionId": market.auction, "amount": { "amount": amount, "currency": "EUR" } });
+        house.tell(agent, "placeBid", bid, "bid { id }").await;
+    }
+    let document = "query($subject: ID, $actor: ID) {
+        auditTrail(subject: $subject, filter: { actor: $actor }, first: 50) { edges { node { type actor } } }
+    }";
+    let trail = async |viewer: &Who, subject: &str, actor: Option<&str>| -> Vec<(String, Value)> {
+        let data = house.ask(viewer, document, json!({ "subject": subject, "actor": actor })).await;
+        let edges = data["auditTrail"]["edges"].as_array().unwrap().clone();
+        edges.iter().map(|edge| (text(&edge["node"]["type"]), edge["node"]["actor"].clone())).collect()
+    };
+    let outbid = "auction.bid_outbid.v1";
+    let of = |found: &[(String, Value)]| found.iter().find(|(name, _)| name == outbid).map(|(_, actor)| actor.clone());
+    assert_eq!(of(&trail(ben, &market.auction, None).await), Some(Value::Null));
+    assert_eq!(trail(ben, &market.auction, Some(&ann.1)).await, []);
+    assert_eq!(of(&trail(&who(Role::Operator), &market.auction, Some(&ann.1)).await), Some(json!(ann.1)));
+    // The provider is told of bidders, and of nobody else: the event about Ben was caused by Ann.
+    let bidders = trail(&market.provider, &market.auction, Some(&ann.1)).await;
+    assert_eq!(bidders, [("auction.bid_placed.v1".to_owned(), json!(ann.1))]);
+    assert_eq!(of(&trail(&market.provider, &market.auction, None).await), Some(Value::Null));
+    let customer = trail(&market.provider, &market.inquiry, Some("somebody")).await;
+    assert_eq!(customer, [], "operators and finance");
+    assert_eq!(trail(&market.customer, &market.customer.1, Some(&ann.1)).await, []);
 }

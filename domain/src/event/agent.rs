@@ -1,8 +1,10 @@
-//! Events of agents: who they are and what they want to do. What they are doing follows from
-//! reservations and sessions.
+//! Events of agents: who they are, what they want to do, who of them is there, and how far the platform has looked
+//! for what waits for them. What they are doing follows from reservations and sessions.
 
-use crate::ids::{AgentId, ProviderId};
+use crate::ids::{AgentId, CallServerId, ProviderId};
+use crate::patch::Patch;
 use crate::sealed::Sealed;
+use crate::time::Timestamp;
 use crate::topic::Skill;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,9 @@ pub enum AgentEvent {
     Registered(AgentRegistered),
     Updated(AgentUpdated),
     StatusSet(AgentStatusSet),
+    RoundsPutOff(AgentRoundsPutOff),
+    RoundsResumed(AgentRoundsResumed),
+    PresenceReported(AgentPresenceReported),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +37,9 @@ pub struct AgentRegistered {
 pub struct AgentUpdated {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affiliated_with: Option<ProviderId>,
+    /// It is affiliated with nobody from now on. Never beside `affiliated_with`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub affiliation_ended: bool,
     pub agent: AgentId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u32>,
@@ -41,6 +49,12 @@ pub struct AgentUpdated {
     pub location: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skills: Option<Vec<Skill>>,
+}
+
+impl AgentUpdated {
+    pub fn affiliation(&self) -> Patch<ProviderId> {
+        Patch::recorded(self.affiliated_with, self.affiliation_ended)
+    }
 }
 
 /// What an agent wants; UNAVAILABLE is derived and never wanted.
@@ -69,4 +83,31 @@ pub struct AgentStatusSet {
     pub note: Option<Sealed>,
     pub reason: WillReason,
     pub will: Will,
+}
+
+/// More inquiries fit the agent, who became free, than one decision opens rounds for. The platform goes on
+/// at `until`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRoundsPutOff {
+    pub agent: AgentId,
+    pub until: Timestamp,
+}
+
+/// The rounds that were put off are opened from here on, where the agent is still free for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRoundsResumed {
+    pub agent: AgentId,
+}
+
+/// These agents are there: they have a feed each. Who is AVAILABLE and in no further report for a while goes offline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentPresenceReported {
+    /// Sorted, each once.
+    pub agents: Vec<AgentId>,
+    /// The call server that this log is. Its trail has the reports, and no agent's: they come three times a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_server: Option<CallServerId>,
+    /// The process that has their feeds. Absent: none looked, since the platform was down, and they get their time anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
 }

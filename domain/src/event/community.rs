@@ -1,8 +1,10 @@
 //! Events of the log `community`: providers, offers, call servers, acceptances.
 
+use crate::currency::Currency;
 use crate::ids::{CallServerId, CustomerId, InquiryId, LinkId, OfferId, ProviderId};
 use crate::log::{LogName, Seq};
 use crate::money::Money;
+use crate::patch::Patch;
 use crate::sealed::Sealed;
 use crate::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
 use crate::topic::Topic;
@@ -22,6 +24,13 @@ pub struct CreditLimit {
     pub limit: Money,
 }
 
+impl CreditLimit {
+    /// Whether both are about the same call server and currency.
+    pub fn is_of(&self, other: &CreditLimit) -> bool {
+        self.call_server == other.call_server && self.limit.currency() == other.limit.currency()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderRegistered {
     pub credit_limits: Vec<CreditLimit>,
@@ -33,13 +42,27 @@ pub struct ProviderRegistered {
     pub provider: ProviderId,
 }
 
+/// A limit that stood and is no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiftedLimit {
+    pub call_server: LogName,
+    pub currency: Currency,
+}
+
 /// An absent member stays as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderUpdated {
+    /// All of them: what the list does not name has no limit from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit_limits: Option<Vec<CreditLimit>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub homepage: Option<String>,
+    /// It has no homepage from now on. Never beside `homepage`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub homepage_removed: bool,
+    /// What `credit_limits` no longer names. Empty without `credit_limits`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits_lifted: Vec<LiftedLimit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +70,12 @@ pub struct ProviderUpdated {
     pub provider: ProviderId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<bool>,
+}
+
+impl ProviderUpdated {
+    pub fn homepage(&self) -> Patch<&str> {
+        Patch::recorded(self.homepage.as_deref(), self.homepage_removed)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +128,7 @@ pub struct OfferAccepted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Sealed>,
     pub provider: ProviderId,
-    /// The question, with title and excerpt of its content: one JSON object, sealed.
+    /// What was asked, sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Sealed>,
     pub revision: u32,
@@ -119,18 +148,10 @@ pub enum CallServerEvent {
     CreditLimitGranted(CreditLimitGranted),
 }
 
-/// Where agents sit. At `session_limit` open sessions and pending reservations, or at `limit` of reported
-/// traffic, the location's agents are passed over.
+/// Where agents sit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
-    /// A decimal string in `traffic_unit`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<String>,
     pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_limit: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub traffic_unit: Option<String>,
 }
 
 /// In `community`: a call server exists. The first one is the default.
@@ -167,13 +188,16 @@ pub struct CallServerStarted {
     pub source: SourcePosition,
 }
 
-/// In the call server's own log: a provider may owe up to `limit` here; absent: without limit.
+/// In the call server's own log: a provider may owe up to `limit` here; absent: without limit again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreditLimitGranted {
     pub account: crate::ids::AccountId,
-    pub limit: Money,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Money>,
     pub provider: ProviderId,
     pub source: SourcePosition,
+    /// Zero in the account's currency.
+    pub zero: Money,
 }
 
 /// The event of another log that a process manager brought here. The state keeps the last one of each

@@ -6,6 +6,7 @@ use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::agent::Will;
 use domain::refusal::Refusal;
+use domain::terms::AuctionFormat::*;
 
 fn register(capacity: u32, skills: Vec<Skill>) -> Command {
     Command::RegisterAgent {
@@ -47,7 +48,7 @@ fn an_agent_sets_its_own_status_and_an_operator_anyones() {
     assert_eq!(market.agent(DAN, Command::SetAgentStatus { agent: DAN, will: Will::Break, note: None }), missing);
     assert_eq!(market.asks(Actor::Customer(CUSTOMER), rest.clone()), Err(Refusal::Forbidden));
     assert_eq!(statuses(&market.agent(ANN, rest.clone()).unwrap()), [(ANN, Will::Break)]);
-    assert_eq!(market.agent(ANN, rest), Ok(vec![]), "it is so already");
+    assert_eq!(statuses(&market.agent(ANN, rest).unwrap()), [(ANN, Will::Break)], "it is so already, and has a place");
     let back = Command::SetAgentStatus { agent: ANN, will: Will::Available, note: Some(sealed("back")) };
     assert_eq!(statuses(&market.operator(back).unwrap()), [(ANN, Will::Available)]);
 }
@@ -61,10 +62,10 @@ fn an_update_changes_what_it_names_and_nothing_else() {
         location: None,
         skills: None,
         capacity: None,
-        affiliated_with: None,
+        affiliated_with: Patch::Keep,
         credit_limit: None,
     };
-    assert_eq!(market.operator(nothing.clone()), Ok(vec![]));
+    assert_eq!(market.operator(nothing.clone()), Err(Refusal::nothing_to_change()));
     let Command::UpdateAgent { agent, display_name, location, skills, affiliated_with, credit_limit, .. } = nothing
     else {
         panic!()
@@ -80,4 +81,32 @@ fn an_update_changes_what_it_names_and_nothing_else() {
     };
     assert_eq!(names(&market.operator(wider).unwrap()), ["agent.updated"]);
     assert_eq!((market.who(ANN).capacity, market.who(ANN).skills.len()), (3, 1));
+}
+
+/// Ann is the provider's own, so its independent offers are not for her.
+#[test]
+fn an_affiliation_stays_unless_it_is_named_and_ends_where_it_is_named_as_nothing() {
+    let mut market = Market::empty();
+    market.register(ANN, &[skill("help", 1)], 1, Some(PROVIDER));
+    market.credit(ANN, "10.00");
+    market.available(ANN);
+    let update = |capacity, affiliated_with| Command::UpdateAgent {
+        agent: ANN,
+        display_name: None,
+        location: None,
+        skills: None,
+        capacity,
+        affiliated_with,
+        credit_limit: None,
+    };
+    market.auctions(forward(Open));
+    market.operator(update(Some(2), Patch::Keep)).unwrap();
+    assert_eq!(market.who(ANN).affiliated_with, Some(PROVIDER));
+    assert_eq!(market.bids(ANN, "1.00"), Err(Refusal::AgentNotIndependent));
+    assert_eq!(names(&market.operator(update(None, Patch::Clear)).unwrap()), ["agent.updated"]);
+    assert_eq!(market.who(ANN).affiliated_with, None);
+    assert!(market.bids(ANN, "1.00").is_ok());
+    market.operator(update(None, Patch::Set(PROVIDER))).unwrap();
+    assert_eq!(market.who(ANN).affiliated_with, Some(PROVIDER));
+    assert!(market.folded() == market.state, "the log says so too");
 }

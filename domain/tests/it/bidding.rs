@@ -146,7 +146,7 @@ fn update(market: &mut Market, agent: AgentId, change: impl FnOnce(&mut Command)
         location: None,
         skills: None,
         capacity: None,
-        affiliated_with: None,
+        affiliated_with: Patch::Keep,
         credit_limit: None,
     };
     change(&mut command);

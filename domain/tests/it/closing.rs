@@ -2,10 +2,13 @@
 
 use crate::support::market::{forfeits, losses, names, second_agent};
 use crate::support::*;
+use domain::currency::Currency;
 use domain::event::Event;
 use domain::event::auction::{AuctionEvent, LossReason};
 use domain::event::community::SourcePosition;
+use domain::event::wallet::Party;
 use domain::ids::AgentId;
+use domain::money::Money;
 use domain::terms::AuctionFormat::{self, *};
 use domain::terms::AuctionRules;
 use domain::why::ExclusionReason;
@@ -234,15 +237,33 @@ fn a_provider_beyond_its_limit_buys_nothing_and_at_it_everything() {
     }
 }
 fn limits(market: &mut Market, limit: &str, seq: u64) {
+    grants(market, vec![eur(limit)], vec![], seq);
+}
+fn grants(market: &mut Market, limits: Vec<Money>, lifted: Vec<Currency>, seq: u64) {
     let source = SourcePosition { hash: "00".to_owned(), log: "limits".parse().unwrap(), seq };
-    let grant = domain::command::Command::GrantCreditLimits { provider: PROVIDER, limits: vec![eur(limit)], source };
+    let grant = domain::command::Command::GrantCreditLimits { provider: PROVIDER, limits, lifted, source };
     market.asks(domain::actor::Actor::System, grant).unwrap();
+}
+
+#[test]
+fn a_provider_whose_limit_is_lifted_pays_on_account_again() {
+    let mut market = Market::with(&[ANN]);
+    let account = (Party::Provider(PROVIDER), euro());
+    limits(&mut market, "7.99", 1);
+    let id = market.state.accounts.get(account).unwrap().id;
+    grants(&mut market, vec![], vec![euro()], 2);
+    let row = market.state.accounts.get(account).unwrap();
+    assert_eq!((row.id, row.credit_limit), (id, None), "the same account, without limit");
+    market.auctions(reverse(Open));
+    market.bid(ANN, "8.00");
+    market.closes();
+    assert_eq!(market.asked(), Some((ANN, eur("8.00"))));
 }
 
 #[test]
 fn what_is_held_of_the_provider_stands_in_its_account_from_the_award() {
     let mut market = Market::with(&[ANN, BEN]);
-    let provider = domain::event::wallet::Party::Provider(PROVIDER);
+    let provider = Party::Provider(PROVIDER);
     let first = market.auctions(reverse(Open));
     market.bid(ANN, "8.00");
     market.auctions(reverse(Open));

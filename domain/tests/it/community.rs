@@ -3,9 +3,9 @@
 use crate::support::market::names;
 use crate::support::*;
 use domain::actor::Actor;
-use domain::command::{Acceptance, Command, NewLink, OfferChange};
+use domain::command::{Acceptance, Command, Content, NewLink, OfferChange};
 use domain::event::Event;
-use domain::event::community::{CreditLimit, OfferAccepted, OfferEvent, ProviderEvent};
+use domain::event::community::{CreditLimit, LiftedLimit, Location, OfferAccepted, OfferEvent, ProviderEvent};
 use domain::ids::{LinkId, OfferId, ProviderId};
 use domain::refusal::Refusal;
 use domain::terms::AuctionFormat::*;
@@ -21,6 +21,10 @@ struct Front {
     provider: ProviderId,
     offer: OfferId,
     link: LinkId,
+}
+
+fn content(origin: &str) -> Option<Content> {
+    Some(Content { origin: origin.to_owned(), page: sealed("page") })
 }
 
 fn open(market: &mut Market, name: &str, topics: &[&str], languages: &[&str]) {
@@ -59,7 +63,6 @@ impl Front {
             topics: vec![],
             question: None,
             content: None,
-            content_origin: None,
             channel: ChannelKind::Message,
             initiator: Initiator::Customer,
             language: None,
@@ -146,7 +149,7 @@ fn an_acceptance_with_everything_wrong_is_refused_in_the_order_of_the_guards() {
     let suspended = |suspended| Command::UpdateProvider {
         provider: PROVIDER,
         name: None,
-        homepage: None,
+        homepage: Patch::Keep,
         origins: None,
         suspended: Some(suspended),
         credit_limits: None,
@@ -168,8 +171,7 @@ fn an_acceptance_with_everything_wrong_is_refused_in_the_order_of_the_guards() {
         link: None,
         channel: ChannelKind::Telephone,
         initiator: Initiator::ContactCenter,
-        content: Some(ContentReference { placement: Placement::Direct, url: "https://evil.example/".to_owned() }),
-        content_origin: Some("https://evil.example".to_owned()),
+        content: content("https://evil.example"),
         language: Some("!".to_owned()),
         ..front.acceptance()
     };
@@ -208,21 +210,20 @@ fn an_acceptance_with_everything_wrong_is_refused_in_the_order_of_the_guards() {
     assert!(invalid(said(&mut front, &ask), "language"));
     ask.language = Some("de-AT".to_owned());
     assert_eq!(said(&mut front, &ask), Refusal::OriginRefused);
-    ask.content_origin = None;
-    assert_eq!(said(&mut front, &ask), Refusal::OriginRefused, "an address without an origin lies on none");
-    ask.content_origin = Some("https://bank.example".to_owned());
+    ask.content = content("https://bank.example");
     let accepted = front.accepts(|slot| *slot = ask).unwrap();
-    assert_eq!(accepted.content.unwrap().placement, Placement::ProviderPage);
+    let placed = ContentReference {
+        origin: "https://bank.example".to_owned(),
+        page: sealed("page"),
+        placement: Placement::ProviderPage,
+    };
+    assert_eq!(accepted.content, Some(placed), "the origin in clear, the page as it was sealed");
 }
 
 #[test]
 fn content_on_the_communitys_own_page_is_placed_there() {
     let mut front = front(plain());
-    let accepted = front.accepts(|ask| {
-        ask.content =
-            Some(ContentReference { placement: Placement::Direct, url: "https://callmarket.example/o/1".to_owned() });
-        ask.content_origin = Some("https://callmarket.example".to_owned());
-    });
+    let accepted = front.accepts(|ask| ask.content = content("https://callmarket.example"));
     assert_eq!(accepted.unwrap().content.unwrap().placement, Placement::CommunityPage);
 }
 
@@ -251,9 +252,64 @@ fn a_revision_names_the_one_it_read_and_keeps_the_ids_of_links_that_stay() {
     let Event::Offer(OfferEvent::Revised(revised)) = &events[0] else { panic!() };
     assert_eq!((revised.revision, revised.terms.links[1].id), (2, front.link));
     let twice = OfferChange { links: Some(vec![stay.clone(), stay]), ..OfferChange::default() };
-    assert!(matches!(front.revises(2, twice), Err(Refusal::Invalid { field, .. }) if field == ["links"]));
+    assert!(matches!(front.revises(2, twice), Err(Refusal::Invalid { field, .. }) if field == ["links", "1"]));
     assert_eq!(front.accepts(|_| ()).unwrap_err(), Refusal::StaleRevision { current: 2 });
     assert_eq!(front.accepts(|ask| ask.offer_revision = None).unwrap().revision, 2);
+}
+
+#[test]
+fn a_revision_takes_away_what_it_names_as_nothing_and_keeps_what_it_does_not_name() {
+    let consent = ConsentText { url: "https://bank.example/terms".to_owned(), version: "2".to_owned() };
+    let full = OfferTerms {
+        terms: Some(consent.clone()),
+        valid_until: Some(second(100)),
+        wrap_up: Some(seconds(60)),
+        ..plain()
+    };
+    let revised = |front: &mut Front, expected_revision, change| {
+        let events = front.revises(expected_revision, change).unwrap();
+        let Event::Offer(OfferEvent::Revised(revised)) = &events[0] else { panic!() };
+        (revised.terms.terms.clone(), revised.terms.valid_until, revised.terms.wrap_up)
+    };
+    let mut front = front(full);
+    let kept = (Some(consent.clone()), Some(second(100)), Some(seconds(60)));
+    assert_eq!(front.revises(1, OfferChange::default()), Err(Refusal::nothing_to_change()));
+    let title = OfferChange { title: Some("Another".to_owned()), ..OfferChange::default() };
+    assert_eq!(revised(&mut front, 1, title), kept);
+    let clear =
+        OfferChange { terms: Patch::Clear, valid_until: Patch::Clear, wrap_up: Patch::Clear, ..OfferChange::default() };
+    assert_eq!(revised(&mut front, 2, clear), (None, None, None));
+    let again = OfferChange { wrap_up: Patch::Set(seconds(61)), ..OfferChange::default() };
+    assert_eq!(revised(&mut front, 3, again), (None, None, Some(seconds(61))));
+    // An offer that has run out is valid again without an end.
+    let ends = OfferChange { valid_until: Patch::Set(second(10)), ..OfferChange::default() };
+    revised(&mut front, 4, ends);
+    front.market.jumps_to(second(10));
+    assert_eq!(front.accepts(|ask| ask.offer_revision = None).unwrap_err(), Refusal::OfferExpired);
+    revised(&mut front, 5, OfferChange { valid_until: Patch::Clear, ..OfferChange::default() });
+    assert!(front.accepts(|ask| ask.offer_revision = None).is_ok());
+}
+
+#[test]
+fn a_homepage_is_kept_replaced_or_removed() {
+    let mut front = front(plain());
+    for (homepage, recorded) in [
+        (Patch::Keep, Patch::Keep),
+        (Patch::Set("https://bank.example".to_owned()), Patch::Set("https://bank.example")),
+        (Patch::Clear, Patch::Clear),
+    ] {
+        let update = Command::UpdateProvider {
+            provider: front.provider,
+            name: None,
+            homepage,
+            origins: Some(vec![]),
+            suspended: None,
+            credit_limits: None,
+        };
+        let events = front.market.operator(update).unwrap();
+        let Event::Provider(ProviderEvent::Updated(updated)) = &events[0] else { panic!() };
+        assert_eq!(updated.homepage(), recorded);
+    }
 }
 
 // Which call server.
@@ -295,9 +351,34 @@ fn where_nothing_fits_the_default_is_chosen_and_the_first_opened_is_it_until_cha
         locations: None,
     };
     assert!(matches!(front.market.operator(change("bank", false)), Err(Refusal::Invalid { .. })));
+    assert_eq!(front.market.operator(change("shop", false)), Err(Refusal::nothing_to_change()));
     front.market.operator(change("shop", true)).unwrap();
     assert_eq!(front.accepts(ask).unwrap().call_server.as_str(), "shop");
     assert!(front.market.operator(change("nowhere", true)).is_err());
+}
+
+#[test]
+fn an_update_that_names_nothing_is_refused() {
+    let mut front = front(plain());
+    let provider = Command::UpdateProvider {
+        provider: front.provider,
+        name: None,
+        homepage: Patch::Keep,
+        origins: None,
+        suspended: None,
+        credit_limits: None,
+    };
+    let call_server = Command::UpdateCallServer {
+        name: "bank".parse().unwrap(),
+        default: None,
+        topics: None,
+        languages: None,
+        locations: None,
+    };
+    for command in [provider, call_server] {
+        assert_eq!(front.market.operator(command), Err(Refusal::nothing_to_change()));
+    }
+    assert_eq!(Refusal::nothing_to_change().field(), None, "it is about the whole input");
 }
 
 #[test]
@@ -390,6 +471,96 @@ fn terms_at_their_bounds() {
 }
 
 #[test]
+fn rules_that_contradict_each_other_are_refused_by_the_name_of_what_is_wrong() {
+    let mut front = front(plain());
+    let mut refused = |rules: AuctionRules| {
+        let provider = front.provider;
+        let terms = OfferTerms { allocation: Allocation::Auction(rules), ..plain() };
+        let publish = Command::PublishOffer { provider, terms, links: vec![] };
+        match front.market.asks(Actor::Provider(provider), publish) {
+            Ok(_) => None,
+            Err(Refusal::Invalid { mut field, .. }) => field.pop(),
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    for (rules, field) in [
+        (forward(Open).hidden(), Some("reserveHidden")),
+        (forward(Open).reserve("0.01").hidden(), None),
+        (AuctionRules { reserve: None, ..reverse(Open) }.hidden(), Some("reserve")),
+        (reverse(Open).hidden(), None),
+        (AuctionRules { soft_close: Some(seconds(5)), ..forward(Open) }, Some("hardClose")),
+        (AuctionRules { hard_close: Some(Span(seconds(60).0 - 1)), ..forward(Open) }, Some("hardClose")),
+        (AuctionRules { hard_close: Some(seconds(60)), ..forward(Open) }, None),
+        (forward(SealedSecondPrice).soft_close(5, 90), Some("softClose")),
+        (forward(SealedSecondPrice).buy_now("9.00"), Some("buyNow")),
+        (forward(Open).starting_at("9.01").buy_now("9.00"), Some("buyNow")),
+        (forward(Open).starting_at("9.00").buy_now("9.00"), None),
+        (forward(Proxy).reserve("9.01").hidden().buy_now("9.00"), Some("buyNow")),
+        (reverse(Open).starting_at("8.99").buy_now("9.00"), Some("buyNow")),
+        (reverse(Open).starting_at("9.00").buy_now("9.00"), None),
+        (reverse(Proxy).reserve("8.99").buy_now("9.00"), Some("buyNow")),
+    ] {
+        assert_eq!(refused(rules.clone()).as_deref(), field, "{rules:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_a_list_is_named_with_its_place() {
+    let mut market = Market::empty();
+    let mut refused = |command: Command| match market.operator(command) {
+        Err(Refusal::Invalid { field, .. }) => field.join("."),
+        other => panic!("{other:?}"),
+    };
+    let location = |name: &str| Location { name: name.to_owned() };
+    let open = |languages: &[&str], locations: Vec<Location>| Command::OpenCallServer {
+        name: "bank".parse().unwrap(),
+        topics: vec![],
+        languages: languages.iter().map(|tag| (*tag).to_owned()).collect(),
+        locations,
+    };
+    assert_eq!(refused(open(&[], vec![location("Graz"), location(" ")])), "locations.1.name");
+    assert_eq!(refused(open(&["en", "?"], vec![])), "languages.1");
+    let register = |origins: &[&str], credit_limits| Command::RegisterProvider {
+        name: "Bank".to_owned(),
+        homepage: None,
+        origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
+        credit_limits,
+    };
+    assert_eq!(refused(register(&["https://a.example", "b.example"], vec![])), "origins.1");
+    let limit = CreditLimit { call_server: "nowhere".parse().unwrap(), limit: eur("1.00") };
+    assert_eq!(refused(register(&[], vec![limit])), "creditLimits.0.callServer");
+    let agent = |skills| Command::RegisterAgent {
+        agent: ANN,
+        display_name: sealed("Ann"),
+        location: "Graz".to_owned(),
+        skills,
+        capacity: 1,
+        affiliated_with: None,
+        credit_limit: None,
+    };
+    assert_eq!(refused(agent(vec![skill("a", 1), skill("b", 11)])), "skills.1.level");
+    assert_eq!(refused(agent(vec![skill("a", 1), skill("a", 2)])), "skills.1.name");
+
+    let mut front = front(plain());
+    let mut refused = |terms: OfferTerms, labels: &[&str]| {
+        let link = |label: &&str| NewLink { label: (*label).to_owned(), topic: topic("help") };
+        let links = labels.iter().map(link).collect();
+        match front.market.operator(Command::PublishOffer { provider: front.provider, terms, links }) {
+            Err(Refusal::Invalid { field, .. }) => field.join("."),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(refused(plain(), &["a", ""]), "links.1.label");
+    assert_eq!(refused(plain(), &["a", "a"]), "links.1");
+    let shown = vec!["tier".to_owned(), String::new()];
+    assert_eq!(refused(OfferTerms { shown_before_consent: shown, ..plain() }, &["a"]), "shownBeforeConsent.1");
+    let rules = |rules: AuctionRules| OfferTerms { allocation: Allocation::Auction(rules), ..plain() };
+    let steps = forward(Open).step("0", "0.25");
+    assert_eq!(refused(rules(steps.clone().step("0", "0.50")), &["a"]), "allocation.auction.increment.1.from");
+    assert_eq!(refused(rules(steps.step("5.00", "0")), &["a"]), "allocation.auction.increment.1.by");
+}
+
+#[test]
 fn a_provider_publishes_its_own_and_not_while_suspended() {
     let mut front = front(plain());
     let provider = front.provider;
@@ -400,7 +571,7 @@ fn a_provider_publishes_its_own_and_not_while_suspended() {
     let suspend = Command::UpdateProvider {
         provider,
         name: None,
-        homepage: None,
+        homepage: Patch::Keep,
         origins: None,
         suspended: Some(true),
         credit_limits: None,
@@ -417,7 +588,7 @@ fn a_credit_limit_names_an_open_call_server_once_per_currency() {
         let command = Command::UpdateProvider {
             provider: front.provider,
             name: None,
-            homepage: None,
+            homepage: Patch::Keep,
             origins: None,
             suspended: None,
             credit_limits: Some(limits),
@@ -428,6 +599,37 @@ fn a_credit_limit_names_an_open_call_server_once_per_currency() {
     assert!(!grants(vec![limit("bank", "-0.01")]));
     assert!(!grants(vec![limit("shop", "1.00")]));
     assert!(!grants(vec![limit("bank", "1.00"), limit("bank", "2.00")]));
+}
+
+#[test]
+fn the_list_of_credit_limits_is_the_whole_truth() {
+    let mut front = front(plain());
+    open(&mut front.market, "shop", &["shoes"], &[]);
+    let limit = |name: &str, limit: &str| {
+        let (amount, currency) = limit.split_once(' ').unwrap();
+        let limit = domain::money::Money::parse(amount, currency.parse().unwrap()).unwrap();
+        CreditLimit { call_server: name.parse().unwrap(), limit }
+    };
+    let mut lifted = |limits: Option<Vec<CreditLimit>>| -> Vec<String> {
+        let command = Command::UpdateProvider {
+            provider: front.provider,
+            name: Some("Bank".to_owned()),
+            homepage: Patch::Keep,
+            origins: None,
+            suspended: None,
+            credit_limits: limits,
+        };
+        let events = front.market.operator(command).unwrap();
+        let [Event::Provider(ProviderEvent::Updated(updated))] = events.as_slice() else { panic!() };
+        let name = |limit: &LiftedLimit| format!("{} {}", limit.call_server, limit.currency);
+        updated.limits_lifted.iter().map(name).collect()
+    };
+    let all = vec![limit("bank", "5.00 EUR"), limit("bank", "500 JPY"), limit("shop", "7.00 EUR")];
+    assert_eq!(lifted(Some(all)), Vec::<String>::new());
+    assert_eq!(lifted(None), Vec::<String>::new(), "an absent list changes nothing");
+    assert_eq!(lifted(Some(vec![limit("bank", "6.00 EUR"), limit("shop", "7.00 EUR")])), ["bank JPY"]);
+    assert_eq!(lifted(Some(vec![])), ["bank EUR", "shop EUR"]);
+    assert_eq!(lifted(Some(vec![])), Vec::<String>::new(), "what is lifted is lifted once");
 }
 
 #[test]

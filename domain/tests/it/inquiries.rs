@@ -48,6 +48,12 @@ fn an_acceptance_taken_over_twice_is_taken_over_once() {
             market.asks(Actor::System, Command::RegisterInquiry { acceptance, accepted_at: MORNING, source }).unwrap();
         assert_eq!(answer.is_empty(), repeated, "seq {seq}");
     }
+    // A log that was restored gave the position to another acceptance: that one is not swallowed as a repeat.
+    let source = SourcePosition { hash: "01".to_owned(), log: LogName::community(), seq: 2 };
+    let forked = Command::RegisterInquiry { acceptance: acceptance.clone(), accepted_at: MORNING, source };
+    let before = market.state.clone();
+    assert_eq!(market.asks(Actor::System, forked), Err(Refusal::SourceForked));
+    assert!(market.state == before);
     let command = Command::RegisterInquiry {
         acceptance,
         accepted_at: MORNING,

@@ -4,7 +4,7 @@
 use crate::support::*;
 use domain::actor::Actor;
 use domain::command::Command;
-use domain::decide::{Ctx, execute, execute_due};
+use domain::decide::{Ctx, Outcome, execute, execute_due};
 use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
@@ -25,29 +25,85 @@ const AGENTS: [AgentId; 4] = [ANN, BEN, CAT, DAN];
 /// Something that somebody does. Numbers choose among what there is.
 #[derive(Clone, Debug)]
 enum Deed {
-    Ask { rules: usize, wrap_up: bool, topics: usize },
-    Bid { agent: usize, auction: usize, cents: i64 },
-    WithdrawBid { bid: usize },
-    View { asked: usize },
-    Accept { asked: usize },
-    Decline { asked: usize },
-    Withdraw { inquiry: usize },
-    Talk { session: usize },
-    Extend { session: usize },
-    End { session: usize, by_customer: bool },
-    Complete { session: usize },
-    Will { agent: usize, will: Will },
-    Credit { agent: usize, cents: i64 },
-    CreditProvider { cents: i64 },
-    LimitProvider { cents: i64 },
-    Capacity { agent: usize, capacity: u32 },
-    Learn { agent: usize },
-    Declare { topic: usize },
-    RetireQueue { queue: usize },
-    Pass { microseconds: i64 },
+    /// `patience`: how many seconds the inquiry may wait; 0: an hour.
+    Ask {
+        rules: usize,
+        wrap_up: bool,
+        topics: usize,
+        patience: i64,
+    },
+    Bid {
+        agent: usize,
+        auction: usize,
+        cents: i64,
+    },
+    WithdrawBid {
+        bid: usize,
+    },
+    View {
+        asked: usize,
+    },
+    Accept {
+        asked: usize,
+    },
+    Decline {
+        asked: usize,
+    },
+    Withdraw {
+        inquiry: usize,
+    },
+    Talk {
+        session: usize,
+    },
+    Extend {
+        session: usize,
+    },
+    End {
+        session: usize,
+        by_customer: bool,
+    },
+    Complete {
+        session: usize,
+    },
+    Will {
+        agent: usize,
+        will: Will,
+    },
+    /// A node reports these, by the bits.
+    Report {
+        agents: u8,
+    },
+    Credit {
+        agent: usize,
+        cents: i64,
+    },
+    CreditProvider {
+        cents: i64,
+    },
+    LimitProvider {
+        cents: i64,
+    },
+    Capacity {
+        agent: usize,
+        capacity: u32,
+    },
+    Learn {
+        agent: usize,
+    },
+    Declare {
+        topic: usize,
+    },
+    RetireQueue {
+        queue: usize,
+    },
+    Pass {
+        microseconds: i64,
+    },
     ToTheDeadline,
     JustBeforeTheDeadline,
-    BeDown { seconds: i64 },
+    BeDown {
+        seconds: i64,
+    },
 }
 
 const TOPICS: [&[&str]; 4] = [&["help"], &["help/cards"], &["cards", "cards/lost"], &["help", "cards"]];
@@ -79,7 +135,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let agent = 0usize..4;
     let some = 0usize..1_000;
     let one = prop_oneof![
-        6 => (some.clone(), any::<bool>(), 0usize..4).prop_map(|(rules, wrap_up, topics)| Deed::Ask { rules, wrap_up, topics }),
+        6 => (some.clone(), any::<bool>(), 0usize..4, prop_oneof![3 => Just(0), 1 => 1i64..40]).prop_map(|(rules, wrap_up, topics, patience)| Deed::Ask { rules, wrap_up, topics, patience }),
         40 => (agent.clone(), some.clone(), 50i64..1_200).prop_map(|(agent, auction, cents)| Deed::Bid { agent, auction, cents }),
         2 => some.clone().prop_map(|bid| Deed::WithdrawBid { bid }),
         2 => some.clone().prop_map(|asked| Deed::View { asked }),
@@ -92,6 +148,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         8 => some.clone().prop_map(|session| Deed::Complete { session }),
         1 => (agent.clone(), prop_oneof![Just(Will::Offline), Just(Will::Break)]).prop_map(|(agent, will)| Deed::Will { agent, will }),
         7 => agent.clone().prop_map(|agent| Deed::Will { agent, will: Will::Available }),
+        4 => (0u8..16).prop_map(|agents| Deed::Report { agents }),
         2 => (agent.clone(), 1i64..1_500).prop_map(|(agent, cents)| Deed::Credit { agent, cents }),
         1 => (1i64..900).prop_map(|cents| Deed::CreditProvider { cents }),
         1 => (2_000i64..4_000).prop_map(|cents| Deed::LimitProvider { cents }),
@@ -102,7 +159,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         4 => (0i64..12_000_000).prop_map(|microseconds| Deed::Pass { microseconds }),
         5 => Just(Deed::ToTheDeadline),
         2 => Just(Deed::JustBeforeTheDeadline),
-        1 => (0i64..60).prop_map(|seconds| Deed::BeDown { seconds }),
+        // Also over the end of a wrap-up.
+        2 => prop_oneof![0i64..60, 540i64..700].prop_map(|seconds| Deed::BeDown { seconds }),
     ];
     proptest::collection::vec(one, 1..180)
 }
@@ -126,9 +184,10 @@ fn does(market: &mut Market, deed: &Deed, menu: &[AuctionRules]) {
         _ => None,
     };
     match deed {
-        Deed::Ask { rules, wrap_up, topics } => {
+        Deed::Ask { rules, wrap_up, topics, patience } => {
             let terms = terms::terms(menu[rules % menu.len()].clone());
-            let terms = OfferTerms { wrap_up: terms.wrap_up.filter(|_| *wrap_up), ..terms };
+            let max_wait = if *patience == 0 { terms.max_wait } else { Span::seconds(*patience) };
+            let terms = OfferTerms { wrap_up: terms.wrap_up.filter(|_| *wrap_up), max_wait, ..terms };
             market.registers(terms, TOPICS[*topics]).unwrap();
         }
         Deed::Bid { agent, auction, cents: amount } => {
@@ -189,6 +248,10 @@ fn does(market: &mut Market, deed: &Deed, menu: &[AuctionRules]) {
         Deed::Will { agent, will } => {
             market.will(AGENTS[*agent], *will);
         }
+        Deed::Report { agents } => {
+            let agents: Vec<AgentId> = (0..4).filter(|bit| agents >> bit & 1 == 1).map(|bit| AGENTS[bit]).collect();
+            market.reports(&agents);
+        }
         Deed::Credit { agent, cents: amount } => market.credit(AGENTS[*agent], &cents(*amount).amount().to_string()),
         Deed::CreditProvider { cents: amount } => {
             let command = Command::CreditWallet {
@@ -209,7 +272,10 @@ fn does(market: &mut Market, deed: &Deed, menu: &[AuctionRules]) {
                 seq: market.steps.len() as u64,
             };
             market
-                .asks(Actor::System, Command::GrantCreditLimits { provider: PROVIDER, limits: vec![limit], source })
+                .asks(
+                    Actor::System,
+                    Command::GrantCreditLimits { provider: PROVIDER, limits: vec![limit], lifted: vec![], source },
+                )
                 .unwrap();
         }
         Deed::Capacity { agent, capacity } => {
@@ -268,7 +334,7 @@ fn update(market: &mut Market, agent: AgentId, skills: Option<Vec<Skill>>, capac
         location: None,
         skills,
         capacity,
-        affiliated_with: None,
+        affiliated_with: Patch::Keep,
         credit_limit: None,
     };
     market.operator(command).unwrap();
@@ -283,7 +349,8 @@ fn decided_again(steps: &[Step]) -> (State, Vec<Event>) {
             |at: domain::time::Timestamp, actor, entropy| Ctx { now: at, actor, ids: IdSource::new(at.0, entropy) };
         match step {
             Step::Command { at, by, command, entropy } => {
-                log.extend(execute(&mut state, command, &ctx(*at, by.clone(), *entropy)).unwrap_or_default());
+                let outcome = execute(&mut state, command, &ctx(*at, by.clone(), *entropy));
+                log.extend(outcome.map(Outcome::into_events).unwrap_or_default());
             }
             Step::Due { at, late, entropy } => {
                 log.extend(execute_due(&mut state, *late, &ctx(*at, Actor::System, *entropy)).unwrap());

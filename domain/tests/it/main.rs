@@ -15,6 +15,8 @@ mod inquiries;
 mod laws;
 mod money;
 mod oracle;
+mod presence;
+mod prices;
 mod queues;
 mod reservations;
 mod rounds;

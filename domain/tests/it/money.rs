@@ -151,7 +151,7 @@ fn a_credit_limit_is_zero_or_more() {
         location: None,
         skills: None,
         capacity: None,
-        affiliated_with: None,
+        affiliated_with: Patch::Keep,
         credit_limit: Some(eur(amount)),
     };
     assert!(matches!(market.operator(limit("-0.01")), Err(Refusal::Invalid { .. })));
@@ -163,8 +163,23 @@ fn limits_taken_over_twice_are_granted_once() {
     let mut market = Market::empty();
     let source =
         domain::event::community::SourcePosition { hash: "00".to_owned(), log: "community".parse().unwrap(), seq: 4 };
-    let grant =
-        |limit| Command::GrantCreditLimits { provider: PROVIDER, limits: vec![eur(limit)], source: source.clone() };
+    let grant = |limit| Command::GrantCreditLimits {
+        provider: PROVIDER,
+        limits: vec![eur(limit)],
+        lifted: vec![],
+        source: source.clone(),
+    };
     assert_eq!(names(&market.asks(Actor::System, grant("5.00")).unwrap()), ["call_server.credit_limit_granted"]);
     assert_eq!(market.asks(Actor::System, grant("9.00")), Ok(vec![]));
+    let other = domain::event::community::SourcePosition { hash: "01".to_owned(), ..source.clone() };
+    let forked =
+        Command::GrantCreditLimits { provider: PROVIDER, limits: vec![], lifted: vec![euro()], source: other.clone() };
+    assert_eq!(market.asks(Actor::System, forked), Err(Refusal::SourceForked));
+    let forked = Command::StartCallServer {
+        call_server: domain::ids::CallServerId(1),
+        name: "bank".parse().unwrap(),
+        locations: vec![],
+        source: other,
+    };
+    assert_eq!(market.asks(Actor::System, forked), Err(Refusal::SourceForked));
 }

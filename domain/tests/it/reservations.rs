@@ -77,11 +77,15 @@ fn an_answered_reservation_is_closed_a_lapsed_one_lapsed_a_rescinded_one_rescind
 }
 
 #[test]
-fn seen_twice_is_seen_once() {
+fn seen_twice_is_recorded_twice_and_changes_nothing_that_is_decided() {
     let mut market = ann_is_asked();
     let reservation = market.latest_of(ANN);
-    assert_eq!(names(&market.agent(ANN, Command::ViewReservation { reservation }).unwrap()), ["reservation.viewed"]);
-    assert_eq!(market.agent(ANN, Command::ViewReservation { reservation }), Ok(vec![]));
+    let before = market.state.clone();
+    for _ in 0..2 {
+        let seen = market.agent(ANN, Command::ViewReservation { reservation }).unwrap();
+        assert_eq!(names(&seen), ["reservation.viewed"]);
+        assert!(market.state == before);
+    }
 }
 
 #[test]
@@ -111,6 +115,25 @@ fn a_lapse_sets_the_agent_to_break_and_names_the_second_agent() {
     let events = market.lapses();
     assert_eq!((second_agent(&events), statuses(&events)), (None, vec![(BEN, Will::Break)]));
     assert_eq!(names(&events)[3..], ["auction.unsold", "inquiry.requeued"]);
+}
+
+#[test]
+fn a_lapse_takes_away_nothing_that_the_agent_asked_for_meanwhile() {
+    for will in [Will::Offline, Will::Break] {
+        let mut market = ann_is_asked();
+        market.will(ANN, will);
+        let events = market.lapses();
+        assert_eq!(
+            names(&events),
+            ["reservation.lapsed", "auction.bid_forfeited", "auction.awarded", "reservation.opened"]
+        );
+        assert_eq!((second_agent(&events), market.who(ANN).will), (Some(BEN), will));
+    }
+    // Who changed its mind in time is AVAILABLE, and goes on break.
+    let mut market = ann_is_asked();
+    market.will(ANN, Will::Offline);
+    market.available(ANN);
+    assert_eq!(statuses(&market.lapses()), [(ANN, Will::Break)]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use domain::actor::Actor;
 use domain::command::Command;
 use domain::ids::{ChannelId, CustomerId, SessionId};
 use domain::refusal::Refusal;
+use domain::session;
 use domain::state::InquiryState;
 use domain::terms::AuctionFormat::*;
 use domain::terms::OfferTerms;
@@ -97,20 +98,30 @@ fn wrap_up_is_completed_by_the_agent_or_by_its_deadline() {
 }
 
 #[test]
-fn an_extension_is_more_than_nothing_and_at_most_an_hour() {
-    let (mut market, session) = talking(Some(seconds(60)));
-    let extend = |by: Span| Command::ExtendWrapUp { session, by };
-    assert!(matches!(market.agent(ANN, extend(seconds(1))), Err(Refusal::NotAllowedNow { .. })));
-    market.agent(ANN, Command::EndSession { session }).unwrap();
-    let deadline = market.now + seconds(60);
-    for by in [Span(0), Span(-1), Span(Span::minutes(60).0 + 1)] {
-        assert!(matches!(market.agent(ANN, extend(by)), Err(Refusal::Invalid { .. })), "{by:?}");
+fn a_wrap_up_goes_on_for_half_an_hour_after_its_original_end_and_no_microsecond_more() {
+    let most = session::WRAP_UP_EXTENDED_MAX;
+    assert_eq!(most, Span::minutes(30));
+    for steps in [vec![most], vec![MICROSECOND, most - MICROSECOND], vec![seconds(600); 3]] {
+        let (mut market, session) = talking(Some(seconds(60)));
+        let extend = |by: Span| Command::ExtendWrapUp { session, by };
+        assert!(matches!(market.agent(ANN, extend(seconds(1))), Err(Refusal::NotAllowedNow { .. })));
+        market.agent(ANN, Command::EndSession { session }).unwrap();
+        let original = market.now + seconds(60);
+        for by in [Span(0), Span(-1)] {
+            assert!(matches!(market.agent(ANN, extend(by)), Err(Refusal::Invalid { .. })), "{by:?}");
+        }
+        for beyond in [Span(most.0 + 1), Span::minutes(60), Span(i64::MAX)] {
+            assert!(matches!(market.agent(ANN, extend(beyond)), Err(Refusal::LimitReached { .. })), "{beyond:?}");
+        }
+        for by in steps {
+            // The bound counts from the original end, whenever it is asked and however often.
+            market.pass(seconds(30));
+            market.agent(ANN, extend(by)).unwrap();
+        }
+        assert!(matches!(market.agent(ANN, extend(MICROSECOND)), Err(Refusal::LimitReached { .. })));
+        assert!(market.until(before(original + most)).is_empty());
+        assert!(!market.until(original + most).is_empty());
     }
-    market.agent(ANN, extend(MICROSECOND)).unwrap();
-    market.agent(ANN, extend(Span::minutes(60))).unwrap();
-    let deadline = deadline + MICROSECOND + Span::minutes(60);
-    assert!(market.until(before(deadline)).is_empty());
-    assert!(!market.until(deadline).is_empty());
 }
 
 #[test]

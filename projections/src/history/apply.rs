@@ -6,10 +6,10 @@
 //!
 //! Not here: what is derived from several rows (dossiers, balances, statuses).
 
+use super::postings::postings_of;
 use super::rows::{AuctionState, BidState, InquiryState, SettlementState, Whole, word};
 use super::subjects::{self, Numbers};
 use super::{HistoryError, at};
-use crate::live::settlement::posting_id;
 use domain::event::Event;
 use domain::event::auction::{AuctionEvent, BidPlaced, LossReason, Standing};
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
@@ -17,7 +17,7 @@ use domain::event::inquiry::{InquiryEvent, InquiryRegistered};
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
-use domain::event::settlement::{Leg, SettlementEscrowed, SettlementEvent};
+use domain::event::settlement::{SettlementEscrowed, SettlementEvent};
 use domain::event::wallet::WalletEvent;
 use domain::ids::{AgentId, AuctionId, BidId, InquiryId, OfferId, ProviderId, SettlementId, Subject};
 use domain::log::{LogName, Seq};
@@ -34,12 +34,6 @@ pub(super) struct Fold<'a> {
     numbers: &'a mut Numbers,
     /// (subject, seq): written sorted at the end, so that each subject's rows land on one page.
     concerned: Vec<(i64, Seq)>,
-}
-
-/// Whose money moves.
-enum Owner {
-    Settlement(SettlementId),
-    Wallet(domain::ids::AccountId),
 }
 
 impl<'a> Fold<'a> {
@@ -130,7 +124,7 @@ impl<'a> Fold<'a> {
             // Who an agent is and how it is doing: folded from its own events.
             Event::Agent(_) => Ok(()),
             Event::Wallet(WalletEvent::Opened(_) | WalletEvent::CreditLimitSet(_)) => Ok(()),
-            Event::Wallet(WalletEvent::Credited(w)) => self.postings(e, &Owner::Wallet(w.account), &w.legs),
+            Event::Wallet(WalletEvent::Credited(_)) => self.postings(e),
             Event::Reservation(event) => self.reservation(e, event),
             Event::Session(event) => self.session(e, event),
             Event::Settlement(event) => self.settlement(e, event),
@@ -246,8 +240,7 @@ impl<'a> Fold<'a> {
     fn bid(&self, e: &Recorded, b: &BidPlaced) -> Result<(), HistoryError> {
         let state = match b.standing {
             Standing::Sealed | Standing::Leads => BidState::Active,
-            Standing::OutbidAtOnce => BidState::Outbid,
-            Standing::NoEffect => BidState::Superseded,
+            Standing::OutbidAtOnce | Standing::NoEffect => BidState::Outbid,
         };
         let sql = "INSERT INTO bid(id, auction, inquiry, agent, bidder, amount, currency, state, standing, placed_at, log, seq)
                    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
@@ -321,25 +314,13 @@ impl<'a> Fold<'a> {
     }
 
     fn settlement(&self, e: &Recorded, event: &SettlementEvent) -> Result<(), HistoryError> {
-        let (id, legs) = match event {
-            SettlementEvent::Escrowed(s) => {
-                self.escrowed(e, s)?;
-                (s.settlement, &s.legs)
-            }
-            SettlementEvent::Pending(s) => {
-                self.settlement_is(e, s.settlement, SettlementState::Pending)?;
-                (s.settlement, &s.legs)
-            }
-            SettlementEvent::Payable(s) => {
-                self.settlement_is(e, s.settlement, SettlementState::Payable)?;
-                (s.settlement, &s.legs)
-            }
-            SettlementEvent::Released(s) => {
-                self.settlement_is(e, s.settlement, SettlementState::Released)?;
-                (s.settlement, &s.legs)
-            }
-        };
-        self.postings(e, &Owner::Settlement(id), legs)
+        match event {
+            SettlementEvent::Escrowed(s) => self.escrowed(e, s)?,
+            SettlementEvent::Pending(s) => self.settlement_is(e, s.settlement, SettlementState::Pending)?,
+            SettlementEvent::Payable(s) => self.settlement_is(e, s.settlement, SettlementState::Payable)?,
+            SettlementEvent::Released(s) => self.settlement_is(e, s.settlement, SettlementState::Released)?,
+        }
+        self.postings(e)
     }
 
     fn escrowed(&self, e: &Recorded, s: &SettlementEscrowed) -> Result<(), HistoryError> {
@@ -364,33 +345,30 @@ impl<'a> Fold<'a> {
         self.change(e, "its settlement was never escrowed", sql, params)
     }
 
-    fn postings(&self, e: &Recorded, owner: &Owner, legs: &[Leg]) -> Result<(), HistoryError> {
-        let (settlement, wallet) = match owner {
-            Owner::Settlement(id) => (Some(id.to_string()), None),
-            Owner::Wallet(id) => (None, Some(id.to_string())),
-        };
-        for (leg_no, leg) in (0u32..).zip(legs) {
+    fn postings(&self, e: &Recorded) -> Result<(), HistoryError> {
+        for row in postings_of(e) {
             let sql =
                 "INSERT INTO posting(at, log, seq, leg, id, txn, settlement, wallet, account, amount, currency, rule)
                        VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-            let (id, txn) = (posting_id(&e.raw.hash, &leg.rule, leg_no).to_string(), e.id.to_string());
-            let (amount, currency) = (leg.amount.amount().to_string(), leg.amount.currency());
+            let (settlement, wallet) = (row.settlement.map(|id| id.to_string()), row.wallet.map(|id| id.to_string()));
+            let (id, txn) = (row.id.to_string(), row.transaction.to_string());
+            let (amount, currency) = (row.amount.amount().to_string(), row.amount.currency());
             let (log, currency) = (self.log.as_str(), currency.code());
             self.put(
                 sql,
                 params![
-                    e.time.0,
+                    row.at.0,
                     log,
-                    Whole(e.seq),
-                    leg_no,
+                    Whole(row.seq),
+                    row.leg,
                     id,
                     txn,
                     settlement,
                     wallet,
-                    leg.account,
+                    row.account,
                     amount,
                     currency,
-                    leg.rule
+                    row.rule
                 ],
             )?;
         }

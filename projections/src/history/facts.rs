@@ -6,7 +6,7 @@
 use super::rows::{AuctionState, Text};
 use super::visibility::{AuctionFacts, Facts, InquiryFacts};
 use super::{History, HistoryError};
-use domain::ids::{AuctionId, InquiryId, OfferId, ProviderId};
+use domain::ids::{AgentId, AuctionId, InquiryId, OfferId, ProviderId};
 use rusqlite::OptionalExtension;
 
 impl Facts for History {
@@ -18,6 +18,11 @@ impl Facts for History {
     fn inquiry(&self, id: InquiryId) -> Option<InquiryFacts> {
         let row = known(History::inquiry(self, id))?;
         Some(InquiryFacts { provider: row.provider, customer: row.customer })
+    }
+
+    /// The rows do not tell those who were asked from those who consented, so nobody knows here.
+    fn is_engaged(&self, _: InquiryId, _: AgentId) -> bool {
+        false
     }
 
     fn provider_of(&self, offer: OfferId) -> Option<ProviderId> {

@@ -42,23 +42,29 @@ impl History {
             ControlFlow::Continue(())
         })?;
         if found.is_none() {
-            found = self.read("finding a key", |db| {
-                db.prepare_cached(
-                    "SELECT seq, time, fingerprint, events FROM idempotency_key
-                     WHERE hash = ?1 AND log = ?2 ORDER BY seq DESC LIMIT 1",
-                )?
-                .query_row((hash.to_be_bytes(), log.as_str()), |row| {
-                    Ok(FoundKey {
-                        log: log.clone(),
-                        seq: row.get::<_, Whole>("seq")?.0,
-                        time: Timestamp(row.get("time")?),
-                        fingerprint: u64::from_be_bytes(row.get("fingerprint")?),
-                        events: row.get("events")?,
-                    })
-                })
-                .optional()
-            })?;
+            return self.find_folded_key(log, hash, now);
         }
+        Ok(found.filter(|key| now - key.time < KEPT))
+    }
+
+    /// The same up to the log's checkpoint alone, for whoever knows the rest.
+    pub fn find_folded_key(&self, log: &LogName, hash: u128, now: Timestamp) -> Result<Option<FoundKey>, HistoryError> {
+        let found = self.read("finding a key", |db| {
+            db.prepare_cached(
+                "SELECT seq, time, fingerprint, events FROM idempotency_key
+                 WHERE hash = ?1 AND log = ?2 ORDER BY seq DESC LIMIT 1",
+            )?
+            .query_row((hash.to_be_bytes(), log.as_str()), |row| {
+                Ok(FoundKey {
+                    log: log.clone(),
+                    seq: row.get::<_, Whole>("seq")?.0,
+                    time: Timestamp(row.get("time")?),
+                    fingerprint: u64::from_be_bytes(row.get("fingerprint")?),
+                    events: row.get("events")?,
+                })
+            })
+            .optional()
+        })?;
         Ok(found.filter(|key| now - key.time < KEPT))
     }
 }

@@ -209,7 +209,10 @@ impl Runner {
                         tracing::error!(log = %log, "history stopped following: {}", chain(&error));
                         self.stopped.insert(log.clone());
                     } else {
-                        tracing::warn!(log = %log, "history waits: {}", chain(&error));
+                        // Said once: whoever reads wakes us, and a full disk is found full each time.
+                        if !self.waits_already(&log) {
+                            tracing::warn!(log = %log, "history waits: {}", chain(&error));
+                        }
                         round = Round::Wait;
                     }
                     let subject = if let HistoryError::Apply { subject, .. } = &error { *subject } else { None };
@@ -222,6 +225,10 @@ impl Runner {
             self.backoff = BACKOFF_MIN;
         }
         round
+    }
+
+    fn waits_already(&self, log: &LogName) -> bool {
+        lock(&self.shared.status).logs.get(log).is_some_and(|status| status.trouble.is_some())
     }
 
     /// Larger slices while they are quick, smaller ones when they are not.

@@ -3,7 +3,7 @@
 use super::fixture::*;
 use super::projector::{Projector, Status};
 use super::rebuild::DifferenceKind;
-use super::{History, lock};
+use super::{History, Waited, lock};
 use domain::log::LogName;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -88,9 +88,22 @@ fn a_full_disk_is_waited_for() {
     let status = until(&projector, |status| !status.is_well());
     let trouble = status.logs.values().find_map(|log| log.trouble.clone()).unwrap();
     assert!(!trouble.stopped && trouble.what.contains("full"), "{trouble:?}");
+    // Whoever waits for it is told at once, and not after its patience.
+    let heads: Vec<_> =
+        logs.recorded.iter().map(|(log, events)| (log.clone(), events.last().unwrap().raw.head())).collect();
+    for _ in 0..2 {
+        let begun = Instant::now();
+        projector.wake();
+        assert_eq!(history.wait_unless_full(&heads, PATIENCE), Waited::Full);
+        assert!(begun.elapsed() < PATIENCE / 4);
+    }
     execute(&history, "PRAGMA max_page_count = 100000");
     let status = until(&projector, |status| status.is_well() && status.logs.values().all(|log| log.lag == 0));
     assert_eq!(status.logs.len(), 2);
+    assert_eq!(history.wait_unless_full(&heads, PATIENCE), Waited::There);
+    // What is late for another reason is not full.
+    let late = vec![(main_log(), store::raw::Head { seq: 1_000_000, hash: [0; 32] })];
+    assert_eq!(history.wait_unless_full(&late, Duration::from_millis(1)), Waited::Late);
     assert_eq!(history.verify(&logs.store).unwrap(), None);
 }
 

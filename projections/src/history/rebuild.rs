@@ -113,7 +113,8 @@ impl History {
     /// Called with the files locked, so that nobody folds in between.
     fn swapped(&self, checkpoints: BTreeMap<LogName, Checkpoint>) {
         let mut progress = lock(&self.progress);
-        *progress = Progress { generation: progress.generation + 1, checkpoints };
+        let (generation, turned_away) = (progress.generation + 1, progress.turned_away);
+        *progress = Progress { generation, checkpoints, turned_away, full: false };
         self.moved.notify_all();
     }
 

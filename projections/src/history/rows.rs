@@ -46,8 +46,9 @@ pub enum AuctionState {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum BidState {
     Active,
+    /// By a better bid; also a bid of the leader that had no effect beside its higher one.
     Outbid,
-    /// By the same agent's later bid; also a bid of the leader that had no effect beside its higher one.
+    /// By the same agent's later bid.
     Superseded,
     Withdrawn,
     Won,

@@ -149,7 +149,7 @@ pub(super) fn scan(
 }
 
 /// Reads what lies beyond the checkpoints of every log.
-fn scan_tails(
+pub(super) fn scan_tails(
     store: &dyn EventStore,
     known: &Checkpoints,
     mut each: impl FnMut(Recorded) -> ControlFlow<()>,
@@ -175,6 +175,9 @@ pub(super) fn home(
     history: &History,
     id: Subject,
 ) -> Result<Option<Subject>, HistoryError> {
+    if let Subject::PostingId(id) = id {
+        return Ok(history.posting(store, id)?.and_then(|row| row.home()));
+    }
     // The tail first: what is folded meanwhile is then found in the rows.
     let mut found = None;
     scan_tails(store, known, |event| {
@@ -185,7 +188,7 @@ pub(super) fn home(
         return Ok(found);
     }
     let sql = match id {
-        Subject::BidId(_) => "SELECT inquiry FROM bid WHERE id = ?1",
+        Subject::BidId(_) => "SELECT auction FROM bid WHERE id = ?1",
         _ => "SELECT home FROM lookup WHERE id = ?1",
     };
     let row = history.read("finding an id", |db| {

@@ -78,8 +78,8 @@ pub(super) fn log_no(db: &Connection, log: &LogName) -> rusqlite::Result<i64> {
 
 pub(super) use crate::inquiry_of;
 
-/// The ids that an event brings into the world without having them as subjects, each with the inquiry or
-/// offer that it leads to.
+/// The ids that an event brings into the world without having them as subjects, each with what it leads to: a
+/// bid to its auction, a link to its offer, the rest to their inquiry. Postings are found by their event.
 pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
     match event {
         Event::Offer(OfferEvent::Published(e)) => {
@@ -88,7 +88,7 @@ pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
         Event::Offer(OfferEvent::Revised(e)) => {
             e.terms.links.iter().map(|link| (link.id.into(), e.offer.into())).collect()
         }
-        Event::Auction(AuctionEvent::BidPlaced(e)) => vec![(e.bid.into(), e.inquiry.into())],
+        Event::Auction(AuctionEvent::BidPlaced(e)) => vec![(e.bid.into(), e.auction.into())],
         Event::Session(SessionEvent::Opened(e)) => vec![(e.channel.into(), e.inquiry.into())],
         Event::Session(SessionEvent::MessageSent(e)) => vec![(e.message.into(), e.inquiry.into())],
         Event::Session(SessionEvent::WrapUpCompleted(e)) => vec![(e.record.into(), e.inquiry.into())],
@@ -116,10 +116,15 @@ pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
     }
 }
 
-/// Whether ids of this kind are subjects of no event, so that only `homes` leads to them.
+/// Whether ids of this kind are subjects of no event, so that only a look-up leads to them.
 pub(super) fn needs_home(id: Subject) -> bool {
     matches!(
         id,
-        Subject::LinkId(_) | Subject::BidId(_) | Subject::ChannelId(_) | Subject::MessageId(_) | Subject::RecordId(_)
+        Subject::LinkId(_)
+            | Subject::BidId(_)
+            | Subject::ChannelId(_)
+            | Subject::MessageId(_)
+            | Subject::RecordId(_)
+            | Subject::PostingId(_)
     )
 }

@@ -51,6 +51,18 @@ fn all(history: &History, logs: &Logs, subject: Option<Subject>, reverse: bool) 
 }
 
 #[test]
+fn a_bid_without_effect_supersedes_nothing() {
+    let mut logs = Logs::default();
+    logs.add(&main_log(), 1, registered(INQUIRY, OFFER, PROVIDER));
+    logs.add(&main_log(), 1, opened(AUCTION, INQUIRY, AuctionFormat::Proxy));
+    logs.add(&main_log(), 2, bid(1, ANN, "10.00", Standing::Leads));
+    logs.add(&main_log(), 3, bid(2, ANN, "9.00", Standing::NoEffect));
+    let history = folded(&logs, |_| usize::MAX);
+    let states = [1, 2].map(|id| history.bid(BidId(id)).unwrap().unwrap().state);
+    assert_eq!(states, [BidState::Active, BidState::Outbid]);
+}
+
+#[test]
 fn rows_say_what_happened() {
     let logs = life();
     let history = folded(&logs, |_| usize::MAX);
@@ -164,10 +176,17 @@ fn a_trail_holds_what_concerns_its_subject() {
     assert_eq!(count(LINK.into()), count(OFFER.into()));
     assert_eq!(count(OTHER_PROVIDER.into()), 1);
     assert_eq!(count(INQUIRY.into()), count(OFFER.into()) - 1);
-    for id in [Subject::from(BidId(1)), ChannelId(1).into(), MessageId(1).into(), RecordId(1).into()] {
-        assert_eq!(count(id), count(INQUIRY.into()), "{id}");
+    for (id, home) in [
+        (Subject::from(BidId(1)), Subject::from(AUCTION)),
+        (ChannelId(1).into(), INQUIRY.into()),
+        (MessageId(1).into(), INQUIRY.into()),
+        (RecordId(1).into(), INQUIRY.into()),
+    ] {
+        assert_eq!(all(&history, &logs, Some(id), false), all(&history, &logs, Some(home), false), "{id}");
+        assert_eq!(history.home_of(&logs.store, id).unwrap(), Some(home));
         assert_eq!(history.inquiry_of(&logs.store, id).unwrap(), Some(INQUIRY));
     }
+    assert!(count(AUCTION.into()) < count(INQUIRY.into()));
     assert_eq!(count(ReservationId(1).into()), 2);
     assert_eq!(count(BidId(9).into()), 0);
     assert_eq!(history.inquiry_of(&logs.store, SETTLEMENT.into()).unwrap(), Some(INQUIRY));
@@ -180,6 +199,29 @@ fn a_trail_holds_what_concerns_its_subject() {
     let dossier = history.events_of(&logs.store, INQUIRY.into()).unwrap();
     assert_eq!(dossier.len(), count(INQUIRY.into()));
     assert!(dossier[0].log.is_reserved() && dossier[1..].iter().map(|event| event.seq).is_sorted());
+}
+
+#[test]
+fn a_posting_is_found_by_its_id_and_leads_to_its_settlement_or_account() {
+    let logs = life();
+    let whole = folded(&logs, |_| usize::MAX);
+    let of = |of: PostingsOf| whole.postings(&of, None, 100).unwrap();
+    let (settled, bank) = (of(PostingsOf::Settlement(SETTLEMENT)), of(PostingsOf::Account("assets:bank".into())));
+    assert!(!settled.is_empty() && !bank.is_empty());
+    for up_to in [0, 7, usize::MAX] {
+        let history = folded(&logs, |_| up_to);
+        for row in settled.iter().chain(&bank) {
+            assert_eq!(history.posting(&logs.store, row.id).unwrap().as_ref(), Some(row), "{up_to} folded");
+            let home = if row.settlement.is_some() { Subject::from(SETTLEMENT) } else { AccountId(1).into() };
+            let id = Subject::from(row.id);
+            assert_eq!(all(&history, &logs, Some(id), false), all(&history, &logs, Some(home), false), "{id}");
+            let inquiry = row.settlement.map(|_| INQUIRY);
+            assert_eq!(history.inquiry_of(&logs.store, id).unwrap(), inquiry);
+        }
+        let nobodys = domain::ids::PostingId(1);
+        assert_eq!(history.posting(&logs.store, nobodys).unwrap(), None);
+        assert_eq!(all(&history, &logs, Some(nobodys.into()), false), []);
+    }
 }
 
 #[test]

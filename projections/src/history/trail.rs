@@ -3,8 +3,9 @@
 //!
 //! Never behind: up to a log's checkpoint the index says which events concern a subject, beyond it the
 //! log itself is read. An offer's trail holds the events of its inquiries too, a provider's those of its
-//! offers; an id that is no subject of any event (bid, channel, message, record, link) stands for the
-//! inquiry or offer it belongs to. Each log's time never goes back, so one binary search turns a time, or
+//! offers; an id that is no subject of any event stands for what it belongs to: a bid for its auction, a
+//! channel, message or record for its inquiry, a link for its offer, a posting for its settlement or account.
+//! Each log's time never goes back, so one binary search turns a time, or
 //! the position of another log, into a position of this one.
 //!
 //! A filter that matches little of a large log reads much of it, so the caller bounds how many events are
@@ -48,7 +49,7 @@ pub struct AuditFilter {
 
 impl AuditFilter {
     /// What ranges do not say already.
-    fn fits(&self, event: &Recorded) -> bool {
+    pub fn fits(&self, event: &Recorded) -> bool {
         (self.types.is_empty() || self.types.iter().any(|name| name == event.type_name))
             && (self.roles.is_empty() || self.roles.contains(&event.actor.role()))
             && self.correlation.is_none_or(|command| command == event.correlation)
@@ -181,11 +182,14 @@ impl History {
             | Subject::ChannelId(_)
             | Subject::MessageId(_)
             | Subject::RecordId(_)
-            | Subject::SettlementId(_) => {
+            | Subject::SettlementId(_)
+            | Subject::PostingId(_) => {
                 if needs_home(id) {
-                    return Ok(
-                        home(store, &self.checkpoints(), self, id)?.and_then(|home| subjects::inquiry_of(&[home]))
-                    );
+                    // A bid's is its auction, which is about an inquiry.
+                    return match home(store, &self.checkpoints(), self, id)? {
+                        Some(home) => self.inquiry_of(store, home),
+                        None => Ok(None),
+                    };
                 }
                 let first = self.trail(store, Some(id), &AuditFilter::default(), None, false, Bounds::events(1))?;
                 Ok(first.events.first().and_then(|event| subjects::inquiry_of(&event.subjects)))
@@ -198,12 +202,17 @@ impl History {
             | Subject::CustomerId(_)
             | Subject::AgentId(_)
             | Subject::NoticeId(_)
-            | Subject::PostingId(_)
             | Subject::AccountId(_)
             | Subject::WebhookId(_)
             | Subject::DeliveryId(_)
             | Subject::EventId(_) => Ok(None),
         }
+    }
+
+    /// What an id leads to that is no subject of any event, such as a bid to its auction. `None`: nobody knows it,
+    /// or it needs no look-up.
+    pub fn home_of(&self, store: &dyn EventStore, id: Subject) -> Result<Option<Subject>, HistoryError> {
+        if needs_home(id) { home(store, &self.checkpoints(), self, id) } else { Ok(None) }
     }
 
     /// The log where the id lives: its call server's where it has one, else `community`. `None`: unknown.

@@ -6,7 +6,7 @@
 //! | operator | everything |
 //! | provider | itself, its offers, its wallets, and its offers' inquiries, auctions, reservations, sessions, settlements |
 //! | finance | wallets, settlements, credit limits |
-//! | agent | whatever has it among the subjects |
+//! | agent | whatever has it among the subjects: no report of presence has, so those are operators' alone |
 //! | customer | its own acceptances and inquiries, and their sessions' opening, messages and end |
 //!
 //! Before anything else: what a bid does in an open sealed auction is absent to all but its bidder, who
@@ -19,6 +19,7 @@ use domain::event::Event;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
 use domain::event::session::SessionEvent;
+use domain::event::settlement::SettlementEvent;
 use domain::event::wallet::{Party, WalletEvent};
 use domain::ids::{AgentId, AuctionId, CustomerId, InquiryId, OfferId, ProviderId, Subject};
 use domain::terms::AuctionFormat;
@@ -44,6 +45,8 @@ pub enum Seen {
 pub trait Facts {
     fn auction(&self, id: AuctionId) -> Option<AuctionFacts>;
     fn inquiry(&self, id: InquiryId) -> Option<InquiryFacts>;
+    /// Whether the agent takes, or took, part in the inquiry's session. Where nobody knows: no.
+    fn is_engaged(&self, inquiry: InquiryId, agent: AgentId) -> bool;
     fn provider_of(&self, offer: OfferId) -> Option<ProviderId>;
 }
 
@@ -66,6 +69,91 @@ pub fn see(viewer: &Actor, event: &Recorded, facts: &dyn Facts) -> Seen {
         return Seen::Absent;
     }
     redact::redact(viewer, event, facts)
+}
+
+/// Whether `viewer`, who sees the event, may know who gave its command. Its role is no secret; who it is, only
+/// where the viewer may see that party:
+///
+/// | viewer | is told who acted |
+/// |---|---|
+/// | everybody | itself |
+/// | operator | everybody |
+/// | provider | the customer of its own inquiry; an agent whom an event of it concerns |
+/// | finance | operators, finance; the parties of an event about money |
+/// | agent | operators; the customer whose session it takes part in |
+/// | customer | the agent whom an event of its own session concerns |
+///
+/// A filter by actor asks here, too: what does not show must not be found.
+pub fn sees_actor(viewer: &Actor, event: &Recorded, facts: &dyn Facts) -> bool {
+    let actor = &event.actor;
+    if viewer == actor {
+        return true;
+    }
+    match (viewer, actor) {
+        // Nobody in particular.
+        (_, Actor::System | Actor::Anonymous) => true,
+        (Actor::Operator(_), _) => true,
+        (Actor::Provider(own), Actor::Customer(id)) => {
+            facts_of(event, facts).is_some_and(|inquiry| inquiry.provider == *own && inquiry.customer == *id)
+        }
+        (Actor::Provider(own), Actor::Agent(id)) => {
+            is_about(event, *id) && facts_of(event, facts).is_some_and(|inquiry| inquiry.provider == *own)
+        }
+        (Actor::Finance(_), Actor::Operator(_) | Actor::Finance(_)) => true,
+        (Actor::Finance(_), Actor::Agent(id)) => is_party(&event.event, Party::Agent(*id)),
+        (Actor::Finance(_), Actor::Provider(id)) => is_party(&event.event, Party::Provider(*id)),
+        (Actor::Agent(_), Actor::Operator(_)) => true,
+        (Actor::Agent(own), Actor::Customer(id)) => {
+            let inquiry = super::subjects::inquiry_of(&event.subjects);
+            let is_its = facts_of(event, facts).is_some_and(|inquiry| inquiry.customer == *id);
+            is_its && inquiry.is_some_and(|inquiry| facts.is_engaged(inquiry, *own))
+        }
+        (Actor::Customer(own), Actor::Agent(id)) => {
+            let is_session = matches!(event.event, Event::Session(_));
+            is_session && is_about(event, *id) && facts_of(event, facts).is_some_and(|inquiry| inquiry.customer == *own)
+        }
+        (Actor::Provider(_), Actor::Operator(_) | Actor::Finance(_) | Actor::Provider(_))
+        | (Actor::Finance(_), Actor::Customer(_))
+        | (Actor::Agent(_), Actor::Agent(_) | Actor::Provider(_) | Actor::Finance(_))
+        | (Actor::Customer(_), Actor::Operator(_) | Actor::Provider(_) | Actor::Finance(_) | Actor::Customer(_))
+        | (Actor::Anonymous | Actor::System, _) => false,
+    }
+}
+
+fn is_about(event: &Recorded, agent: AgentId) -> bool {
+    event.subjects.contains(&Subject::from(agent))
+}
+
+/// Whose money the event is about. A settlement's agent is one of its two parties.
+fn is_party(event: &Event, party: Party) -> bool {
+    let parties = match event {
+        Event::Wallet(WalletEvent::Opened(e)) => [Some(e.owner), None, None],
+        Event::Wallet(WalletEvent::Credited(e)) => [Some(e.owner), None, None],
+        Event::Wallet(WalletEvent::CreditLimitSet(e)) => [Some(e.owner), None, None],
+        Event::Settlement(SettlementEvent::Escrowed(e)) => [Some(Party::Agent(e.agent)), Some(e.payer), Some(e.payee)],
+        Event::Settlement(SettlementEvent::Pending(e)) => [Some(Party::Agent(e.agent)), Some(e.payee), None],
+        Event::Settlement(SettlementEvent::Payable(e)) => [Some(Party::Agent(e.agent)), Some(e.payee), None],
+        Event::Settlement(SettlementEvent::Released(e)) => [Some(Party::Agent(e.agent)), Some(e.payer), None],
+        Event::CallServer(CallServerEvent::CreditLimitGranted(e)) => [Some(Party::Provider(e.provider)), None, None],
+        Event::CallServer(CallServerEvent::Opened(_) | CallServerEvent::Updated(_) | CallServerEvent::Started(_))
+        | Event::Provider(_)
+        | Event::Offer(_)
+        | Event::Queue(_)
+        | Event::Inquiry(_)
+        | Event::Auction(_)
+        | Event::Agent(_)
+        | Event::Reservation(_)
+        | Event::Session(_) => return false,
+    };
+    parties.contains(&Some(party))
+}
+
+/// Of the inquiry that the event belongs to. An acceptance says it itself: no call server knows it yet.
+fn facts_of(event: &Recorded, facts: &dyn Facts) -> Option<InquiryFacts> {
+    if let Event::Offer(OfferEvent::Accepted(e)) = &event.event {
+        return Some(InquiryFacts { provider: e.provider, customer: e.customer });
+    }
+    inquiry_facts(event, facts)
 }
 
 /// Whether the event is what a bid did in an auction that is sealed and open, or may be.

@@ -1,9 +1,13 @@
 //! Rights: who sees what of which event, and that hidden bids leave no trace.
 
 use super::fixture::*;
-use super::visibility::{AuctionFacts, Facts, InquiryFacts, Seen, see};
+use super::visibility::{AuctionFacts, Facts, InquiryFacts, Seen, see, sees_actor};
 use domain::actor::Actor;
 use domain::event::auction::{AuctionExtended, AuctionUnsold, BidPlaced, BidWithdrawn, Standing};
+use domain::event::inquiry::InquiryWithdrawn;
+use domain::event::session::{Author, MessageSent};
+use domain::event::settlement::SettlementReleased;
+use domain::event::wallet::{CreditLimitSet, Party};
 use domain::event::{Event, agent};
 use domain::ids::*;
 use domain::terms::AuctionFormat;
@@ -22,6 +26,9 @@ impl Facts for Now {
     }
     fn inquiry(&self, id: InquiryId) -> Option<InquiryFacts> {
         (id == INQUIRY).then_some(InquiryFacts { provider: PROVIDER, customer: CUSTOMER })
+    }
+    fn is_engaged(&self, inquiry: InquiryId, agent: AgentId) -> bool {
+        (inquiry, agent) == (INQUIRY, ANN)
     }
     fn provider_of(&self, offer: OfferId) -> Option<ProviderId> {
         (offer == OFFER).then_some(PROVIDER)
@@ -115,6 +122,19 @@ fn each_role_sees_its_own() {
     );
 }
 
+/// Who is there and who is not says when people work; it is nobody's business but the house's.
+#[test]
+fn reports_of_presence_are_the_operators_alone() {
+    let agents = vec![ANN, BEN];
+    let report =
+        agent::AgentPresenceReported { agents, call_server: Some(CallServerId(1)), node: Some("n1".to_owned()) };
+    let event = recorded(report);
+    for viewer in everybody() {
+        let seen = redacted(&viewer, &event, &CLOSED);
+        assert_eq!(seen, (viewer == operator()).then(Vec::new), "{viewer:?}");
+    }
+}
+
 #[test]
 fn sealed_data_is_null_for_all() {
     let status = agent::AgentStatusSet {
@@ -190,6 +210,73 @@ fn what_a_bid_does_in_an_open_sealed_auction_is_its_bidders() {
     // An auction that nobody knows may be one of those.
     let unknown = recorded(BidPlaced { auction: AuctionId(9), ..bid(1, ANN, "7.00", Standing::Sealed) });
     assert_eq!(see(&operator(), &unknown, &CLOSED), Seen::Absent);
+}
+
+/// Who acted, by event and actor; `sees` names the viewers who are told, the actor itself aside.
+#[test]
+fn who_acted_is_told_to_those_who_may_see_that_party() {
+    const OTHER: CustomerId = CustomerId(2);
+    let (customer, other) = (Actor::Customer(CUSTOMER), Actor::Customer(OTHER));
+    let (provider, ann, ben) = (Actor::Provider(PROVIDER), Actor::Agent(ANN), Actor::Agent(BEN));
+    let message = |inquiry| MessageSent {
+        agent: Some(ANN),
+        author: Author::Agent,
+        channel: ChannelId(1),
+        inquiry,
+        message: MessageId(1),
+        session: SESSION,
+        text: sealed(CUSTOMER),
+    };
+    let from_customer = |inquiry| MessageSent { agent: None, author: Author::Customer, ..message(inquiry) };
+    let owner = Party::Agent(ANN);
+    let limit = CreditLimitSet { account: AccountId(1), limit: eur("5.00"), owner };
+    let released = SettlementReleased {
+        agent: ANN,
+        inquiry: INQUIRY,
+        legs: Vec::new(),
+        payer: Party::Provider(PROVIDER),
+        settlement: SETTLEMENT,
+    };
+    let status =
+        agent::AgentStatusSet { agent: ANN, note: None, reason: agent::WillReason::Asked, will: agent::Will::Break };
+    let withdrawn = InquiryWithdrawn { inquiry: INQUIRY, reason: None };
+    let unknown = InquiryWithdrawn { inquiry: InquiryId(9), reason: None };
+    let cases: Vec<(Event, Actor, Vec<Actor>)> = vec![
+        // An acceptance names its parties before any call server knows it.
+        (accepted(InquiryId(9), OFFER, PROVIDER).into(), customer.clone(), vec![provider.clone()]),
+        (withdrawn.clone().into(), customer.clone(), vec![provider.clone(), ann.clone()]),
+        (withdrawn.clone().into(), other, vec![]),
+        (withdrawn.into(), Actor::Operator("chief".into()), vec![finance(), ann.clone(), ben.clone()]),
+        (unknown.into(), customer.clone(), vec![]),
+        (from_customer(INQUIRY).into(), customer.clone(), vec![provider.clone(), ann.clone()]),
+        (message(INQUIRY).into(), ann.clone(), vec![provider.clone(), customer.clone()]),
+        (message(InquiryId(9)).into(), ann.clone(), vec![]),
+        (bid(1, ANN, "7.00", Standing::Leads).into(), ann.clone(), vec![provider.clone()]),
+        // Whose bid outbid it is a rival's secret; the event is the loser's alone.
+        (outbid(1, BEN).into(), ann.clone(), vec![]),
+        (opened(AUCTION, INQUIRY, AuctionFormat::Open).into(), ben.clone(), vec![]),
+        // Who became free and so let a round begin is no party of the inquiry.
+        (opened(AUCTION, INQUIRY, AuctionFormat::Open).into(), customer, vec![provider.clone(), ann.clone()]),
+        (published(OFFER, PROVIDER).into(), Actor::Operator("chief".into()), vec![finance(), ann.clone(), ben.clone()]),
+        (published(OFFER, PROVIDER).into(), provider.clone(), vec![]),
+        (status.into(), ann.clone(), vec![]),
+        (limit.clone().into(), Actor::Finance("till".into()), vec![finance()]),
+        (limit.clone().into(), ann.clone(), vec![finance()]),
+        (limit.into(), ben, vec![]),
+        (released.clone().into(), provider, vec![finance()]),
+        (released.into(), ann, vec![finance(), Actor::Provider(PROVIDER)]),
+    ];
+    for (event, actor, sees) in cases {
+        let mut logs = Logs::default();
+        let event = logs.add_by(&main_log(), 1, event, actor.clone(), None);
+        for viewer in everybody() {
+            let told = matches!(viewer, Actor::Operator(_)) || viewer == actor || sees.contains(&viewer);
+            let found = sees_actor(&viewer, &event, &CLOSED);
+            assert_eq!(found, told, "{viewer:?} of {actor:?} in {}", event.type_name);
+        }
+        let nobody = Recorded { actor: Actor::System, ..event };
+        assert!(everybody().iter().all(|viewer| sees_actor(viewer, &nobody, &CLOSED)), "the platform has no id");
+    }
 }
 
 /// Numbers that look random and are the same in every run (SplitMix64).

@@ -189,13 +189,10 @@ impl Accounts {
     pub(super) fn on_credit_limit(&mut self, e: &CreditLimitGranted, recorded: &Recorded) {
         match self.by_id.get_mut(&e.account) {
             Some(account) => {
-                account.row.credit_limit = Some(e.limit);
+                account.row.credit_limit = e.limit;
                 account.row.seq = recorded.seq;
             }
-            None => {
-                let zero = Money::zero(e.limit.currency());
-                self.open(e.account, Party::Provider(e.provider), zero, Some(e.limit), recorded);
-            }
+            None => self.open(e.account, Party::Provider(e.provider), e.zero, e.limit, recorded),
         }
     }
 

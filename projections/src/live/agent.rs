@@ -211,7 +211,7 @@ impl Agents {
             }
             AgentEvent::Updated(e) => {
                 let row = &mut self.known(e.agent)?.row;
-                row.affiliated_with = e.affiliated_with.or(row.affiliated_with);
+                row.affiliated_with = e.affiliation().over(row.affiliated_with);
                 row.capacity = e.capacity.unwrap_or(row.capacity);
                 if let Some(name) = &e.display_name {
                     row.display_name = Arc::new(name.clone());
@@ -226,25 +226,38 @@ impl Agents {
             }
             AgentEvent::StatusSet(e) => {
                 let row = &mut self.known(e.agent)?.row;
+                let changed = row.will != e.will;
                 row.will = e.will;
                 row.will_reason = Some(e.reason);
                 match e.reason {
                     // The agent knows what it asked for.
                     WillReason::Asked => {}
-                    WillReason::Lapsed | WillReason::Operator | WillReason::Absent => {
+                    WillReason::Lapsed | WillReason::Operator | WillReason::Absent if changed => {
                         self.tell(e.agent, NoticeRow::new(NoticeKind::StatusSet, recorded))?;
                     }
+                    WillReason::Lapsed | WillReason::Operator | WillReason::Absent => {}
                 }
                 e.agent
             }
+            // How far the platform has looked for what waits for it is no news to the agent.
+            AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_) => return Ok(()),
+            // A status follows from what an agent says and does; being seen is neither.
+            AgentEvent::PresenceReported(_) => return Ok(()),
         };
         self.known(id)?.settle(recorded);
         Ok(())
     }
 
-    pub(super) fn on_reservation(&mut self, event: &ReservationEvent, recorded: &Recorded) -> Result<(), Misfit> {
+    /// `is_second`: of a reservation that opens, whether another agent has let it lapse or declined before, in the
+    /// same selection.
+    pub(super) fn on_reservation(
+        &mut self,
+        event: &ReservationEvent,
+        is_second: bool,
+        recorded: &Recorded,
+    ) -> Result<(), Misfit> {
         match event {
-            ReservationEvent::Opened(e) => self.reserve(e, recorded),
+            ReservationEvent::Opened(e) => self.reserve(e, is_second, recorded),
             // The agent looked: nothing of its own changed.
             ReservationEvent::Viewed(_) => Ok(()),
             ReservationEvent::Accepted(e) => self.free(e.agent, e.reservation, recorded),
@@ -267,8 +280,8 @@ impl Agents {
         }
     }
 
-    fn reserve(&mut self, e: &ReservationOpened, recorded: &Recorded) -> Result<(), Misfit> {
-        if e.attempt >= 2 {
+    fn reserve(&mut self, e: &ReservationOpened, is_second: bool, recorded: &Recorded) -> Result<(), Misfit> {
+        if is_second {
             let mut notice = NoticeRow::new(NoticeKind::SecondAgentSelected, recorded);
             notice.reservation = Some(e.reservation);
             notice.inquiry = Some(e.inquiry);

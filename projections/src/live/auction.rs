@@ -54,9 +54,10 @@ pub struct AuctionRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BidState {
     Active,
+    /// A better bid stands. In PROXY that is also a leader's own higher maximum, where it named less later: such
+    /// a bid never counts, and supersedes nothing.
     Outbid,
-    /// Another bid of the same agent counts instead: a later one, or the higher maximum that it already
-    /// had when it placed this one.
+    /// A later bid of the same agent counts instead.
     Superseded,
     Withdrawn,
     Won,
@@ -73,6 +74,8 @@ pub struct BidRow {
     pub bidder: u32,
     /// PROXY: the agent's maximum.
     pub amount: Money,
+    /// What it came to when it was placed: whether it ever led says who may see a PROXY maximum.
+    pub standing: Standing,
     pub state: BidState,
     pub loss_reason: Option<LossReason>,
     pub placed_at: Timestamp,
@@ -194,8 +197,7 @@ impl Auction {
         }
         let state = match e.standing {
             Standing::Sealed | Standing::Leads => BidState::Active,
-            Standing::OutbidAtOnce => BidState::Outbid,
-            Standing::NoEffect => BidState::Superseded,
+            Standing::OutbidAtOnce | Standing::NoEffect => BidState::Outbid,
         };
         match e.standing {
             Standing::Sealed | Standing::OutbidAtOnce => {
@@ -213,6 +215,7 @@ impl Auction {
             agent: e.agent,
             bidder: e.bidder,
             amount: e.amount,
+            standing: e.standing,
             state,
             loss_reason: None,
             placed_at: recorded.time,

@@ -159,9 +159,7 @@ impl Community {
         if let Some(limits) = &e.credit_limits {
             row.credit_limits = limits.as_slice().into();
         }
-        if let Some(homepage) = &e.homepage {
-            row.homepage = Some(homepage.as_str().into());
-        }
+        row.homepage = e.homepage().map(Arc::from).over(row.homepage.take());
         if let Some(name) = &e.name {
             row.name = name.as_str().into();
         }

@@ -16,7 +16,7 @@ use domain::event::Event;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{OfferAccepted, OfferEvent};
 use domain::event::inquiry::InquiryEvent;
-use domain::event::reservation::ReservationEvent;
+use domain::event::reservation::{ReservationEvent, ReservationOpened};
 use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::ids::{AuctionId, BidId, InquiryId, ReservationId, Subject};
@@ -74,6 +74,15 @@ impl Dossier {
     }
     pub fn reservation(&self, id: ReservationId) -> Option<&ReservationRow> {
         self.reservations.iter().find(|reservation| reservation.id == id)
+    }
+    /// Whether an agent is asked in another's stead, who let the same selection's reservation lapse or declined
+    /// it. A later attempt alone says nothing: a new round has a first choice of its own, and who was rescinded
+    /// because the platform was late is asked again.
+    pub fn is_second(&self, e: &ReservationOpened) -> bool {
+        self.reservations.iter().any(|earlier| {
+            let refused = matches!(earlier.state, ReservationState::Declined | ReservationState::Lapsed);
+            refused && earlier.auction == e.auction && earlier.agent != e.agent
+        })
     }
     pub fn session(&self) -> Option<&Session> {
         self.session.as_ref()

@@ -187,15 +187,18 @@ impl Market {
 
     fn on_reservation(&mut self, event: &ReservationEvent, recorded: &Recorded) -> Result<(), Misfit> {
         self.fold_dossier(recorded)?;
-        match event {
-            ReservationEvent::Opened(e) => self.lead(e.reservation, recorded),
+        let is_second = match event {
+            ReservationEvent::Opened(e) => {
+                self.lead(e.reservation, recorded);
+                self.dossiers.get(&e.inquiry).is_some_and(|dossier| dossier.read(|dossier| dossier.is_second(e)))
+            }
             ReservationEvent::Viewed(_)
             | ReservationEvent::Accepted(_)
             | ReservationEvent::Declined(_)
             | ReservationEvent::Lapsed(_)
-            | ReservationEvent::Rescinded(_) => {}
-        }
-        self.agents.on_reservation(event, recorded)
+            | ReservationEvent::Rescinded(_) => false,
+        };
+        self.agents.on_reservation(event, is_second, recorded)
     }
 
     fn on_session(&mut self, event: &SessionEvent, recorded: &Recorded) -> Result<(), Misfit> {

@@ -43,6 +43,10 @@ impl Live {
     pub fn provider(&self, id: ProviderId) -> Option<ProviderRow> {
         read(&self.community).view.provider(id).cloned()
     }
+    /// It was, and has not been reinstated.
+    pub fn is_suspended(&self, provider: ProviderId) -> bool {
+        read(&self.community).view.provider(provider).is_some_and(|row| row.suspended)
+    }
     pub fn offer(&self, id: OfferId) -> Option<OfferRow> {
         read(&self.community).view.offer(id).cloned()
     }

@@ -313,3 +313,39 @@ fn community_keeps_every_revision_and_the_customers_first_time() {
     let defaults: Vec<_> = live.call_servers().into_iter().map(|row| (row.id.0, row.is_default)).collect();
     assert_eq!(defaults, [(1, false), (2, true)]);
 }
+
+#[test]
+fn a_provider_is_suspended_and_reinstated_and_its_homepage_stays_until_it_is_removed() {
+    use domain::event::community::{ProviderRegistered, ProviderUpdated};
+    let live = Live::new();
+    let mut pen = Pen::new("community");
+    let registered = ProviderRegistered {
+        credit_limits: vec![],
+        homepage: Some("https://bank.example".into()),
+        name: "Bank".into(),
+        origins: vec![],
+        provider: PROVIDER,
+    };
+    let updated = |suspended, homepage_removed| -> Event {
+        ProviderUpdated {
+            credit_limits: None,
+            homepage: None,
+            homepage_removed,
+            limits_lifted: vec![],
+            name: None,
+            origins: None,
+            provider: PROVIDER,
+            suspended,
+        }
+        .into()
+    };
+    let seen = || (live.is_suspended(PROVIDER), live.provider(PROVIDER).unwrap().homepage.is_some());
+    live.apply(&pen.at(1, [registered.into()])).unwrap();
+    assert_eq!(seen(), (false, true));
+    live.apply(&pen.at(2, [updated(Some(true), false)])).unwrap();
+    assert_eq!(seen(), (true, true));
+    live.apply(&pen.at(3, [updated(None, true)])).unwrap();
+    assert_eq!(seen(), (true, false));
+    live.apply(&pen.at(4, [updated(Some(false), false)])).unwrap();
+    assert_eq!(seen(), (false, false));
+}

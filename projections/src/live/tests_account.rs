@@ -92,19 +92,22 @@ fn in_reverse_the_provider_pays_where_it_has_an_account() {
     assert_eq!((held(&desk, 1), row(&desk, 1).balance), ("0.00 EUR".into(), eur("0")));
 
     let mut desk = in_auction(Direction::Reverse, AuctionFormat::Open);
-    let limit = |limit| CreditLimitGranted {
+    let limit = |limit: Option<&str>| CreditLimitGranted {
         account: AccountId(3),
-        limit: eur(limit),
+        limit: limit.map(eur),
         provider: PROVIDER,
         source: SourcePosition { hash: String::new(), log: LogName::community(), seq: 0 },
+        zero: eur("0"),
     };
-    desk.at(2, [limit("100").into(), limit("200").into()]);
+    desk.at(2, [limit(Some("100")).into(), limit(Some("200")).into()]);
     steps(&mut desk);
     assert_eq!((held(&desk, 3), held(&desk, 1)), ("10.00 EUR".into(), "0.00 EUR".into()));
     desk.at(80, [forfeited(1, 1, ANN, LossReason::Lapsed)]);
     assert_eq!(row(&desk, 3).available(), Ok(Some(eur("200"))));
     desk.at(81, [awarded(1, 1, ANN, "10"), escrowed(1, 1, Party::Provider(PROVIDER), party(ANN), "10")]);
     assert_eq!((held(&desk, 3), row(&desk, 3).balance), ("0.00 EUR".into(), eur("-10")));
+    desk.at(82, [limit(None).into()]);
+    assert_eq!((row(&desk, 3).available(), row(&desk, 3).balance), (Ok(None), eur("-10")), "lifted: on account");
 }
 
 #[test]

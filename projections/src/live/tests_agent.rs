@@ -3,9 +3,14 @@
 use super::agent::{AgentStatus, StatusReason};
 use super::notice::NoticeKind;
 use super::testing::*;
-use domain::event::agent::{AgentUpdated, Will, WillReason};
-use domain::event::reservation::{RescindReason, ReservationRescinded};
-use domain::ids::{AgentId, InquiryId, NoticeId, ReservationId};
+use domain::event::Event;
+use domain::event::agent::{AgentPresenceReported, AgentUpdated, Will, WillReason};
+use domain::event::auction::{AuctionEvent, AuctionOpened};
+use domain::event::reservation::{
+    RescindReason, ReservationDeclined, ReservationEvent, ReservationOpened, ReservationRescinded,
+};
+use domain::ids::{AgentId, AuctionId, InquiryId, NoticeId, ReservationId};
+use domain::terms::{AuctionFormat, Direction};
 use domain::time::Timestamp;
 
 fn shown(desk: &Desk, agent: AgentId) -> (AgentStatus, Option<StatusReason>, Timestamp) {
@@ -46,6 +51,7 @@ fn one_below_capacity_is_available_and_at_capacity_is_not() {
     // More capacity frees, less binds again.
     let capacity = |capacity| AgentUpdated {
         affiliated_with: None,
+        affiliation_ended: false,
         agent: three,
         capacity: Some(capacity),
         display_name: None,
@@ -62,6 +68,32 @@ fn one_below_capacity_is_available_and_at_capacity_is_not() {
 }
 
 #[test]
+fn an_affiliation_ends_where_an_update_says_so_alone() {
+    let mut desk = Desk::new();
+    let updated = |affiliated_with, affiliation_ended| -> Event {
+        AgentUpdated {
+            affiliated_with,
+            affiliation_ended,
+            agent: ANN,
+            capacity: None,
+            display_name: None,
+            location: None,
+            skills: None,
+        }
+        .into()
+    };
+    let affiliated = |desk: &Desk| desk.live.agent(ANN).unwrap().affiliated_with;
+    for (at, event, shown) in [
+        (1, updated(Some(PROVIDER), false), Some(PROVIDER)),
+        (2, updated(None, false), Some(PROVIDER)),
+        (3, updated(None, true), None),
+    ] {
+        desk.at(at, [event]);
+        assert_eq!(affiliated(&desk), shown, "{at}");
+    }
+}
+
+#[test]
 fn a_status_asked_for_while_busy_takes_effect_after() {
     let mut desk = Desk::new();
     desk.at(1, [wants(ANN, Will::Available, WillReason::Asked), registered(1, 1, &[1]), session(1, ANN)]);
@@ -70,6 +102,32 @@ fn a_status_asked_for_while_busy_takes_effect_after() {
     assert_eq!((row.will, row.status, row.status_since), (Will::Break, AgentStatus::Unavailable, at(1)));
     desk.at(3, [ended(1, ANN, None), completed(1)]);
     assert_eq!(shown(&desk, ANN), (AgentStatus::Break, Some(StatusReason::Asked), at(3)));
+}
+
+#[test]
+fn who_was_not_there_for_too_long_is_told_and_shown_so() {
+    let mut desk = Desk::new();
+    let report = AgentPresenceReported { agents: vec![ANN], call_server: None, node: Some("n1".to_owned()) };
+    desk.at(1, [wants(ANN, Will::Available, WillReason::Asked)]);
+    let before = desk.live.agent(ANN);
+    desk.at(2, [report.into()]);
+    assert_eq!(desk.live.agent(ANN), before, "being seen changes nothing");
+    desk.at(3, [registered(1, 1, &[1]), session(1, ANN)]);
+    desk.at(62, [wants(ANN, Will::Offline, WillReason::Absent)]);
+    assert_eq!(shown(&desk, ANN), (AgentStatus::Unavailable, Some(StatusReason::Engaged), at(3)));
+    desk.at(70, [ended(1, ANN, None), completed(1)]);
+    assert_eq!(shown(&desk, ANN), (AgentStatus::Offline, Some(StatusReason::Absent), at(70)));
+    let kinds: Vec<_> = desk.live.notices(ANN).iter().map(|notice| notice.kind).collect();
+    assert_eq!(kinds, [NoticeKind::StatusSet]);
+}
+
+#[test]
+fn a_status_that_is_so_already_is_since_it_was_and_nobody_is_told() {
+    let mut desk = Desk::new();
+    desk.at(1, [wants(ANN, Will::Break, WillReason::Operator)]);
+    desk.at(2, [wants(ANN, Will::Break, WillReason::Operator), wants(ANN, Will::Break, WillReason::Asked)]);
+    assert_eq!(shown(&desk, ANN), (AgentStatus::Break, Some(StatusReason::Asked), at(1)));
+    assert_eq!(desk.live.notices(ANN).len(), 1);
 }
 
 #[test]
@@ -103,4 +161,69 @@ fn the_nearest_deadline_stands_first() {
     desk.at(2, [reserved(1, 1, three, 1, 30), reserved(2, 2, three, 1, 10), reserved(3, 3, three, 1, 20)]);
     let order: Vec<_> = desk.live.agent_pending(three).iter().map(|pending| pending.reservation.0).collect();
     assert_eq!(order, [2, 3, 1]);
+}
+
+/// A reservation of inquiry 1, which an auction was awarded for.
+fn won(auction: u128, reservation: u128, agent: AgentId, attempt: u32) -> Event {
+    let Event::Reservation(ReservationEvent::Opened(opened)) = reserved(1, reservation, agent, attempt, 900) else {
+        panic!("a reservation opens");
+    };
+    ReservationOpened { auction: Some(AuctionId(auction)), ..opened }.into()
+}
+
+fn declined(reservation: u128, agent: AgentId, second: Option<AgentId>) -> Event {
+    let reservation = ReservationId(reservation);
+    ReservationDeclined { agent, inquiry: InquiryId(1), reason: None, reservation, second_agent: second }.into()
+}
+
+fn rescinded(reservation: u128, agent: AgentId) -> Event {
+    let reason = RescindReason::PlatformLate;
+    ReservationRescinded { agent, inquiry: InquiryId(1), reason, reservation: ReservationId(reservation) }.into()
+}
+
+/// The reservations that an agent was told of as the second one.
+fn told_second(desk: &Desk, agent: AgentId) -> Vec<u128> {
+    let notices = desk.live.notices(agent);
+    let second = notices.iter().filter(|notice| notice.kind == NoticeKind::SecondAgentSelected);
+    second.map(|notice| notice.reservation.unwrap().0).collect()
+}
+
+/// Inquiry 1 is auctioned; Ann has won its first round.
+fn ann_has_won() -> Desk {
+    let mut desk = Desk::new();
+    let rules = rules(Direction::Forward, AuctionFormat::Open);
+    desk.at(1, [registered(1, 1, &[1]), opened(1, rules), won(1, 1, ANN, 1)]);
+    desk
+}
+
+#[test]
+fn who_wins_a_later_round_first_is_nobodys_second() {
+    let mut desk = ann_has_won();
+    let Event::Auction(AuctionEvent::Opened(first)) = opened(1, rules(Direction::Forward, AuctionFormat::Open)) else {
+        panic!("an auction opens");
+    };
+    let next = AuctionOpened { auction: AuctionId(2), round: 2, ..first };
+    desk.at(2, [declined(1, ANN, None), next.into(), won(2, 2, BEN, 2)]);
+    assert_eq!(told_second(&desk, BEN), []);
+    // In that round somebody may be second.
+    desk.at(3, [declined(2, BEN, Some(ANN)), won(2, 3, ANN, 3)]);
+    assert_eq!((told_second(&desk, ANN), told_second(&desk, BEN)), (vec![3], vec![]));
+}
+
+#[test]
+fn who_is_asked_again_because_the_platform_was_late_is_nobodys_second() {
+    let mut desk = ann_has_won();
+    desk.at(2, [rescinded(1, ANN), won(1, 2, ANN, 2)]);
+    assert_eq!(told_second(&desk, ANN), []);
+    // Nor is who is asked in her stead without a fault of hers.
+    desk.at(3, [rescinded(2, ANN), won(1, 3, BEN, 3)]);
+    assert_eq!(told_second(&desk, BEN), []);
+}
+
+#[test]
+fn a_second_agent_that_is_asked_again_is_told_again() {
+    let mut desk = ann_has_won();
+    desk.at(2, [declined(1, ANN, Some(BEN)), won(1, 2, BEN, 2)]);
+    desk.at(3, [rescinded(2, BEN), won(1, 3, BEN, 3)]);
+    assert_eq!(told_second(&desk, BEN), [2, 3]);
 }

@@ -60,7 +60,7 @@ fn bids_are_outbid_superseded_awarded_forfeited_and_lost() {
     desk.at(4, [bid(1, 2, BEN, "9", Standing::OutbidAtOnce, None, None)]);
     desk.at(5, [bid(1, 3, BEN, "12", Standing::Leads, None, Some(2)), outbid(1, 1, ANN)]);
     desk.at(6, [bid(1, 4, BEN, "11", Standing::NoEffect, None, None)]);
-    assert_eq!(states(&desk), [BidState::Outbid, BidState::Superseded, BidState::Active, BidState::Superseded]);
+    assert_eq!(states(&desk), [BidState::Outbid, BidState::Superseded, BidState::Active, BidState::Outbid]);
     let row = desk.live.auction(AuctionId(1)).unwrap();
     assert_eq!((row.bid_count, row.leading, row.price), (4, Some(BidId(3)), Some(eur("11"))));
     let effective = desk.live.dossier(InquiryId(1)).unwrap();
@@ -79,11 +79,24 @@ fn bids_are_outbid_superseded_awarded_forfeited_and_lost() {
     let row = desk.live.auction(AuctionId(1)).unwrap();
     assert_eq!((row.state, row.winner, row.clearing_price), (AuctionState::Awarded, None, None));
     desk.at(80, [awarded(1, 1, ANN, "10")]);
-    assert_eq!(states(&desk), [BidState::Won, BidState::Superseded, BidState::Forfeited, BidState::Superseded]);
+    assert_eq!(states(&desk), [BidState::Won, BidState::Superseded, BidState::Forfeited, BidState::Outbid]);
     assert_eq!(desk.live.auction(AuctionId(1)).unwrap().closed_at, Some(at(60)));
     desk.at(81, [lost(1, 1, ANN, LossReason::InquiryGone)]);
     assert_eq!(desk.live.bid(BidId(1)).unwrap().loss_reason, Some(LossReason::InquiryGone));
     assert_eq!(desk.live.bid(BidId(1)).unwrap().placed_seq + 1, desk.live.bid(BidId(2)).unwrap().placed_seq);
+}
+
+#[test]
+fn what_a_leader_names_below_its_maximum_supersedes_nothing_and_is_never_the_bid_that_counts() {
+    let mut desk = in_auction(AuctionFormat::Proxy);
+    desk.at(3, [bid(1, 1, ANN, "10", Standing::Leads, None, None)]);
+    desk.at(4, [bid(1, 2, ANN, "10", Standing::NoEffect, None, None)]);
+    assert_eq!(states(&desk), [BidState::Active, BidState::Outbid]);
+    let row = desk.live.auction(AuctionId(1)).unwrap();
+    assert_eq!((row.leading, row.bid_count), (Some(BidId(1)), 2));
+    // Only a higher one takes the place of the first.
+    desk.at(5, [bid(1, 3, ANN, "12", Standing::Leads, None, Some(1))]);
+    assert_eq!(states(&desk), [BidState::Superseded, BidState::Outbid, BidState::Active]);
 }
 
 #[test]

@@ -145,6 +145,24 @@ fn the_wrong_master_key_is_noticed_at_once() {
     assert!(matches!(refused(), VaultOpenError::NoMaster { .. }));
 }
 
+/// A new vault would open nothing of what the logs hold, and give erased people new keys.
+#[test]
+fn a_vault_that_is_gone_is_not_made_anew_beside_logs() {
+    let scratch = Scratch::new();
+    drop(open(&scratch));
+    let file = scratch.0.join("vault.sqlite");
+    fs::remove_file(&file).unwrap();
+    drop(open(&scratch)); // A start that was cut short before anything was recorded.
+    fs::write(scratch.0.join("logs/community.sqlite"), "").unwrap();
+    drop(open(&scratch));
+    fs::remove_file(&file).unwrap();
+    for folder in [DataFolder::open(&scratch.0), DataFolder::open_shared(&scratch.0)] {
+        let refused = Vault::open(&folder.unwrap()).err().unwrap();
+        assert!(matches!(&refused, VaultOpenError::NoVault { path } if *path == file), "{refused}");
+        assert!(!file.exists(), "nothing was made");
+    }
+}
+
 #[test]
 fn the_cache_forgets_the_oldest() {
     let mut cache = Cache::default();

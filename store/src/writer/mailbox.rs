@@ -1,8 +1,8 @@
 //! A writer's thread and its bounded mailbox. While a batch syncs, orders gather; the writer wakes for them
 //! and for its deadlines. A panic in a decision ends the process, so that no call server is silently dead.
 
-use super::Writer;
 use super::order::{Answer, Order};
+use super::{WAITED_TOO_LONG, Writer};
 use crate::clock::Clock;
 use domain::log::LogName;
 use domain::time::Timestamp;
@@ -84,26 +84,37 @@ impl Mailbox {
     }
 }
 
-/// Gives a writer its thread. `on_broken` is called, with the reason, where a flush failed or the writer
-/// panicked: what the disk or the state holds is not known, and the process must end.
+/// What a writer cannot mend, told once, on its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A flush failed or the writer panicked: what the disk or the state holds is not known, and the process
+    /// must end.
+    Broken(&'static str),
+    /// The store holds another history. The writer lives on and answers `Unavailable`; what was folded of the
+    /// lost one must go.
+    Forked,
+}
+
+/// Gives a writer its thread.
 pub fn spawn(
     mut writer: Writer,
-    on_broken: impl Fn(&LogName, &'static str) + Send + 'static,
+    on_trouble: impl Fn(&LogName, Trouble) + Send + 'static,
 ) -> (Mailbox, std::thread::JoinHandle<()>) {
     let (letters, mailbox) = sync_channel(writer.settings.mailbox);
     let handle = Mailbox { log: writer.log.clone(), letters, clock: writer.clock.clone() };
     let thread = std::thread::Builder::new().name(format!("writer-{}", writer.log));
     let run = move || {
-        run(&mut writer, &mailbox, &on_broken);
+        run(&mut writer, &mailbox, &on_trouble);
     };
     (handle, thread.spawn(run).expect("a thread can be started"))
 }
 
-fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_broken: &dyn Fn(&LogName, &'static str)) {
+fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_trouble: &dyn Fn(&LogName, Trouble)) {
     // With the store lost, due timers are tried again this often.
     const RETRY: Duration = Duration::from_millis(500);
     const IDLE: Duration = Duration::from_secs(60);
     let mut pause = Duration::ZERO;
+    let mut told_of_fork = false;
     loop {
         let wait = writer.next_deadline().map_or(IDLE, |due| {
             let left = due - writer.clock.now();
@@ -126,7 +137,7 @@ fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_broken: &dyn Fn(&LogN
                     for (order, reply) in run {
                         if too_late {
                             // Nobody may be left to hear it.
-                            reply.send(Answer::Unavailable("The command waited too long; try again."));
+                            reply.send(Answer::Unavailable(WAITED_TOO_LONG));
                         } else {
                             orders.push((order, entered));
                             replies.push(reply);
@@ -144,12 +155,13 @@ fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_broken: &dyn Fn(&LogN
                 (writer.tick().map(|_| ()), Vec::new())
             } else {
                 let now = writer.clock.now();
-                writer.batch(orders, now)
+                let patience = writer.settings.patience;
+                writer.batch(orders, now, Some(patience))
             }
         }));
         let Ok((outcome, answers)) = caught else {
             tracing::error!(log = %writer.log, "writer.panicked");
-            on_broken(&writer.log, "its writer panicked");
+            on_trouble(&writer.log, Trouble::Broken("its writer panicked"));
             return;
         };
         for (reply, answer) in replies.into_iter().zip(answers) {
@@ -158,8 +170,12 @@ fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_broken: &dyn Fn(&LogN
         if outcome.is_err() {
             pause = RETRY;
         }
+        if writer.is_forked() && !told_of_fork {
+            told_of_fork = true;
+            on_trouble(&writer.log, Trouble::Forked);
+        }
         if writer.is_broken() {
-            on_broken(&writer.log, "a flush failed, so what the disk holds is not known");
+            on_trouble(&writer.log, Trouble::Broken("a flush failed, so what the disk holds is not known"));
             return;
         }
         if stop {

@@ -121,20 +121,15 @@ fn samples() -> Vec<(&'static str, Event)> {
     let (agent, auction, inquiry, bid) = (ANN, AUCTION, INQUIRY, BID);
     let (session, reservation, settlement, customer) = (SESSION, RESERVATION, SETTLEMENT, CUSTOMER);
     let (closes_at, deadline) = (MORNING + OPEN_FOR, MORNING + CONSENT);
-    let location = Location {
-        limit: Some("100.5".into()),
-        name: "Graz".into(),
-        session_limit: Some(8),
-        traffic_unit: Some("Mbit/s".into()),
-    };
-    let bare_location = Location { limit: None, name: "Linz".into(), session_limit: None, traffic_unit: None };
+    let location = Location { name: "Graz".into() };
     let limit = CreditLimit { call_server: main_log(), limit: eur("1000.00") };
     let accepted = OfferAccepted {
         call_server: main_log(),
         channel: ChannelKind::Telephone,
         content: Some(ContentReference {
+            origin: "https://bank.example".into(),
+            page: sealed("cGFnZQ"),
             placement: Placement::ProviderPage,
-            url: "https://bank.example/cards".into(),
         }),
         customer,
         customer_is_new: true,
@@ -248,6 +243,8 @@ fn samples() -> Vec<(&'static str, Event)> {
             ProviderUpdated {
                 credit_limits: Some(vec![limit]),
                 homepage: Some("https://bank.example/2".into()),
+                homepage_removed: false,
+                limits_lifted: vec![LiftedLimit { call_server: main_log(), currency: yen.currency() }],
                 name: Some("Bank".into()),
                 origins: Some(vec![]),
                 provider: PROVIDER,
@@ -260,6 +257,22 @@ fn samples() -> Vec<(&'static str, Event)> {
             ProviderUpdated {
                 credit_limits: None,
                 homepage: None,
+                homepage_removed: false,
+                limits_lifted: vec![],
+                name: None,
+                origins: None,
+                provider: PROVIDER,
+                suspended: None,
+            }
+            .into(),
+        ),
+        (
+            "removed",
+            ProviderUpdated {
+                credit_limits: None,
+                homepage: None,
+                homepage_removed: true,
+                limits_lifted: vec![],
                 name: None,
                 origins: None,
                 provider: PROVIDER,
@@ -293,7 +306,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             CallServerOpened {
                 call_server: SERVER,
                 languages: vec!["de".into()],
-                locations: vec![location.clone(), bare_location],
+                locations: vec![location.clone(), Location { name: "Linz".into() }],
                 name: main_log(),
                 topics: vec![topic("cards")],
             }
@@ -330,7 +343,25 @@ fn samples() -> Vec<(&'static str, Event)> {
         ),
         (
             "",
-            CreditLimitGranted { account: ACCOUNT, limit: eur("1000.00"), provider: PROVIDER, source: source() }.into(),
+            CreditLimitGranted {
+                account: ACCOUNT,
+                limit: Some(eur("1000.00")),
+                provider: PROVIDER,
+                source: source(),
+                zero: eur("0.00"),
+            }
+            .into(),
+        ),
+        (
+            "lifted",
+            CreditLimitGranted {
+                account: ACCOUNT,
+                limit: None,
+                provider: PROVIDER,
+                source: source(),
+                zero: eur("0.00"),
+            }
+            .into(),
         ),
         (
             "",
@@ -440,6 +471,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             "",
             AgentUpdated {
                 affiliated_with: Some(PROVIDER),
+                affiliation_ended: false,
                 agent,
                 capacity: Some(3),
                 display_name: Some(sealed_by(agent)),
@@ -452,6 +484,20 @@ fn samples() -> Vec<(&'static str, Event)> {
             "bare",
             AgentUpdated {
                 affiliated_with: None,
+                affiliation_ended: false,
+                agent,
+                capacity: None,
+                display_name: None,
+                location: None,
+                skills: None,
+            }
+            .into(),
+        ),
+        (
+            "ended",
+            AgentUpdated {
+                affiliated_with: None,
+                affiliation_ended: true,
                 agent,
                 capacity: None,
                 display_name: None,
@@ -465,6 +511,18 @@ fn samples() -> Vec<(&'static str, Event)> {
             AgentStatusSet { agent, note: Some(sealed_by(agent)), reason: WillReason::Asked, will: Will::Break }.into(),
         ),
         ("bare", AgentStatusSet { agent, note: None, reason: WillReason::Lapsed, will: Will::Offline }.into()),
+        ("", AgentRoundsPutOff { agent, until: MORNING }.into()),
+        ("", AgentRoundsResumed { agent }.into()),
+        (
+            "",
+            AgentPresenceReported {
+                agents: vec![agent, AgentId(9)],
+                call_server: Some(SERVER),
+                node: Some("0123456789abcdef".into()),
+            }
+            .into(),
+        ),
+        ("bare", AgentPresenceReported { agents: vec![agent], call_server: None, node: None }.into()),
         (
             "",
             WalletOpened {

@@ -238,7 +238,6 @@ impl Market {
             topics: vec![topic("help")],
             question: Some(sealed("how?")),
             content: None,
-            content_origin: None,
             channel: ChannelKind::Message,
             initiator: Initiator::Customer,
             language: None,

@@ -4,7 +4,7 @@
 use crate::support::*;
 use domain::actor::Actor;
 use domain::command::Command;
-use domain::decide::{Ctx, execute};
+use domain::decide::{Ctx, Outcome, execute};
 use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
@@ -268,7 +268,7 @@ fn decide_on(state: &State, last: Option<Timestamp>, asked: &Asked) -> Option<Re
     let word: [u8; 8] = mac.finalize().into_bytes()[..8].try_into().unwrap();
     let ids = IdSource::new(now.0, u64::from_be_bytes(word));
     let ctx = Ctx { now, actor: asked.order.actor.clone(), ids };
-    Some(execute(&mut state.clone(), &asked.order.command, &ctx))
+    Some(execute(&mut state.clone(), &asked.order.command, &ctx).map(Outcome::into_events))
 }
 
 /// Deciding again gives each answer: a command's events on the state before them, and a refusal on the

@@ -8,15 +8,16 @@ use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
 use domain::log::LogName;
 use domain::refusal::Refusal;
+use domain::terms::AuctionRules;
 use domain::time::{Span, Timestamp};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use store::memory::{CallKind, MemoryStore};
+use store::memory::{CallKind, Fault, MemoryStore};
 use store::recorded::Recorded;
-use store::writer::mailbox::spawn;
-use store::writer::order::Answer;
+use store::writer::mailbox::{Trouble, spawn};
+use store::writer::order::{Answer, Order};
 use store::writer::{OpenError, Settings};
 
 /// Every call of one kind to `main` waits here until it is let go.
@@ -59,7 +60,7 @@ fn count_appends(store: &MemoryStore) -> Arc<AtomicUsize> {
     count
 }
 
-fn nobody_is_told(_: &LogName, _: &'static str) {
+fn nobody_is_told(_: &LogName, _: Trouble) {
     panic!("no flush has failed");
 }
 
@@ -347,12 +348,12 @@ fn a_full_batch_is_cut_and_the_answers_stay_in_order() {
             "BID_TOO_LOW".to_owned(),
             format!("done {}", next + 1),
             format!("replayed {} 1", next + 1),
-            "done".to_owned(),
-            format!("done {} {}", next + 2, next + 3),
+            format!("done {}", next + 2),
+            format!("done {} {}", next + 3, next + 4),
             "NOT_FOUND".to_owned(),
         ]
     );
-    assert_eq!(appends.load(Ordering::SeqCst), 3, "one a command that appends");
+    assert_eq!(appends.load(Ordering::SeqCst), 4, "one a command that appends");
     assert!(*writer.state() == fold(&market.log()));
 }
 
@@ -473,6 +474,148 @@ fn a_command_that_waited_too_long_is_not_decided() {
     thread.join().unwrap();
 }
 
+/// From the next append to `main` on the clock shows `now`; another writer was first there.
+fn meets_a_conflict_at(market: &Market, now: Timestamp) {
+    market.store.inject(&main_log(), [Fault::Conflict]);
+    let (clock, turned) = (market.clock.clone(), AtomicBool::new(false));
+    market.store.on_call(move |call| {
+        if call.kind == CallKind::Append && *call.log == main_log() && !turned.swap(true, Ordering::SeqCst) {
+            clock.turn(now);
+        }
+    });
+}
+
+const WAITED_TOO_LONG: &str = "The command waited too long; try again.";
+
+#[test]
+fn a_batch_that_is_decided_again_is_given_up_once_its_patience_is_over() {
+    let patience = Settings::default().patience;
+    for (after, given_up) in [(patience, false), (Span(patience.0 + 1), true)] {
+        let market = Market::new();
+        let length = market.log().len();
+        let writer = market.open();
+        meets_a_conflict_at(&market, MORNING + after);
+        let (mailbox, thread) = spawn(writer, nobody_is_told);
+        let orders = vec![credit(ANN, "1.00"), nonsense(), credit(BEN, "2.00")];
+        let answers: Vec<_> = mailbox.send_all(orders).into_iter().map(|one| one.blocking_recv().unwrap()).collect();
+        if given_up {
+            assert!(answers.into_iter().all(|answer| unavailable(answer) == WAITED_TOO_LONG));
+            assert_eq!(market.log().len(), length, "nothing of it is in the log");
+        } else {
+            assert_eq!(told(&answers[0]), format!("done {length}"));
+            assert_eq!(told(&answers[1]), "NOT_FOUND");
+            assert_eq!(told(&answers[2]), format!("done {}", length + 1));
+        }
+        // The writer goes on.
+        done(mailbox.send(credit(CAT, "3.00")).blocking_recv().unwrap());
+        mailbox.stop();
+        thread.join().unwrap();
+        assert!(*market.open().state() == fold(&market.log()));
+    }
+}
+
+#[test]
+fn a_batch_whose_fate_was_unknown_for_too_long_and_then_turned_out_badly_is_given_up() {
+    let market = Market::new();
+    let writer = market.open();
+    market.store.inject(&main_log(), [Fault::UnknownNotWritten]);
+    meets_a_conflict_at(&market, MORNING + Settings::default().patience + Span(1));
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    assert_eq!(unavailable(mailbox.send(credit(ANN, "1.00")).blocking_recv().unwrap()), WAITED_TOO_LONG);
+    mailbox.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn of_one_batch_those_are_given_up_that_waited_too_long_and_their_runs_whole() {
+    let market = Market::new();
+    let patience = Settings::default().patience;
+    let writer = market.open();
+    let gate = Gate::before(&market.store, CallKind::Append);
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    let ahead = mailbox.send(credit(ANN, "1.00"));
+    gate.somebody_waits();
+    let run = mailbox.send_all(vec![credit(BEN, "2.00"), nonsense(), credit(BEN, "2.00")]);
+    market.at(MORNING.plus(1));
+    let younger = mailbox.send(credit(CAT, "3.00"));
+    market.store.inject(&main_log(), [Fault::Nothing, Fault::Conflict]);
+    gate.one_goes();
+    let start = first(ahead.blocking_recv().unwrap());
+    // Together they make the next batch, which meets a conflict when the run is too old.
+    gate.somebody_waits();
+    market.at(MORNING.plus(1) + patience);
+    gate.opens();
+    for answer in run {
+        assert_eq!(unavailable(answer.blocking_recv().unwrap()), WAITED_TOO_LONG);
+    }
+    assert_eq!(first(younger.blocking_recv().unwrap()), start + 1);
+    mailbox.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn where_a_run_is_cut_by_the_batch_limit_what_is_behind_the_first_given_up_is_given_up_too() {
+    let market = Market::on(MemoryStore::with_limits(one_command_a_batch()));
+    let writer = market.open();
+    let start = writer.head().unwrap().seq + 1;
+    let (appends, clock, store) = (AtomicUsize::new(0), market.clock.clone(), market.store.clone());
+    let late = MORNING + Settings::default().patience + Span(1);
+    market.store.on_call(move |call| {
+        // Its second batch of one meets a conflict, at which the time is over.
+        if call.kind == CallKind::Append && appends.fetch_add(1, Ordering::SeqCst) == 1 {
+            clock.turn(late);
+            store.inject(&main_log(), [Fault::Conflict]);
+        }
+    });
+    let (mailbox, thread) = spawn(writer, nobody_is_told);
+    let orders = (0..3).map(|_| credit(ANN, "1.00")).collect();
+    let mut answers = mailbox.send_all(orders).into_iter().map(|answer| answer.blocking_recv().unwrap());
+    assert_eq!(first(answers.next().unwrap()), start);
+    assert!(answers.all(|answer| unavailable(answer) == WAITED_TOO_LONG));
+    mailbox.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_replay_on_a_turned_clock_is_never_too_late() {
+    let market = Market::new();
+    let mut writer = market.open();
+    let at = |minutes: i64| MORNING + Span::minutes(minutes);
+    market.at(at(60));
+    market.store.inject(&main_log(), [Fault::Conflict]);
+    let answers = writer.handle_all((0..60).map(|minute| (credit(ANN, "1.00"), at(minute))).collect());
+    assert!(answers.into_iter().enumerate().all(|(minute, answer)| done(answer)[0].time == at(minute as i64)));
+}
+
+#[test]
+fn what_follows_by_itself_names_nobody_and_belongs_to_its_command() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    for agent in [ANN, BEN, CAT] {
+        done(writer.handle(will(agent, Will::Break)));
+    }
+    let mut registered = market.accepts();
+    let Command::RegisterInquiry { acceptance, .. } = &mut registered.command else { panic!("an inquiry") };
+    acceptance.terms = terms(AuctionRules { rounds: 2, ..rules() });
+    done(writer.handle(registered));
+    market.at(MORNING + OPEN_FOR);
+    assert_eq!(writer.tick(), Ok(true));
+
+    // Ann is free: the platform opens the next round. She has not opened an auction.
+    let back = Order { causation: Some(domain::ids::EventId(7)), ..keyed(will(ANN, Will::Available), 3, 3) };
+    let events = done(writer.handle(back.clone()));
+    let types: Vec<_> = events.iter().map(|event| event.type_name).collect();
+    assert_eq!(types, ["agent.status_set.v1", "auction.opened.v1"]);
+    let of = |at: usize| (events[at].actor.clone(), events[at].key.map(|key| key.events), events[at].causation);
+    assert_eq!(of(0), (Actor::Agent(ANN), Some(2), back.causation));
+    assert_eq!(of(1), (Actor::System, None, None));
+    assert_eq!((events[0].correlation, events[1].correlation), (back.id, back.id));
+    assert_ne!(events[0].raw.salt, events[1].raw.salt);
+    assert_eq!(replayed(writer.handle(back.clone())), (events[0].seq, 2));
+    assert_eq!(replayed(market.open().handle(back)), (events[0].seq, 2), "also to whoever reads it back");
+    assert!(*writer.state() == fold(&market.log()));
+}
+
 #[test]
 fn a_full_mailbox_says_so_at_once() {
     let market = Market::new();
@@ -523,15 +666,14 @@ fn a_stop_ends_the_batch_at_hand_and_answers_everybody() {
 }
 
 #[test]
-fn a_command_for_what_is_already_so_appends_nothing() {
+fn a_command_for_what_is_already_so_is_recorded_once_under_its_key() {
     let market = Market::new();
     let mut writer = market.open();
     let length = market.log().len();
     let again = keyed(will(ANN, Will::Available), 3, 3);
-    for _ in 0..2 {
-        assert_eq!(done(writer.handle(again.clone())), []);
-    }
-    assert_eq!(market.log().len(), length);
+    assert_eq!(first(writer.handle(again.clone())), length as u64);
+    assert_eq!(replayed(writer.handle(again)), (length as u64, 1));
+    assert_eq!(market.log().len(), length + 1);
 }
 
 #[test]
@@ -561,5 +703,5 @@ fn a_writer_that_panics_says_so_and_leaves_nobody_waiting() {
     let answer = mailbox.send(credit(ANN, "1.00")).blocking_recv().unwrap();
     assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");
     thread.join().unwrap();
-    assert_eq!(*told.lock().unwrap(), [(mailbox.log().clone(), "its writer panicked")]);
+    assert_eq!(*told.lock().unwrap(), [(mailbox.log().clone(), Trouble::Broken("its writer panicked"))]);
 }

@@ -5,13 +5,12 @@ use super::super::types::enums::{ChannelKind, Initiator};
 use super::origin::origin_of;
 use super::parse::{self, Path};
 use async_graphql::{ID, InputObject};
-use domain::command::Acceptance;
+use domain::command::{Acceptance, Content};
 use domain::ids::{CustomerId, LinkId, OfferId};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
-use domain::terms::{ContentReference, Placement};
 use domain::topic::Topic;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 const QUESTION_CHARS_MAX: usize = 4_000;
 const CONTENT_TITLE_CHARS_MAX: usize = 300;
@@ -61,82 +60,69 @@ pub struct ParsedAcceptance {
     offer_revision: Option<u32>,
     link: Option<LinkId>,
     topics: Vec<Topic>,
-    /// Its address stands in the log in clear, so without query and fragment, which may name a person.
-    content: Option<ContentReference>,
     content_origin: Option<String>,
-    /// To be sealed: `{"attributes", "displayName", "email", "phone"}`.
-    pub profile: Option<String>,
-    /// To be sealed: `{"excerpt", "question", "title"}`.
-    pub question: Option<String>,
+}
+
+/// What of an acceptance is somebody's own words or personal data, in clear or sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Personal<T> {
+    /// `{"attributes", "displayName", "email", "phone"}`.
+    pub profile: Option<T>,
+    /// `{"question"}`.
+    pub question: Option<T>,
+    /// `{"excerpt", "title", "url"}`: the page writes there what it likes, a person's name too.
+    pub page: Option<T>,
 }
 
 impl AcceptOfferInput {
-    pub fn parse(&self) -> Result<ParsedAcceptance, Refusal> {
+    /// With what is to be sealed before it is recorded.
+    pub fn parse(&self) -> Result<(ParsedAcceptance, Personal<String>), Refusal> {
         let path = Path::Input;
         let revision = |given| parse::count(&path.member("offerRevision"), given);
         let content = self.content.as_ref();
         let content_origin = content.map(ContentReferenceInput::origin).transpose()?;
+        let profile = || self.customer.as_ref().map(CustomerInput::profile).transpose();
         if let Some(version) = &self.terms_version {
             domain::check::text(&["termsVersion"], version, domain::check::TEXT_CHARS_MAX)?;
         }
-        Ok(ParsedAcceptance {
+        let parsed = ParsedAcceptance {
             offer: parse::id(&self.offer_id, "offerId")?,
             offer_revision: self.offer_revision.map(revision).transpose()?,
             link: self.link_id.as_ref().map(|id| parse::id(id, "linkId")).transpose()?,
             topics: parse::topics(&path.member("topics"), self.topics.as_deref().unwrap_or_default())?,
-            // The decision says where the customer met the offer.
-            content: content.map(|content| ContentReference { placement: Placement::Direct, url: content.page() }),
             content_origin,
-            profile: self.customer.as_ref().map(CustomerInput::profile).transpose()?.flatten(),
+        };
+        let personal = Personal {
+            profile: profile()?.flatten(),
             question: self.question()?,
-        })
+            page: content.map(ContentReferenceInput::page).transpose()?,
+        };
+        Ok((parsed, personal))
     }
 
-    /// Title and excerpt may repeat what the customer wrote, so they are kept with the question, sealed, and
-    /// without a question not at all.
     fn question(&self) -> Result<Option<String>, Refusal> {
-        let path = Path::Input;
-        let mut members = Map::new();
-        if let Some(question) = &self.question {
-            parse::text(&path.member("question"), question, QUESTION_CHARS_MAX)?;
-            members.insert("question".to_owned(), question.as_str().into());
-        }
-        if let Some(content) = &self.content {
-            let path = path.member("content");
-            if let Some(title) = &content.title {
-                parse::text_or_nothing(&path.member("title"), title, CONTENT_TITLE_CHARS_MAX)?;
-                members.insert("title".to_owned(), title.as_str().into());
-            }
-            if let Some(excerpt) = &content.excerpt {
-                parse::text_or_nothing(&path.member("excerpt"), excerpt, EXCERPT_CHARS_MAX)?;
-                members.insert("excerpt".to_owned(), excerpt.as_str().into());
-            }
-        }
-        Ok(self.question.as_ref().map(|_| Value::Object(members).to_string()))
+        let Some(question) = &self.question else { return Ok(None) };
+        parse::text(&Path::Input.member("question"), question, QUESTION_CHARS_MAX)?;
+        Ok(Some(json!({ "question": question }).to_string()))
     }
 
-    /// `question` and `profile`: sealed for `customer`.
-    pub fn acceptance(
-        &self,
-        parsed: ParsedAcceptance,
-        customer: CustomerId,
-        question: Option<Sealed>,
-        profile: Option<Sealed>,
-    ) -> Acceptance {
+    /// `sealed`: for `customer`, whatever of it was given.
+    pub fn acceptance(&self, parsed: ParsedAcceptance, customer: CustomerId, sealed: Personal<Sealed>) -> Acceptance {
+        let content = |(origin, page)| Content { origin, page };
         Acceptance {
             offer: parsed.offer,
             offer_revision: parsed.offer_revision,
             link: parsed.link,
             topics: parsed.topics,
-            question,
-            content: parsed.content,
-            content_origin: parsed.content_origin,
+            question: sealed.question,
+            // The decision says where the customer met the offer.
+            content: parsed.content_origin.zip(sealed.page).map(content),
             channel: self.channel.into(),
             initiator: self.initiator.into(),
             language: self.language.clone(),
             customer,
             customer_is_new: true,
-            profile,
+            profile: sealed.profile,
             terms_version: self.terms_version.clone(),
             waiting: Vec::new(),
             known_topics: Vec::new(),
@@ -146,10 +132,21 @@ impl AcceptOfferInput {
 }
 
 impl ContentReferenceInput {
-    /// The address without query and fragment.
-    fn page(&self) -> String {
-        let end = self.url.find(['?', '#']).unwrap_or(self.url.len());
-        self.url[..end].to_owned()
+    /// One JSON object of what was given.
+    fn page(&self) -> Result<String, Refusal> {
+        let input = Path::Input;
+        let path = input.member("content");
+        let mut members = Map::new();
+        if let Some(excerpt) = &self.excerpt {
+            parse::text_or_nothing(&path.member("excerpt"), excerpt, EXCERPT_CHARS_MAX)?;
+            members.insert("excerpt".to_owned(), excerpt.as_str().into());
+        }
+        if let Some(title) = &self.title {
+            parse::text_or_nothing(&path.member("title"), title, CONTENT_TITLE_CHARS_MAX)?;
+            members.insert("title".to_owned(), title.as_str().into());
+        }
+        members.insert("url".to_owned(), self.url.as_str().into());
+        Ok(Value::Object(members).to_string())
     }
     fn origin(&self) -> Result<String, Refusal> {
         domain::check::url(&["content", "url"], &self.url)?;
@@ -228,29 +225,37 @@ mod tests {
 
     #[test]
     fn what_is_sealed_is_one_object_each() {
-        let parsed = AcceptOfferInput { content: content("https://Bank.example/a"), ..input() }.parse().unwrap();
-        assert_eq!(parsed.question.unwrap(), r#"{"question":"Where is my card?","title":"Cards"}"#);
+        let asked = AcceptOfferInput { content: content("https://Bank.example/a"), ..input() };
+        let (parsed, personal) = asked.parse().unwrap();
+        assert_eq!(personal.question.unwrap(), r#"{"question":"Where is my card?"}"#);
+        assert_eq!(personal.page.unwrap(), r#"{"title":"Cards","url":"https://Bank.example/a"}"#);
         assert_eq!(parsed.content_origin.unwrap(), "https://bank.example");
-        assert_eq!(parsed.profile, None);
+        assert_eq!(personal.profile, None);
         let by_link = AcceptOfferInput { question: None, content: content("https://bank.example"), ..input() };
-        assert_eq!(by_link.parse().unwrap().question, None, "no question was asked");
+        let (_, personal) = by_link.parse().unwrap();
+        assert_eq!(personal.question, None, "no question was asked");
+        assert!(personal.page.is_some(), "the page is known all the same");
         let customer = CustomerInput {
             display_name: Some("Ann".into()),
             attributes: Some(Json::from_text(r#"{"tier":"gold"}"#).unwrap()),
             ..CustomerInput::default()
         };
-        let parsed = AcceptOfferInput { customer: Some(customer), ..input() }.parse().unwrap();
-        assert_eq!(parsed.profile.unwrap(), r#"{"attributes":{"tier":"gold"},"displayName":"Ann"}"#);
+        let (_, personal) = AcceptOfferInput { customer: Some(customer), ..input() }.parse().unwrap();
+        assert_eq!(personal.profile.unwrap(), r#"{"attributes":{"tier":"gold"},"displayName":"Ann"}"#);
         let nothing = AcceptOfferInput { customer: Some(CustomerInput::default()), ..input() };
-        assert_eq!(nothing.parse().unwrap().profile, None);
+        assert_eq!(nothing.parse().unwrap().1.profile, None);
     }
 
     #[test]
-    fn the_page_is_kept_without_query_and_fragment() {
-        for url in ["https://bank.example/a", "https://bank.example/a?mail=ann#x", "https://bank.example/a#x?y"] {
-            let parsed = AcceptOfferInput { content: content(url), ..input() }.parse().unwrap();
-            assert_eq!(parsed.content.unwrap().url, "https://bank.example/a");
-        }
+    fn an_address_is_sealed_whole_and_only_its_origin_stays_in_clear() {
+        let url = "https://bank.example/ann?mail=ann#x";
+        let input = AcceptOfferInput { content: content(url), ..input() };
+        let (parsed, personal) = input.parse().unwrap();
+        assert!(personal.page.as_ref().unwrap().contains(url));
+        let sealed = Sealed { ciphertext: "".into(), subject: CustomerId(1).into() };
+        let personal = Personal { profile: None, question: None, page: Some(sealed.clone()) };
+        let acceptance = input.acceptance(parsed, CustomerId(1), personal);
+        assert_eq!(acceptance.content.unwrap(), Content { origin: "https://bank.example".into(), page: sealed });
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Agents, the queues of their call server, and wallets.
 
 use super::super::types::enums::AgentWill;
-use super::parse::{self, MoneyInput, Path, SkillInput};
+use super::parse::{self, Clearable, MoneyInput, Path, SkillInput};
 use async_graphql::{ID, InputObject};
 use domain::command::Command;
 use domain::event::wallet::Party;
 use domain::ids::{AgentId, ProviderId};
 use domain::log::LogName;
 use domain::money::Money;
+use domain::patch::Patch;
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
 use domain::topic::Skill;
@@ -32,7 +33,7 @@ pub struct UpdateAgentInput {
     pub location: Option<String>,
     pub skills: Option<Vec<SkillInput>>,
     pub capacity: Option<i32>,
-    pub affiliated_with: Option<ID>,
+    pub affiliated_with: Clearable<ID>,
     pub credit_limit: Option<MoneyInput>,
     pub idempotency_key: String,
 }
@@ -112,7 +113,7 @@ pub struct ChangedAgent {
     pub agent: AgentId,
     skills: Option<Vec<Skill>>,
     capacity: Option<u32>,
-    pub affiliated_with: Option<ProviderId>,
+    pub affiliated_with: Patch<ProviderId>,
     credit_limit: Option<Money>,
 }
 
@@ -125,7 +126,7 @@ impl UpdateAgentInput {
             agent: parse::id(&self.agent_id, "agentId")?,
             skills: self.skills.as_deref().map(skills).transpose()?,
             capacity: self.capacity.map(|given| parse::count(&path.member("capacity"), given)).transpose()?,
-            affiliated_with: provider(self.affiliated_with.as_ref())?,
+            affiliated_with: self.affiliated_with.0.as_ref().try_map(|id| parse::id(id, "affiliatedWith"))?,
             credit_limit: credit_limit(self.credit_limit.as_ref())?,
         })
     }

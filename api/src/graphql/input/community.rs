@@ -1,9 +1,8 @@
 //! Providers and call servers.
 
-use super::super::scalars::Decimal;
 use super::super::types::enums::ProviderState;
 use super::origin::origin_alone;
-use super::parse::{self, MoneyInput, Path};
+use super::parse::{self, Clearable, MoneyInput, Path};
 use async_graphql::{ID, InputObject};
 use domain::command::Command;
 use domain::event::community::{CreditLimit, Location};
@@ -29,9 +28,10 @@ pub struct RegisterProviderInput {
 pub struct UpdateProviderInput {
     pub provider_id: ID,
     pub name: Option<String>,
-    pub homepage: Option<String>,
+    pub homepage: Clearable<String>,
     pub origins: Option<Vec<String>>,
     pub state: Option<ProviderState>,
+    // All of them: a limit that the list does not name again is lifted. Absent: they stay.
     pub credit_limits: Option<Vec<CreditLimitInput>>,
     pub idempotency_key: String,
 }
@@ -39,9 +39,6 @@ pub struct UpdateProviderInput {
 #[derive(InputObject, Clone, Debug)]
 pub struct LocationInput {
     pub name: String,
-    pub limit: Option<Decimal>,
-    pub traffic_unit: Option<String>,
-    pub session_limit: Option<i32>,
 }
 
 #[derive(InputObject, Clone, Debug)]
@@ -77,11 +74,11 @@ impl RegisterProviderInput {
 
 impl UpdateProviderInput {
     pub fn parse(&self) -> Result<Command, Refusal> {
-        homepage(self.homepage.as_deref())?;
+        homepage(self.homepage.0.as_ref().map(String::as_str).set())?;
         Ok(Command::UpdateProvider {
             provider: parse::id(&self.provider_id, "providerId")?,
             name: self.name.clone(),
-            homepage: self.homepage.clone(),
+            homepage: self.homepage.0.clone(),
             origins: self.origins.as_deref().map(origins).transpose()?,
             suspended: self.state.map(|state| state == ProviderState::Suspended),
             credit_limits: self.credit_limits.as_deref().map(credit_limits).transpose()?,
@@ -97,7 +94,7 @@ impl OpenCallServerInput {
             name: self.name.parse().map_err(malformed)?,
             topics: parse::topics(&path.member("topics"), &self.topics)?,
             languages: self.languages.clone().unwrap_or_default(),
-            locations: locations(self.locations.as_deref().unwrap_or_default())?,
+            locations: locations(self.locations.as_deref().unwrap_or_default()),
         })
     }
 }
@@ -110,7 +107,7 @@ impl UpdateCallServerInput {
             default: self.default,
             topics: self.topics.as_deref().map(topics).transpose()?,
             languages: self.languages.clone(),
-            locations: self.locations.as_deref().map(locations).transpose()?,
+            locations: self.locations.as_deref().map(locations),
         })
     }
 }
@@ -142,32 +139,14 @@ fn credit_limits(given: &[CreditLimitInput]) -> Result<Vec<CreditLimit>, Refusal
     given.iter().enumerate().map(parse).collect()
 }
 
-fn locations(given: &[LocationInput]) -> Result<Vec<Location>, Refusal> {
-    let input = Path::Input;
-    let list = input.member("locations");
-    let parse = |(at, location): (usize, &LocationInput)| {
-        let path = list.entry(at);
-        if location.limit.is_some_and(|limit| limit.0.is_sign_negative()) {
-            return Err(path.member("limit").invalid("not negative"));
-        }
-        if let Some(unit) = &location.traffic_unit {
-            parse::text(&path.member("trafficUnit"), unit, domain::check::TEXT_CHARS_MAX)?;
-        }
-        let session_limit = location.session_limit.map(|limit| parse::count(&path.member("sessionLimit"), limit));
-        Ok(Location {
-            limit: location.limit.map(|limit| limit.0.to_string()),
-            name: location.name.clone(),
-            session_limit: session_limit.transpose()?,
-            traffic_unit: location.traffic_unit.clone(),
-        })
-    };
-    given.iter().enumerate().map(parse).collect()
+fn locations(given: &[LocationInput]) -> Vec<Location> {
+    given.iter().map(|location| Location { name: location.name.clone() }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graphql::scalars::CurrencyCode;
+    use crate::graphql::scalars::{CurrencyCode, Decimal};
 
     fn provider() -> RegisterProviderInput {
         RegisterProviderInput {
@@ -209,23 +188,16 @@ mod tests {
 
     #[test]
     fn call_servers_and_their_locations() {
-        let open = |name: &str, session_limit| OpenCallServerInput {
+        let open = |name: &str| OpenCallServerInput {
             name: name.into(),
             topics: vec!["cards/lost".into()],
             languages: None,
-            locations: Some(vec![LocationInput {
-                name: "Lisbon".into(),
-                limit: Some(Decimal("1.50".parse().unwrap())),
-                traffic_unit: None,
-                session_limit,
-            }]),
+            locations: Some(vec![LocationInput { name: "Lisbon".into() }]),
             idempotency_key: "k".into(),
         };
-        let Command::OpenCallServer { locations, .. } = open("main", Some(3)).parse().unwrap() else { panic!() };
-        assert_eq!((locations[0].limit.as_deref(), locations[0].session_limit), (Some("1.50"), Some(3)));
-        assert_eq!(open("Main", None).parse().unwrap_err().field().unwrap(), ["name"]);
-        let refused = open("main", Some(-1)).parse().unwrap_err();
-        assert_eq!(refused.field().unwrap(), ["locations", "0", "sessionLimit"]);
+        let Command::OpenCallServer { locations, .. } = open("main").parse().unwrap() else { panic!() };
+        assert_eq!(locations, [Location { name: "Lisbon".into() }]);
+        assert_eq!(open("Main").parse().unwrap_err().field().unwrap(), ["name"]);
         let unknown = UpdateCallServerInput {
             call_server: "Main".into(),
             default: None,

@@ -2,7 +2,7 @@
 
 use super::super::scalars::{CurrencyCode, DateTime, Decimal, Duration};
 use super::super::types::enums::{AuctionDirection, AuctionFormat, ChannelKind, RoutingPolicy};
-use super::parse::{self, MoneyInput, Path, SkillInput};
+use super::parse::{self, Clearable, MoneyInput, Path, SkillInput};
 use async_graphql::{ID, InputObject, OneofObject};
 use domain::command::{Command, NewLink, OfferChange};
 use domain::currency::Currency;
@@ -106,10 +106,10 @@ pub struct ReviseOfferInput {
     pub required_skills: Option<Vec<SkillInput>>,
     pub allocation: Option<AllocationInput>,
     pub consent_window: Option<Duration>,
-    pub wrap_up: Option<Duration>,
+    pub wrap_up: Clearable<Duration>,
     pub max_wait: Option<Duration>,
-    pub terms: Option<TermsInput>,
-    pub valid_until: Option<DateTime>,
+    pub terms: Clearable<TermsInput>,
+    pub valid_until: Clearable<DateTime>,
     pub idempotency_key: String,
 }
 
@@ -161,10 +161,10 @@ impl ReviseOfferInput {
                 links: self.links.as_deref().map(links).transpose()?,
                 max_wait: self.max_wait.map(|wait| wait.0),
                 required_skills: self.required_skills.as_deref().map(skills).transpose()?,
-                terms: self.terms.as_ref().map(TermsInput::parse).transpose()?,
+                terms: self.terms.0.as_ref().try_map(TermsInput::parse)?,
                 title: self.title.clone(),
-                valid_until: self.valid_until.map(|until| until.0),
-                wrap_up: self.wrap_up.map(|wrap_up| wrap_up.0),
+                valid_until: self.valid_until.0.map(|until| until.0),
+                wrap_up: self.wrap_up.0.map(|wrap_up| wrap_up.0),
             },
         })
     }

@@ -2,12 +2,14 @@
 
 use super::super::scalars::{CurrencyCode, Decimal, Json};
 use super::origin::origin_of;
-use async_graphql::{ID, InputObject};
+use async_graphql::{ID, InputObject, InputType, InputValueError, InputValueResult, Name, Value};
 use domain::currency::Currency;
 use domain::log::LogName;
 use domain::money::{Money, MoneyError};
+use domain::patch::Patch;
 use domain::refusal::Refusal;
 use domain::topic::{Skill, Topic};
+use std::borrow::Cow;
 use std::str::FromStr;
 
 /// Where in `input` something stands.
@@ -57,6 +59,48 @@ pub struct SkillInput {
     pub name: String,
     #[graphql(default = 1)]
     pub level: i32,
+}
+
+/// A field of an update that null takes away, where absent leaves it as it is. In the schema it is any other
+/// optional input. Fields that are always there are an `Option`: there null says no more than absent.
+#[derive(Clone, Debug, Default)]
+pub struct Clearable<T>(pub Patch<T>);
+
+impl<T: InputType> InputType for Clearable<T> {
+    type RawValueType = T::RawValueType;
+
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+    fn qualified_type_name() -> String {
+        Option::<T>::qualified_type_name()
+    }
+    fn create_type_info(registry: &mut async_graphql::registry::Registry) -> String {
+        Option::<T>::create_type_info(registry)
+    }
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        let patch = match value {
+            None => Patch::Keep,
+            Some(Value::Null) => Patch::Clear,
+            given => Patch::Set(T::parse(given).map_err(InputValueError::propagate)?),
+        };
+        Ok(Clearable(patch))
+    }
+    /// Absent is null, as it is of every optional input; so null must be something else, or idempotency would
+    /// take the one for the other. No field of this kind is an enum.
+    fn to_value(&self) -> Value {
+        match &self.0 {
+            Patch::Keep => Value::Null,
+            Patch::Clear => Value::Enum(Name::new("CLEAR")),
+            Patch::Set(value) => value.to_value(),
+        }
+    }
+    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
+        match &self.0 {
+            Patch::Set(value) => value.as_raw_value(),
+            Patch::Keep | Patch::Clear => None,
+        }
+    }
 }
 
 /// An id of one kind. What cannot be one is nobody's.
@@ -184,6 +228,18 @@ mod tests {
         assert_eq!(field(money(&path, &stranger).unwrap_err()), ["amount", "currency"]);
         let yen = MoneyInput { currency: CurrencyCode("JPY".to_owned()), ..eur("5.5") };
         assert_eq!(field(money(&path, &yen).unwrap_err()), ["amount", "amount"]);
+    }
+
+    #[test]
+    fn what_null_takes_away_is_not_what_absent_leaves() {
+        let read = |value| Clearable::<String>::parse(value).unwrap();
+        let given = [None, Some(Value::Null), Some(Value::from("CLEAR"))].map(read);
+        let patches = given.clone().map(|field| field.0);
+        assert_eq!(patches, [Patch::Keep, Patch::Clear, Patch::Set("CLEAR".to_owned())]);
+        let texts: std::collections::BTreeSet<String> =
+            given.iter().map(|field| field.to_value().to_string()).collect();
+        assert_eq!(texts.len(), 3, "each is another input: {texts:?}");
+        assert!(Clearable::<String>::parse(Some(Value::from(1))).is_err());
     }
 
     #[test]

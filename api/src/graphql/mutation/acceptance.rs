@@ -5,7 +5,7 @@ use super::call::{Call, Done, Step, Stop, answer};
 use super::payload::{AcceptOfferPayload, Position};
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
-use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance};
+use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Personal};
 use crate::graphql::input::origin::origin_of;
 use crate::graphql::types::Inquiry;
 use async_graphql::{Context, Error, Object};
@@ -64,7 +64,7 @@ async fn accept_offer(call: &Call, input: &AcceptOfferInput) -> Step<AcceptOffer
 /// Seals, and gives the command. For an acceptance that the offer as it stands refuses, nothing is sealed: a
 /// key in the vault is for ever.
 async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
-    let mut parsed = input.parse()?;
+    let (parsed, personal) = input.parse()?;
     let (app, live) = (&call.app, &call.app.live);
     // No offer is ever forgotten.
     let offer = live.offer(parsed.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
@@ -72,10 +72,12 @@ async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
         Actor::Customer(id) => id,
         _ => call.new_customer(),
     };
-    let (question, profile) = (parsed.question.take(), parsed.profile.take());
-    // Stands for the question until it is sealed, and is never recorded.
-    let unsealed = question.as_ref().map(|_| Sealed { ciphertext: "".into(), subject: customer.into() });
-    let mut acceptance = acceptance(app, input, parsed, customer, unsealed);
+    // Stands for each of them until it is sealed, and is never recorded.
+    let unsealed =
+        |given: &Option<String>| given.as_ref().map(|_| Sealed { ciphertext: "".into(), subject: customer.into() });
+    let placeholders =
+        Personal { profile: None, question: unsealed(&personal.question), page: unsealed(&personal.page) };
+    let mut acceptance = acceptance(app, input, parsed, customer, placeholders);
     let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
     let now = OfferNow {
         terms: &offer.terms,
@@ -95,8 +97,11 @@ async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
             Err(_) => Err(refusal.into()),
         };
     }
-    acceptance.question = call.seal(customer, question).await?;
-    acceptance.profile = call.seal(customer, profile).await?;
+    acceptance.question = call.seal(customer, personal.question).await?;
+    acceptance.profile = call.seal(customer, personal.profile).await?;
+    if let (Some(content), Some(page)) = (&mut acceptance.content, call.seal(customer, personal.page).await?) {
+        content.page = page;
+    }
     call.submit(&LogName::community(), Command::AcceptOffer(Box::new(acceptance))).await
 }
 
@@ -105,11 +110,11 @@ fn acceptance(
     input: &AcceptOfferInput,
     parsed: ParsedAcceptance,
     customer: CustomerId,
-    question: Option<Sealed>,
+    placeholders: Personal<Sealed>,
 ) -> Acceptance {
     let live = &app.live;
     let names = live.call_servers().into_iter().map(|row| row.name);
-    let mut acceptance = input.acceptance(parsed, customer, question, None);
+    let mut acceptance = input.acceptance(parsed, customer, placeholders);
     acceptance.known_topics =
         acceptance.topics.iter().filter(|topic| live.is_published_topic(topic)).cloned().collect();
     Acceptance {

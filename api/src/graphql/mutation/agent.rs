@@ -62,7 +62,7 @@ async fn update_agent(call: &Call, input: &UpdateAgentInput) -> Step<AgentPayloa
     let changed = input.parse()?;
     let agent = changed.agent;
     let log = log_of(call, agent)?;
-    known_provider(call, changed.affiliated_with)?;
+    known_provider(call, changed.affiliated_with.set())?;
     let name = call.seal(agent, input.display_name.clone()).await?;
     let done = call.submit(&log, input.command(changed, name)).await?;
     Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))

@@ -9,7 +9,7 @@ use crate::graphql::types::{CallServer, Provider};
 use async_graphql::{Context, Error, Object};
 use domain::command::rights;
 use domain::event::Event;
-use domain::event::community::{CallServerEvent, CreditLimit, ProviderEvent};
+use domain::event::community::{CallServerEvent, ProviderEvent};
 use domain::ids::ProviderId;
 use domain::log::LogName;
 use std::collections::BTreeSet;
@@ -59,23 +59,25 @@ async fn register_provider(call: &Call, input: &RegisterProviderInput) -> Step<P
         _ => None,
     });
     let (provider, limits) = registered?;
-    provider_payload(call, &done, provider, &limits).await
+    let named = limits.into_iter().map(|limit| limit.call_server).collect();
+    provider_payload(call, &done, provider, named).await
 }
 
 async fn update_provider(call: &Call, input: &UpdateProviderInput) -> Step<ProviderPayload> {
     let done = call.submit(&LogName::community(), input.parse()?).await?;
     let updated = done.one(|event| match event {
-        Event::Provider(ProviderEvent::Updated(e)) => Some((e.provider, e.credit_limits.clone().unwrap_or_default())),
+        Event::Provider(ProviderEvent::Updated(e)) => Some(e.clone()),
         _ => None,
     });
-    let (provider, limits) = updated?;
-    provider_payload(call, &done, provider, &limits).await
+    let updated = updated?;
+    let granted = updated.credit_limits.into_iter().flatten().map(|limit| limit.call_server);
+    let named = granted.chain(updated.limits_lifted.into_iter().map(|limit| limit.call_server)).collect();
+    provider_payload(call, &done, updated.provider, named).await
 }
 
-/// A limit counts from the moment its call server has it.
-async fn provider_payload(call: &Call, done: &Done, id: ProviderId, limits: &[CreditLimit]) -> Step<ProviderPayload> {
-    let named: BTreeSet<&LogName> = limits.iter().map(|limit| &limit.call_server).collect();
-    for name in named {
+/// A limit counts, and counts no more, from the moment its call server has it.
+async fn provider_payload(call: &Call, done: &Done, id: ProviderId, named: BTreeSet<LogName>) -> Step<ProviderPayload> {
+    for name in &named {
         handed_over(call, done, name).await?;
     }
     Ok(ProviderPayload::new(done, Provider::load(&call.app, &call.actor, id).await?))

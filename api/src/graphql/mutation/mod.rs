@@ -10,6 +10,8 @@ mod bid;
 mod call;
 mod community;
 mod inquiry;
+#[cfg(test)]
+mod keys_tests;
 mod offer;
 pub mod payload;
 mod queue;

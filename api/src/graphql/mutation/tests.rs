@@ -1,24 +1,29 @@
 //! Mutations through the schema, over a house in memory.
 
-use crate::app::{App, Parts};
+use crate::app::{App, Parts, StartError};
 use crate::auth::Viewer;
 use crate::graphql;
-use async_graphql::{EmptySubscription, Request, Schema, Variables};
+use async_graphql::{Request, Schema, Variables};
 use domain::actor::{Actor, Role};
 use domain::command::rights;
+use domain::event::wallet::Party;
 use domain::ids::{AgentId, CustomerId, InquiryId, ProviderId, Subject};
+use domain::log::LogName;
 use projections::history::History;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use store::backend::EventStore;
 use store::clock::SystemClock;
 use store::folder::DataFolder;
 use store::memory::MemoryStore;
+use store::raw::Head;
+use store::recorded::{Facts, Recorded};
 use store::vault::Vault;
 use store::writer::Settings;
 
-type House = Schema<graphql::query::Query, graphql::mutation::Mutation, EmptySubscription>;
+type House = Schema<graphql::query::Query, graphql::mutation::Mutation, graphql::subscription::Feeds>;
 
 struct Fixture {
     app: Arc<App>,
@@ -180,7 +185,7 @@ async fn an_acceptance_goes_from_bid_to_wrap_up_and_every_key_answers_again() {
     let viewer = house.app.signing.verify(first["customerToken"].as_str().unwrap()).unwrap();
     assert_eq!(viewer.actor, Actor::Customer(row.customer));
     let question = house.app.open(row.question.as_deref().unwrap()).await.unwrap().unwrap();
-    assert_eq!(question, r#"{"question":"Where is my card?","title":"Cards"}"#);
+    assert_eq!(question, r#"{"question":"Where is my card?"}"#);
     let customer = Who(Role::Customer, row.customer.to_string());
 
     let again = house.send(&nobody(), "acceptOffer", accept.clone(), fields).await;
@@ -285,7 +290,7 @@ async fn operators_and_providers_keep_their_things() {
     elsewhere["content"] = json!({ "url": "https://evil.example/" });
     assert_eq!(house.refused(&nobody(), "acceptOffer", elsewhere).await["code"], "ORIGIN_REFUSED");
 
-    let input = json!({ "callServer": "main", "locations": [{ "name": "Lisbon", "sessionLimit": 2 }] });
+    let input = json!({ "callServer": "main", "locations": [{ "name": "Lisbon" }] });
     house.done(&operator(), "updateCallServer", input, "callServer { id }").await;
     assert_eq!(
         house.refused(&operator(), "openCallServer", json!({ "name": "main", "topics": [] })).await["code"],
@@ -471,4 +476,325 @@ async fn a_refused_acceptance_leaves_no_key_and_a_repeat_is_still_answered() {
     let late = house.send(&nobody(), "acceptOffer", with(&other, "MESSAGE"), "").await;
     assert_eq!(late["userErrors"][0]["code"], "OFFER_RETIRED", "{late}");
     assert!(!made(&other));
+}
+
+#[tokio::test]
+async fn null_takes_away_what_may_be_absent_and_an_absent_field_stays() {
+    let house = Fixture::start();
+    let market = market(&house).await;
+    let (agent, provider) = (&market.agent.1, &market.provider.1);
+
+    let fields = "agent { affiliatedWith { id } capacity location }";
+    let update = |more: Value| {
+        let mut input = json!({ "agentId": agent });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    let own = json!({ "id": provider });
+    for (more, affiliated) in [
+        (json!({ "affiliatedWith": provider }), own.clone()),
+        (json!({ "capacity": 2 }), own.clone()),
+        // What is always there cannot be taken away.
+        (json!({ "location": null, "capacity": 2, "skills": null, "creditLimit": null }), own),
+        (json!({ "affiliatedWith": null }), Value::Null),
+        (json!({ "capacity": 3 }), Value::Null),
+    ] {
+        let answer = house.done(&operator(), "updateAgent", update(more.clone()), fields).await;
+        assert_eq!(answer["agent"]["affiliatedWith"], affiliated, "{more}");
+        assert_eq!(answer["agent"]["location"], "Lisbon");
+    }
+
+    // A variable that was not given is an absent field, in a literal too.
+    house.done(&operator(), "updateAgent", update(json!({ "affiliatedWith": provider })), "agent { id }").await;
+    let document = "mutation($agent: ID!, $with: ID, $key: String!) {
+        updateAgent(input: { agentId: $agent, affiliatedWith: $with, capacity: 4, idempotencyKey: $key }) { agent { affiliatedWith { id } } }
+    }";
+    for (with, affiliated) in [(None, json!({ "id": provider })), (Some(Value::Null), Value::Null)] {
+        let mut variables = json!({ "agent": agent, "key": house.key() });
+        if let Some(with) = with {
+            variables["with"] = with;
+        }
+        let viewer = Viewer { actor: Actor::new(Role::Operator, Some("olga")).unwrap(), expires_at: None };
+        let request = Request::new(document).variables(Variables::from_json(variables)).data(viewer);
+        let data = serde_json::to_value(house.schema.execute(request).await).unwrap();
+        assert_eq!(data["data"]["updateAgent"]["agent"]["affiliatedWith"], affiliated, "{data}");
+    }
+
+    let fields = "provider { homepage origins }";
+    let page = json!("https://bank.example/");
+    for (more, homepage) in [
+        (json!({ "homepage": page }), page.clone()),
+        (json!({ "name": "Bank" }), page),
+        (json!({ "homepage": null, "origins": null }), Value::Null),
+        (json!({ "name": "Bank" }), Value::Null),
+    ] {
+        let mut input = json!({ "providerId": provider });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = house.done(&operator(), "updateProvider", input, fields).await;
+        assert_eq!(answer["provider"], json!({ "homepage": homepage, "origins": ["https://bank.example"] }), "{more}");
+    }
+
+    let fields = "offer { wrapUp validUntil terms { version } title }";
+    let until = "2999-01-01T00:00:00Z";
+    let terms = json!({ "version": "1", "url": "https://bank.example/terms" });
+    let full = json!({ "wrapUp": "PT5M", "validUntil": until, "terms": { "version": "1" }, "title": "Card help" });
+    let bare = json!({ "wrapUp": null, "validUntil": null, "terms": null, "title": "Card help" });
+    for (revision, more, shown) in [
+        (1, json!({ "validUntil": until, "terms": terms }), full.clone()),
+        (2, json!({ "title": null, "maxWait": "PT1H" }), full),
+        (3, json!({ "wrapUp": null, "validUntil": null, "terms": null }), bare.clone()),
+        (4, json!({ "title": "Card help" }), bare),
+    ] {
+        let mut input = json!({ "offerId": market.offer, "expectedRevision": revision });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = house.done(&market.provider, "reviseOffer", input, fields).await;
+        assert_eq!(answer["offer"], shown, "{more}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_takes_the_same_input_in_another_form_and_null_is_not_absent() {
+    let house = Fixture::start();
+    let market = market(&house).await;
+    let credit = |key: &str, amount: &str| json!({ "owner": market.agent.1, "amount": { "amount": amount, "currency": "EUR" }, "reference": "r", "idempotencyKey": key });
+    let key = house.key();
+    let first = house.send(&finance(), "creditWallet", credit(&key, "20.0"), "account { balance { amount } }").await;
+    assert_eq!(first["replayed"], false, "{first}");
+    for same in ["20.00", "20"] {
+        let again = house.send(&finance(), "creditWallet", credit(&key, same), "account { balance { amount } }").await;
+        assert_eq!((&again["replayed"], &again["seq"]), (&json!(true), &first["seq"]), "{same}: {again}");
+        assert_eq!(again["account"]["balance"]["amount"], "70.00");
+    }
+    let other = house.send(&finance(), "creditWallet", credit(&key, "20.01"), "").await;
+    assert_eq!(other["userErrors"][0]["__typename"], "IdempotencyConflict", "{other}");
+
+    let mut update = json!({ "agentId": market.agent.1, "capacity": 2, "idempotencyKey": house.key() });
+    house.send(&operator(), "updateAgent", update.clone(), "agent { id }").await;
+    update["location"] = Value::Null;
+    let again = house.send(&operator(), "updateAgent", update.clone(), "agent { id }").await;
+    assert_eq!(again["replayed"], true, "null says no more than absent here: {again}");
+    update["affiliatedWith"] = Value::Null;
+    let other = house.send(&operator(), "updateAgent", update, "agent { id }").await;
+    assert_eq!(other["userErrors"][0]["__typename"], "IdempotencyConflict", "and here it does: {other}");
+}
+
+#[tokio::test]
+async fn a_wrap_up_that_goes_on_too_long_and_rules_that_hide_nothing_are_refused() {
+    let house = Fixture::start();
+    let market = market(&house).await;
+    let hidden = json!({ "auction": {
+        "direction": "FORWARD", "format": "OPEN", "currency": "EUR", "openFor": "PT60S", "reserveHidden": true,
+    } });
+    let revise = json!({ "offerId": market.offer, "expectedRevision": 1, "allocation": hidden });
+    let refused = house.refused(&market.provider, "reviseOffer", revise).await;
+    assert_eq!(
+        (&refused["code"], &refused["field"]),
+        (&json!("INVALID"), &json!(["allocation", "auction", "reserveHidden"]))
+    );
+
+    let accept = json!({ "offerId": market.offer, "question": "?", "topics": ["cards/lost"], "channel": "MESSAGE" });
+    let accepted = house.done(&nobody(), "acceptOffer", accept, "inquiry { id }").await;
+    let inquiry: InquiryId = id(&accepted, "inquiry").parse().unwrap();
+    let auction = house.app.live.dossier(inquiry).unwrap().read(|dossier| dossier.auctions()[0].row().id).to_string();
+    let bid = json!({ "auctionId": auction, "amount": { "amount": "20", "currency": "EUR" } });
+    house.done(&market.agent, "placeBid", bid, "bid { id }").await;
+    let agent: AgentId = market.agent.1.parse().unwrap();
+    let reservation = json!({ "reservationId": house.app.live.agent_pending(agent)[0].reservation.to_string() });
+    let opened = house.done(&market.agent, "acceptReservation", reservation, "session { id }").await;
+    let session = json!({ "sessionId": id(&opened, "session") });
+    house.done(&market.agent, "endSession", session.clone(), "session { id }").await;
+    let by = |span: &str| json!({ "sessionId": session["sessionId"], "by": span });
+    let refused = house.refused(&market.agent, "extendWrapUp", by("PT30M0.000001S")).await;
+    assert_eq!(refused["code"], "LIMIT_REACHED", "{refused}");
+    house.done(&market.agent, "extendWrapUp", by("PT30M"), "session { wrapUpDeadline }").await;
+    assert_eq!(house.refused(&market.agent, "extendWrapUp", by("PT0.000001S")).await["code"], "LIMIT_REACHED");
+}
+
+#[tokio::test]
+async fn a_pages_address_stands_in_no_log_and_is_read_by_those_it_is_for() {
+    let house = Fixture::start();
+    let market = market(&house).await;
+    let url = "https://bank.example/karl-koenig/desk?mail=karl%40k.example#iban-at61";
+    let content = json!({ "url": url, "title": "Karl's desk", "excerpt": "Dear Karl" });
+    let mut accepted = Vec::new();
+    let topic = json!(["cards/lost"]);
+    let offer = house.app.live.offer(market.offer.parse().unwrap()).unwrap();
+    for asked in
+        [json!({ "question": "Where?", "topics": topic }), json!({ "linkId": offer.terms.links[0].id.to_string() })]
+    {
+        let mut accept = json!({ "offerId": market.offer, "channel": "MESSAGE", "content": content });
+        accept.as_object_mut().unwrap().extend(asked.as_object().unwrap().clone());
+        let fields = "inquiry { id content { url title excerpt placement } }";
+        let answer = house.done(&nobody(), "acceptOffer", accept, fields).await;
+        let shown = json!({ "url": url, "title": "Karl's desk", "excerpt": "Dear Karl", "placement": "PROVIDER_PAGE" });
+        assert_eq!(answer["inquiry"]["content"], shown, "its customer reads it");
+        accepted.push((id(&answer, "inquiry"), shown));
+    }
+    for (inquiry, shown) in &accepted {
+        let see = async |who: &Who| {
+            let document = "query($id: ID!) { inquiry(id: $id) { content { url title excerpt placement } } }";
+            let viewer = Viewer { actor: Actor::new(who.0, Some(&who.1)).unwrap(), expires_at: None };
+            let request = Request::new(document).variables(Variables::from_json(json!({ "id": inquiry }))).data(viewer);
+            serde_json::to_value(house.schema.execute(request).await).unwrap()["data"]["inquiry"]["content"].take()
+        };
+        assert_eq!(see(&market.provider).await, *shown);
+        let origin =
+            json!({ "url": "https://bank.example", "title": null, "excerpt": null, "placement": "PROVIDER_PAGE" });
+        assert_eq!(see(&operator()).await, origin);
+        assert_eq!(see(&market.agent).await, Value::Null, "before consent");
+    }
+    let mut read = 0;
+    for log in house.app.store.logs().unwrap() {
+        for raw in house.app.store.read(&log, 0, 1_000).unwrap() {
+            read += 1;
+            let text = format!("{}{}", String::from_utf8_lossy(&raw.envelope), String::from_utf8_lossy(&raw.data));
+            let text = text.to_lowercase();
+            for part in ["karl", "koenig", "desk", "%40", "iban", "where?"] {
+                assert!(!text.contains(part), "{part} stands in {log}: {text}");
+            }
+        }
+    }
+    assert!(read > 10);
+}
+
+#[tokio::test]
+async fn a_credit_limit_that_is_not_named_again_is_lifted() {
+    let house = Fixture::start();
+    let market = market(&house).await;
+    let id: ProviderId = market.provider.1.parse().unwrap();
+    let limit_of = || house.app.live.accounts(None, Some(Party::Provider(id)), None, 9)[0].credit_limit;
+    assert!(limit_of().is_some(), "as it was registered");
+    let mut offer = json!({
+        "title": "Paid help", "channels": ["MESSAGE"], "links": [{ "label": "Lost card", "topic": "cards/paid" }],
+        "allocation": { "auction": {
+            "direction": "REVERSE", "format": "OPEN", "currency": "EUR", "openFor": "PT60S", "reserve": "30", "buyNow": "9",
+        } },
+    });
+    let offer = house.done(&market.provider, "publishOffer", offer.take(), "offer { id links { id } }").await;
+    let accept = json!({
+        "offerId": offer["offer"]["id"], "linkId": offer["offer"]["links"][0]["id"], "channel": "MESSAGE",
+    });
+    let limits = |amount: Option<&str>| {
+        let limit = |amount| json!({ "callServer": "main", "limit": { "amount": amount, "currency": "EUR" } });
+        json!({ "providerId": market.provider.1, "creditLimits": amount.map(limit).into_iter().collect::<Vec<_>>() })
+    };
+    for (amount, awarded) in [(Some("8.99"), false), (None, true)] {
+        house.done(&operator(), "updateProvider", limits(amount), "provider { id }").await;
+        assert_eq!(limit_of().map(|limit| limit.to_string()), amount.map(|amount| format!("{amount} EUR")));
+        let accepted = house.done(&nobody(), "acceptOffer", accept.clone(), "inquiry { id }").await;
+        let inquiry: InquiryId = accepted["inquiry"]["id"].as_str().unwrap().parse().unwrap();
+        let auction =
+            house.app.live.dossier(inquiry).unwrap().read(|dossier| dossier.auctions()[0].row().id).to_string();
+        let bid = json!({ "auctionId": auction, "amount": { "amount": "9", "currency": "EUR" } });
+        house.done(&market.agent, "placeBid", bid, "bid { id }").await;
+        let agent: AgentId = market.agent.1.parse().unwrap();
+        assert_eq!(!house.app.live.agent_pending(agent).is_empty(), awarded, "{amount:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_another_call_server_knows_is_refused() {
+    let house = Fixture::start();
+    let market = market(&house).await;
+    house.done(&operator(), "openCallServer", json!({ "name": "east", "topics": [] }), "callServer { id }").await;
+    let input =
+        json!({ "displayName": "Eva", "callServer": "east", "location": "Graz", "skills": [{ "name": "cards" }] });
+    let east = id(&house.done(&operator(), "registerAgent", input, "agent { id }").await, "agent");
+    let credit = |owner: &str, key: &str| json!({ "owner": owner, "amount": { "amount": "20", "currency": "EUR" }, "reference": "r", "idempotencyKey": key });
+    let key = house.key();
+    let first = house.send(&finance(), "creditWallet", credit(&market.agent.1, &key), "").await;
+    assert_eq!((&first["log"], &first["replayed"]), (&json!("main"), &json!(false)), "{first}");
+    let other = house.send(&finance(), "creditWallet", credit(&east, &key), "").await;
+    assert_eq!(other["userErrors"][0]["__typename"], "IdempotencyConflict", "{other}");
+    assert!(other["userErrors"][0]["firstSeenAt"].is_string() && other["seq"].is_null(), "{other}");
+    let again = house.send(&finance(), "creditWallet", credit(&market.agent.1, &key), "").await;
+    assert_eq!((&again["replayed"], &again["seq"]), (&json!(true), &first["seq"]), "its own log answers again");
+    let somebody = Who(Role::Finance, "fiona".into());
+    let theirs = house.send(&somebody, "creditWallet", credit(&east, &key), "").await;
+    assert_eq!((&theirs["log"], &theirs["userErrors"]), (&json!("east"), &json!([])), "another actor's key is another");
+
+    // Both at once: one of them has it.
+    for _ in 0..20 {
+        let key = house.key();
+        let (main, east) = (credit(&market.agent.1, &key), credit(&east, &key));
+        let fred = finance();
+        let sent = |input| house.send(&fred, "creditWallet", input, "");
+        let (main, east) = tokio::join!(sent(main), sent(east));
+        let conflicts = [&main, &east].map(|answer| answer["userErrors"][0]["__typename"] == "IdempotencyConflict");
+        assert_eq!(conflicts.iter().filter(|conflict| **conflict).count(), 1, "{main} {east}");
+    }
+}
+
+/// `community` was restored from an older backup, and its views deleted: what a call server has taken over is
+/// not there any more, or another event is.
+#[tokio::test]
+async fn a_call_server_does_not_start_beside_a_community_it_does_not_know() {
+    let folder = std::env::temp_dir().join(format!("callmarket-forked-{:016x}", getrandom::u64().unwrap()));
+    let start = |store: MemoryStore| {
+        App::start(Parts {
+            folder: DataFolder::open(folder.join(format!("{:016x}", getrandom::u64().unwrap()))).unwrap(),
+            store: Arc::new(store),
+            vault: Vault::in_memory().unwrap(),
+            history: History::open_in_memory().unwrap(),
+            clock: Arc::new(SystemClock),
+            settings: Settings { keys: 1_000, ..Settings::default() },
+            public_url: "http://127.0.0.1:8080".into(),
+        })
+    };
+    let house = Fixture::start();
+    market(&house).await;
+    let (community, main) = (LogName::community(), "main".parse::<LogName>().unwrap());
+    let copy = |log: &LogName, upto: usize, into: &MemoryStore| {
+        let mut head = None;
+        for raw in house.app.store.read(log, 0, upto).unwrap() {
+            into.append(log, head, std::slice::from_ref(&raw)).unwrap();
+            head = Some(raw.head());
+        }
+    };
+    // The call server, its provider's limit; then the offer.
+    let known = 2;
+    assert_eq!(house.app.store.head(&community).unwrap().map(|head| head.seq), Some(known as u64));
+    let refused = |store: MemoryStore| match start(store).map(|app| app.stop()) {
+        Err(StartError::Forked { log, reader, .. }) => {
+            assert_eq!(log, community);
+            assert!(reader.contains("main"), "{reader}");
+        }
+        other => panic!("{other:?}"),
+    };
+    for upto in [0, 1] {
+        let store = MemoryStore::new();
+        copy(&main, 1_000, &store);
+        copy(&community, upto, &store);
+        refused(store);
+    }
+    // As long as it was, and another event at the position that was taken over.
+    let store = MemoryStore::new();
+    copy(&main, 1_000, &store);
+    copy(&community, 1, &store);
+    let other = Fixture::start();
+    market(&other).await;
+    let raw = other.app.store.read(&community, 1, 1).unwrap().remove(0);
+    let event = Recorded::open(&community, raw).unwrap();
+    let head = store.head(&community).unwrap();
+    let facts = Facts {
+        actor: event.actor.clone(),
+        key: event.key,
+        correlation: event.correlation,
+        causation: event.causation,
+        source: None,
+        trace: None,
+        time: event.time + domain::time::Span::days(1),
+        salt: [7; 16],
+    };
+    let event = Recorded::seal(&community, 1, &Head::link(head), event.event, facts);
+    store.append(&community, head, &[event.raw]).unwrap();
+    refused(store);
+
+    for upto in [known, known + 1] {
+        let store = MemoryStore::new();
+        copy(&main, 1_000, &store);
+        copy(&community, upto, &store);
+        start(store).unwrap().stop();
+    }
+    let _ = std::fs::remove_dir_all(&folder);
 }

@@ -146,6 +146,8 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::ReservationRescinded => UserErrorCode::ReservationRescinded,
             Refusal::ReservationClosed => UserErrorCode::ReservationClosed,
             Refusal::SessionClosed => UserErrorCode::SessionClosed,
+            // Said to process managers alone.
+            Refusal::SourceForked => UserErrorCode::NotAllowedNow,
         }
     }
 }
@@ -193,7 +195,8 @@ impl From<Refusal> for UserError {
             | Refusal::ReservationLapsed
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed
-            | Refusal::SessionClosed => PlainUserError { code, message, field, retryable }.into(),
+            | Refusal::SessionClosed
+            | Refusal::SourceForked => PlainUserError { code, message, field, retryable }.into(),
         }
     }
 }

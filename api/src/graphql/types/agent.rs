@@ -15,19 +15,24 @@ use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
+use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object};
 use domain::actor::Actor;
 use domain::event::wallet::Party;
 use domain::ids::AgentId;
 use domain::log::LogName;
 use projections::live::agent::AgentRow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use store::raw::Head;
 
 pub struct Agent {
     row: AgentRow,
     /// Its display name is shown: the viewer is the agent, or talks with it.
     named: bool,
     viewer: Actor,
+    /// Where its log stood before the row was read.
+    at: Option<Head>,
 }
 
 connection!(AgentConnection, AgentEdge, Agent);
@@ -39,12 +44,13 @@ impl Agent {
 
     /// For whoever meets it at something that it sees. `named`: the viewer talks with it.
     pub(crate) fn show(app: &App, viewer: &Actor, id: AgentId, named: bool) -> Option<Agent> {
-        Some(Agent::over(app.live.agent(id)?, viewer, named))
+        let at = app.live.head(&app.live.place(id)?.log);
+        Some(Agent::over(app.live.agent(id)?, viewer, named, at))
     }
 
-    fn over(row: AgentRow, viewer: &Actor, named: bool) -> Agent {
+    fn over(row: AgentRow, viewer: &Actor, named: bool, at: Option<Head>) -> Agent {
         let named = named || *viewer == Actor::Agent(row.id);
-        Agent { row, named, viewer: viewer.clone() }
+        Agent { row, named, viewer: viewer.clone(), at }
     }
 
     /// Those that the viewer sees, by id: operators all, an agent itself.
@@ -64,9 +70,11 @@ impl Agent {
             (Some(one), Some(other)) if one != other => return Ok(nothing),
             (one, other) => one.or(other.as_ref()),
         };
+        let heads: BTreeMap<LogName, Head> = app.live.heads().into_iter().collect();
         let take = |row: AgentRow| {
+            let at = heads.get(&row.log).copied();
             let taken = sees_agent(viewer, row.id) && wanted.takes(&row) && log.is_none_or(|log| *log == row.log);
-            taken.then(|| Agent::over(row, viewer, false))
+            taken.then(|| Agent::over(row, viewer, false, at))
         };
         let page = match viewer {
             Actor::Operator(_) => {
@@ -104,6 +112,9 @@ impl Agent {
     }
     async fn seq(&self) -> Seq {
         Seq(self.row.seq)
+    }
+    async fn feed_cursor(&self, ctx: &Context<'_>) -> Cursor {
+        feed_cursor(app(ctx), &self.viewer, &self.row.log, self.at)
     }
     // Null once the agent is erased.
     async fn display_name(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {

@@ -6,16 +6,21 @@
 use super::connection::{PageInfo, Pager};
 use super::enums::Role;
 use super::filters::AuditFilter;
+use super::rights::sees_bid;
 use crate::app::{App, blocking};
 use crate::graphql::scalars::{Cursor, DateTime, Json, Seq};
 use async_graphql::{ComplexObject, Error, ID, SimpleObject};
 use domain::actor::Actor;
-use domain::ids::{AuctionId, EventId, InquiryId, OfferId, ProviderId, Subject};
+use domain::event::Event;
+use domain::event::session::SessionEvent;
+use domain::ids::{AgentId, AuctionId, EventId, InquiryId, OfferId, ProviderId, Subject};
 use domain::log::LogName;
 use projections::history::trail::Position;
-use projections::history::visibility::{AuctionFacts, Facts, InquiryFacts, Seen, see};
+use projections::history::visibility::{AuctionFacts, Facts, InquiryFacts, Seen, see, sees_actor};
 use projections::history::{HistoryError, rows, trail};
+use projections::live;
 use projections::live::auction::AuctionState;
+use projections::live::session::Who;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -89,6 +94,12 @@ struct Found {
     up_to: Vec<LogPosition>,
 }
 
+impl AuditEntry {
+    pub(crate) fn position(&self) -> u64 {
+        self.seq.0
+    }
+}
+
 impl AuditConnection {
     pub(crate) async fn read(
         app: &Arc<App>,
@@ -125,7 +136,7 @@ impl AuditConnection {
 
 /// Where no subject is asked for: whatever concerns the viewer, which spares reading all logs for it. An
 /// operator, and finance, do read all.
-fn narrowest(viewer: &Actor) -> Option<Subject> {
+pub(crate) fn narrowest(viewer: &Actor) -> Option<Subject> {
     match viewer {
         Actor::Provider(id) => Some((*id).into()),
         Actor::Agent(id) => Some((*id).into()),
@@ -134,22 +145,24 @@ fn narrowest(viewer: &Actor) -> Option<Subject> {
     }
 }
 
-struct Search {
-    app: Arc<App>,
-    viewer: Actor,
-    subject: Option<Subject>,
-    filter: trail::AuditFilter,
-    reverse: bool,
-    first: usize,
+pub(crate) struct Search {
+    pub(crate) app: Arc<App>,
+    pub(crate) viewer: Actor,
+    pub(crate) subject: Option<Subject>,
+    pub(crate) filter: trail::AuditFilter,
+    pub(crate) reverse: bool,
+    pub(crate) first: usize,
 }
 
 impl Search {
     fn run(&self, after: Option<Position>) -> Result<Found, HistoryError> {
         let mut found = Found { up_to: self.heads()?, ..Found::default() };
-        let facts = Now { app: &self.app, auctions: RefCell::default(), inquiries: RefCell::default() };
-        if self.first == 0 || !self.has_part(&facts)? {
+        let facts = Now::of(&self.app);
+        if self.first == 0 || !self.has_part(&facts)? || self.is_hidden_bid(&facts)? {
             return Ok(found);
         }
+        // Asked of what is seen, and never of what is read: a reading that stops early tells of what it found.
+        let filter = trail::AuditFilter { actor: None, ..self.filter.clone() };
         let mut at = after;
         let mut visible: Vec<(Arc<Recorded>, Seen)> = Vec::new();
         let mut left = EVENTS_MAX;
@@ -158,12 +171,12 @@ impl Search {
             let wanted = (2 * (self.first + 1)).min(left);
             let bounds = trail::Bounds { events: wanted, read: left };
             let store = &*self.app.store;
-            let part = self.app.history.trail(store, self.subject, &self.filter, at.as_ref(), self.reverse, bounds)?;
+            let part = self.app.history.trail(store, self.subject, &filter, at.as_ref(), self.reverse, bounds)?;
             let ended = part.events.len() < wanted && part.stopped.is_none();
             left = left.saturating_sub(part.read);
             for event in part.events {
                 at = Some(Position::of(&event));
-                match see(&self.viewer, &event, &facts) {
+                match self.see(&event, &facts) {
                     Seen::Absent => {}
                     seen => visible.push((event, seen)),
                 }
@@ -187,15 +200,41 @@ impl Search {
             .into_iter()
             .map(|(event, seen)| {
                 let link = event.seq.checked_sub(1).and_then(|seq| previous.get(&(event.log.clone(), seq)));
-                (Position::of(&event), self.entry(&event, seen, link.unwrap_or(&GENESIS)))
+                (Position::of(&event), self.entry_with(&event, seen, link.unwrap_or(&GENESIS), &facts))
             })
             .collect();
         Ok(found)
     }
 
+    /// Whether the subject is a bid that the viewer may not see now: then its trail, which is its auction's, is as
+    /// empty as that of an id that nobody has.
+    pub(crate) fn is_hidden_bid(&self, facts: &Now<'_>) -> Result<bool, HistoryError> {
+        let Some(subject @ Subject::BidId(bid)) = self.subject else { return Ok(false) };
+        let placed = self.app.live.dossier_of(subject).and_then(|dossier| {
+            dossier.read(|dossier| {
+                let auction = dossier.auction_of(bid)?;
+                Some(sees_bid(&self.viewer, auction.row(), auction.bid(bid)?.agent))
+            })
+        });
+        if let Some(seen) = placed {
+            return Ok(!seen);
+        }
+        // Closed long ago, or so new that the live view lacks it.
+        match self.app.history.home_of(&*self.app.store, subject)? {
+            Some(Subject::AuctionId(auction)) => {
+                Ok(facts.auction(auction).is_none_or(|auction| auction.open && auction.format.is_sealed()))
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// Whether any event of the subject can be the viewer's to see. Where none can, nothing is read.
-    fn has_part(&self, facts: &Now<'_>) -> Result<bool, HistoryError> {
-        let Some(subject) = self.subject else { return Ok(true) };
+    pub(crate) fn has_part(&self, facts: &Now<'_>) -> Result<bool, HistoryError> {
+        let Some(mut subject) = self.subject else { return Ok(true) };
+        if let (Subject::PostingId(_), Actor::Provider(_) | Actor::Agent(_)) = (subject, &self.viewer) {
+            let Some(home) = self.app.history.home_of(&*self.app.store, subject)? else { return Ok(false) };
+            subject = home;
+        }
         let of_inquiry = |fits: &dyn Fn(InquiryFacts) -> bool| -> Result<bool, HistoryError> {
             let inquiry = match self.app.live.dossier_of(subject) {
                 Some(dossier) => dossier.read(|dossier| dossier.inquiry().map(|row| row.id)),
@@ -212,6 +251,8 @@ impl Search {
             }
             // Its own events may stand beside these: the log says.
             (Actor::Provider(_), Subject::AgentId(_) | Subject::CustomerId(_) | Subject::AccountId(_)) => Ok(true),
+            // Whoever does not see a bid does not learn that there is one.
+            (Actor::Provider(_) | Actor::Agent(_), Subject::BidId(_)) if self.is_hidden_bid(facts)? => Ok(false),
             (Actor::Provider(own), _) => of_inquiry(&|known| known.provider == *own),
             (Actor::Agent(own), Subject::AgentId(id)) => Ok(*own == id),
             (Actor::Agent(_), Subject::AccountId(_) | Subject::QueueId(_) | Subject::CallServerId(_)) => Ok(true),
@@ -236,6 +277,7 @@ impl Search {
             }
             (Actor::Agent(_), _) => Ok(false),
             (Actor::Customer(own), Subject::CustomerId(id)) => Ok(*own == id),
+            (Actor::Customer(_), Subject::AuctionId(_) | Subject::BidId(_)) => Ok(false),
             (Actor::Customer(own), _) => of_inquiry(&|known| known.customer == *own),
             (Actor::Anonymous | Actor::System, _) => Ok(false),
         }
@@ -258,7 +300,10 @@ impl Search {
     }
 
     /// The hashes that the entries are chained to.
-    fn previous(&self, events: &[(Arc<Recorded>, Seen)]) -> Result<HashMap<(LogName, u64), Hash>, HistoryError> {
+    pub(crate) fn previous(
+        &self,
+        events: &[(Arc<Recorded>, Seen)],
+    ) -> Result<HashMap<(LogName, u64), Hash>, HistoryError> {
         let mut wanted: BTreeMap<LogName, Vec<u64>> = BTreeMap::new();
         for (event, _) in events {
             if let Some(seq) = event.seq.checked_sub(1) {
@@ -275,7 +320,20 @@ impl Search {
         Ok(hashes)
     }
 
-    fn entry(&self, event: &Recorded, seen: Seen, previous: &Hash) -> AuditEntry {
+    /// What the viewer may see of an event. Who acted must not be found by whom it is not told.
+    pub(crate) fn see(&self, event: &Recorded, facts: &Now<'_>) -> Seen {
+        match &self.filter.actor {
+            Some(id) if event.actor.id().as_ref() != Some(id) => Seen::Absent,
+            Some(_) if !sees_actor(&self.viewer, event, facts) => Seen::Absent,
+            Some(_) | None => see(&self.viewer, event, facts),
+        }
+    }
+
+    pub(crate) fn entry(&self, event: &Recorded, seen: Seen, previous: &Hash) -> AuditEntry {
+        self.entry_with(event, seen, previous, &Now::of(&self.app))
+    }
+
+    fn entry_with(&self, event: &Recorded, seen: Seen, previous: &Hash, facts: &Now<'_>) -> AuditEntry {
         let raw = &event.raw;
         let (data, redacted, whole) = match seen {
             Seen::Absent => (None, Vec::new(), false),
@@ -292,7 +350,7 @@ impl Search {
             at: DateTime(event.time),
             type_name: event.type_name.to_owned(),
             subjects: event.subjects.iter().map(|subject| subject.to_string().into()).collect(),
-            actor: self.actor(event),
+            actor: event.actor.id().filter(|_| sees_actor(&self.viewer, event, facts)).map(ID::from),
             role: event.actor.role().into(),
             causation: event.causation.map(|id| id.to_string().into()),
             correlation: event.correlation.to_string().into(),
@@ -304,29 +362,49 @@ impl Search {
             salt: whole.then(|| Hex(&raw.salt).to_string()),
         }
     }
-
-    /// Who outbid an agent is a rival, and named to nobody who only has a pseudonym for it.
-    fn actor(&self, event: &Recorded) -> Option<ID> {
-        let is_rival = matches!((&self.viewer, &event.actor), (Actor::Agent(own), Actor::Agent(id)) if own != id);
-        event.actor.id().filter(|_| !is_rival).map(ID::from)
-    }
 }
 
 /// What is true now: the live views, and the history's rows for what they let go. What neither knows is
 /// unknown, and then less is shown.
-struct Now<'a> {
+pub(crate) struct Now<'a> {
     app: &'a App,
     auctions: RefCell<HashMap<AuctionId, Option<AuctionFacts>>>,
     inquiries: RefCell<HashMap<InquiryId, Option<InquiryFacts>>>,
+    engaged: RefCell<HashMap<InquiryId, Vec<AgentId>>>,
 }
 
 impl Now<'_> {
+    pub(crate) fn of(app: &App) -> Now<'_> {
+        Now { app, auctions: RefCell::default(), inquiries: RefCell::default(), engaged: RefCell::default() }
+    }
+
     fn look_up_auction(&self, id: AuctionId) -> Option<AuctionFacts> {
         if let Some(row) = self.app.live.auction(id) {
             return Some(AuctionFacts { format: row.rules.format, open: row.state == AuctionState::Open });
         }
         let row = self.app.history.auction(id).inspect_err(|error| tracing::error!(%error, "history.unreadable"));
         row.ok().flatten().map(|row| AuctionFacts { format: row.format, open: row.state == rows::AuctionState::Open })
+    }
+
+    /// The agents of an inquiry's session.
+    fn look_up_engaged(&self, id: InquiryId) -> Vec<AgentId> {
+        let joined = |session: &live::session::Session| {
+            let agents = session.participants().iter().filter_map(|participant| match participant.who {
+                Who::Agent(id) => Some(id),
+                Who::Customer(_) => None,
+            });
+            agents.collect()
+        };
+        if let Some(dossier) = self.app.live.dossier(id) {
+            return dossier.read(|dossier| dossier.session().map(joined)).unwrap_or_default();
+        }
+        let events = self.app.history.events_of(&*self.app.store, id.into());
+        let events = events.inspect_err(|error| tracing::error!(%error, "history.unreadable")).unwrap_or_default();
+        let opened = events.iter().filter_map(|event| match &event.event {
+            Event::Session(SessionEvent::Opened(e)) => Some(e.agent),
+            _ => None,
+        });
+        opened.collect()
     }
 
     fn look_up_inquiry(&self, id: InquiryId) -> Option<InquiryFacts> {
@@ -344,6 +422,10 @@ impl Facts for Now<'_> {
     }
     fn inquiry(&self, id: InquiryId) -> Option<InquiryFacts> {
         *self.inquiries.borrow_mut().entry(id).or_insert_with(|| self.look_up_inquiry(id))
+    }
+    fn is_engaged(&self, inquiry: InquiryId, agent: AgentId) -> bool {
+        let mut engaged = self.engaged.borrow_mut();
+        engaged.entry(inquiry).or_insert_with(|| self.look_up_engaged(inquiry)).contains(&agent)
     }
     fn provider_of(&self, offer: OfferId) -> Option<ProviderId> {
         self.app.live.offer(offer).map(|row| row.provider)

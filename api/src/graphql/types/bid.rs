@@ -12,6 +12,7 @@ use crate::graphql::app;
 use crate::graphql::scalars::{DateTime, Seq};
 use async_graphql::{Context, Error, ID, Object};
 use domain::actor::Actor;
+use domain::event::auction::Standing;
 use domain::ids::BidId;
 use domain::terms::AuctionFormat;
 use projections::live::auction::{AuctionRow, BidRow};
@@ -64,8 +65,13 @@ impl Bid {
         self.is_own()
             || match self.auction.rules.format {
                 AuctionFormat::Open => true,
-                // Which maxima never led is not kept beside the bid, so none is shown.
-                AuctionFormat::Proxy => false,
+                // A maximum that led stays its bidder's own. So does what a leader names below it: it would say
+                // that the maximum is more. One that never led has made the price, and is as public as that; the
+                // audit trail says the same.
+                AuctionFormat::Proxy => match self.row.standing {
+                    Standing::OutbidAtOnce => true,
+                    Standing::Leads | Standing::NoEffect | Standing::Sealed => false,
+                },
                 // It is closed, or the bid would not be here.
                 AuctionFormat::SealedFirstPrice | AuctionFormat::SealedSecondPrice => self.is_named(),
             }

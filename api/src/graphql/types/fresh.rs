@@ -7,6 +7,7 @@ use async_graphql::Error;
 use domain::actor::Actor;
 use domain::ids::Subject;
 use domain::log::LogName;
+use projections::history::Waited;
 use std::sync::Arc;
 use std::time::Duration;
 use store::raw::Head;
@@ -69,8 +70,8 @@ async fn recorded(app: &Arc<App>, id: Subject) -> Result<Option<LogName>, Error>
     Ok(recorded.filter(|log| !log.is_reserved()))
 }
 
-/// Waits until history holds whatever the live views held when this was asked. Errors: UNAVAILABLE after
-/// two seconds.
+/// Waits until history holds whatever the live views held when this was asked. On a full disk it cannot, and
+/// says so at once: then what it holds is served, as everything else is. Errors: UNAVAILABLE after two seconds.
 pub(crate) async fn caught_up(app: &Arc<App>) -> Result<(), Error> {
     let heads = app.live.heads();
     let behind = |log: &LogName, seq| app.history.checkpoint(log).is_none_or(|known| known.head.seq < seq);
@@ -79,12 +80,12 @@ pub(crate) async fn caught_up(app: &Arc<App>) -> Result<(), Error> {
     }
     let house = app.clone();
     let wait = move || {
-        let deadline = std::time::Instant::now() + PATIENCE;
-        let left = || deadline.saturating_duration_since(std::time::Instant::now());
-        Ok(heads.iter().all(|(log, head)| house.history.wait_for(log, head.seq, left())))
+        // It may sleep after having found the disk full: then it looks once more.
+        house.wake_projector();
+        Ok(house.history.wait_unless_full(&heads, PATIENCE))
     };
-    if blocking(wait).await? {
-        return Ok(());
+    match blocking(wait).await? {
+        Waited::There | Waited::Full => Ok(()),
+        Waited::Late => Err(code(ErrorCode::Unavailable, "History is behind; try again.")),
     }
-    Err(code(ErrorCode::Unavailable, "History is behind; try again."))
 }

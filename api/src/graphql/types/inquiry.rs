@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
+use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object};
 use domain::actor::Actor;
 use domain::ids::InquiryId;
@@ -58,6 +59,9 @@ impl Inquiry {
     async fn seq(&self) -> Seq {
         Seq(self.row.seq)
     }
+    async fn feed_cursor(&self, ctx: &Context<'_>) -> Cursor {
+        feed_cursor(app(ctx), &self.sight.viewer, &self.row.log, self.sight.at)
+    }
     /// As accepted: the revision is fixed.
     async fn offer(&self, ctx: &Context<'_>) -> Offer {
         Offer::accepted(app(ctx), &self.sight.viewer, &self.row)
@@ -77,7 +81,7 @@ impl Inquiry {
     }
     async fn content(&self) -> Option<ContentReference> {
         let row = self.row.content.clone().filter(|_| self.sight.part.sees_content())?;
-        Some(ContentReference { row, question: self.question.clone() })
+        Some(ContentReference::new(row, self.sight.part.sees_question()))
     }
     async fn language(&self) -> Option<&str> {
         self.row.language.as_deref()

@@ -40,8 +40,9 @@ pub enum Node {
 }
 
 impl Node {
-    /// What the id names, where the viewer sees it. Ids taken from hashes (`evt_`, `pst_`) say nothing about
-    /// where they stand and have no index: they are found in audit trails and settlements, not here.
+    /// What the id names, where the viewer sees it. An event's id is taken from its hash and says nothing about
+    /// where it stands; an index over all of them would cost at every append, so `evt_` is found in audit trails
+    /// and not here.
     pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: &ID) -> Result<Option<Node>, Error> {
         let Ok(subject) = id.parse::<Subject>() else { return Ok(None) };
         Ok(match subject {
@@ -66,7 +67,8 @@ impl Node {
             Subject::NoticeId(id) => Notice::load(app, viewer, id).map(Node::Notice),
             Subject::SettlementId(id) => Settlement::load(app, viewer, id).await?.map(Node::Settlement),
             Subject::AccountId(id) => Account::load(app, viewer, id).await?.map(Node::Account),
-            Subject::PostingId(_) | Subject::EventId(_) | Subject::WebhookId(_) | Subject::DeliveryId(_) => None,
+            Subject::PostingId(id) => Posting::load(app, viewer, id).await?.map(Node::Posting),
+            Subject::EventId(_) | Subject::WebhookId(_) | Subject::DeliveryId(_) => None,
         })
     }
 }

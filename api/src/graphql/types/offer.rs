@@ -30,7 +30,7 @@ connection!(OfferConnection, OfferEdge, Offer);
 
 impl Offer {
     pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: OfferId) -> Result<Option<Offer>, Error> {
-        let row = app.live.offer(id).filter(|row| sees_offer(viewer, row));
+        let row = app.live.offer(id).filter(|row| sees_offer(app, viewer, row));
         Ok(row.map(|row| Offer::show(viewer, row)))
     }
 
@@ -74,7 +74,7 @@ impl Offer {
             return OfferConnection::page(pager, (Vec::new(), false));
         }
         let next = |after: Option<&u128>, limit| app.live.offers(provider, after.map(|id| OfferId(*id)), limit);
-        let take = |row: OfferRow| sees_offer(viewer, &row).then(|| Offer::show(viewer, row));
+        let take = |row: OfferRow| sees_offer(app, viewer, &row).then(|| Offer::show(viewer, row));
         OfferConnection::page(pager, pager.sift(next, |row| row.id.0, take))
     }
 }
@@ -142,7 +142,7 @@ impl OfferLink {
     /// Of the newest revision that has it, where the viewer sees the offer.
     pub(crate) fn load(app: &App, viewer: &Actor, id: LinkId) -> Option<OfferLink> {
         let (offer, revision) = app.live.link(id)?;
-        app.live.offer(offer).filter(|row| sees_offer(viewer, row))?;
+        app.live.offer(offer).filter(|row| sees_offer(app, viewer, row))?;
         let terms = app.live.offer_terms(offer, revision)?;
         terms.links.iter().find(|link| link.id == id).map(|link| OfferLink(link.clone()))
     }

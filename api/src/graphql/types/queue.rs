@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
+use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object};
 use domain::actor::Actor;
 use domain::ids::{InquiryId, QueueId};
@@ -17,25 +18,29 @@ use domain::log::LogName;
 use domain::time::Timestamp;
 use domain::topic::Topic;
 use projections::live::queue::QueueRow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use store::raw::Head;
 
 pub struct Queue {
     row: QueueRow,
     viewer: Actor,
+    /// Where its log stood before the row was read.
+    at: Option<Head>,
 }
 
 connection!(QueueConnection, QueueEdge, Queue);
 
 impl Queue {
     pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: QueueId) -> Result<Option<Queue>, Error> {
-        let row = app.live.queue(id);
-        let row = row.filter(|row| sees_queue(viewer, market_of(app, viewer).as_ref(), &row.log));
-        Ok(row.map(|row| Queue { row, viewer: viewer.clone() }))
+        let queue = Queue::show(app, viewer, id);
+        Ok(queue.filter(|queue| sees_queue(viewer, market_of(app, viewer).as_ref(), &queue.row.log)))
     }
 
     /// For whoever meets it at an inquiry that it sees.
     pub(crate) fn show(app: &App, viewer: &Actor, id: QueueId) -> Option<Queue> {
-        Some(Queue { row: app.live.queue(id)?, viewer: viewer.clone() })
+        let at = app.live.head(&app.live.place(id)?.log);
+        Some(Queue { row: app.live.queue(id)?, viewer: viewer.clone(), at })
     }
 
     /// Open queues that the viewer sees, by topic and id.
@@ -47,9 +52,11 @@ impl Queue {
         pager: &Pager<(Topic, QueueId)>,
     ) -> QueueConnection {
         let market = market_of(app, viewer);
+        let heads: BTreeMap<LogName, Head> = app.live.heads().into_iter().collect();
         let next = |after: Option<&(Topic, QueueId)>, limit| app.live.queues(log, beneath, after, limit);
         let take = |row: QueueRow| {
-            sees_queue(viewer, market.as_ref(), &row.log).then(|| Queue { row, viewer: viewer.clone() })
+            let at = heads.get(&row.log).copied();
+            sees_queue(viewer, market.as_ref(), &row.log).then(|| Queue { row, viewer: viewer.clone(), at })
         };
         QueueConnection::page(pager, pager.sift(next, |row| (row.topic.clone(), row.id), take))
     }
@@ -62,6 +69,9 @@ impl Queue {
     }
     async fn seq(&self) -> Seq {
         Seq(self.row.seq)
+    }
+    async fn feed_cursor(&self, ctx: &Context<'_>) -> Cursor {
+        feed_cursor(app(ctx), &self.viewer, &self.row.log, self.at)
     }
     async fn state(&self) -> QueueState {
         self.row.state.into()

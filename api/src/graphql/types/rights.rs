@@ -4,7 +4,7 @@
 //!
 //! | | sees | of it hidden |
 //! |---|---|---|
-//! | anonymous | published offers and their providers' public fields | |
+//! | anonymous | published offers that can be accepted now, and providers' public fields | |
 //! | customer | its own record, inquiries, sessions (MAIN) | reservations, auctions, bids, notes, queues |
 //! | agent | queues, inquiries and auctions of its call server; its own bids, reservations, sessions, accounts, settlements | see [`Part`] |
 //! | provider | its own offers, and their inquiries, auctions, reservations, sessions, settlements; its accounts | contact data, message texts, notes, agents' status |
@@ -32,6 +32,7 @@ use projections::live::reservation::ReservationState;
 use projections::live::session::Who;
 use projections::live::{Dossier, DossierHandle};
 use std::sync::Arc;
+use store::raw::Head;
 
 /// What a viewer is to one inquiry. Whoever is nothing to it does not see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +160,8 @@ pub(crate) struct Sight {
     pub(crate) viewer: Actor,
     pub(crate) part: Part,
     pub(crate) handle: DossierHandle,
+    /// Where the log stood before anything of it was read: a feed from here on misses nothing.
+    pub(crate) at: Option<Head>,
 }
 
 impl Sight {
@@ -173,8 +176,10 @@ impl Sight {
 
     pub(crate) fn over(app: &App, viewer: &Actor, handle: DossierHandle) -> Option<Sight> {
         let market = market_of(app, viewer);
+        let log = handle.read(|dossier| dossier.inquiry().map(|row| row.log.clone()))?;
+        let at = app.live.head(&log);
         let part = handle.read(|dossier| Part::of(viewer, market.as_ref(), dossier))?;
-        Some(Sight { viewer: viewer.clone(), part, handle })
+        Some(Sight { viewer: viewer.clone(), part, handle, at })
     }
 }
 
@@ -191,12 +196,15 @@ pub(crate) fn market_of(app: &App, viewer: &Actor) -> Option<LogName> {
     }
 }
 
-pub(crate) fn sees_offer(viewer: &Actor, row: &OfferRow) -> bool {
+/// An offer by id or in lists; an inquiry shows the one that it accepted whatever became of it. What cannot be
+/// accepted is as if not published: a suspended provider's until it is reinstated, and one that has run out.
+pub(crate) fn sees_offer(app: &App, viewer: &Actor, row: &OfferRow) -> bool {
     match viewer {
         Actor::Operator(_) => true,
         Actor::Provider(id) => *id == row.provider,
         Actor::Agent(_) | Actor::Finance(_) | Actor::Customer(_) | Actor::Anonymous => {
-            row.state == OfferState::Published
+            let ended = row.terms.valid_until.is_some_and(|until| until <= app.clock.now());
+            row.state == OfferState::Published && !ended && !app.live.is_suspended(row.provider)
         }
         Actor::System => false,
     }

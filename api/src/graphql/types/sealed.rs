@@ -20,10 +20,16 @@ pub(crate) struct Profile {
     pub(crate) attributes: Option<async_graphql::Value>,
 }
 
-/// The electronic question, with what its content repeats of it.
+/// The electronic question.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Question {
     pub(crate) question: Option<String>,
+}
+
+/// The page that an offer was accepted from.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page {
+    pub(crate) url: String,
     pub(crate) title: Option<String>,
     pub(crate) excerpt: Option<String>,
 }

@@ -21,7 +21,7 @@ use domain::money::Money;
 use domain::pricing;
 use projections::history::lists;
 use projections::live::DossierHandle;
-use projections::live::agent::AgentStatus;
+use projections::live::agent::{AgentRow, AgentStatus};
 use projections::live::auction::AuctionRow;
 use projections::live::inquiry::InquiryRow;
 use projections::live::session::Who;
@@ -233,18 +233,33 @@ fn could_bid(app: &App, viewer: &Actor, inquiry: &InquiryRow, auction: &AuctionR
     let Actor::Agent(id) = viewer else { return false };
     let Some(agent) = app.live.agent(*id) else { return false };
     let applicant = Applicant {
-        affiliated_with: agent.affiliated_with,
         available: agent.status == AgentStatus::Available,
-        skills: &agent.skills,
         load: agent.load,
         capacity: agent.capacity,
+        ..once_free(&agent)
     };
-    let demand = Demand {
+    suits(applicant, demand(inquiry)).is_ok() && has_funds(app, *id, auction)
+}
+
+/// Whether an agent could bid on an inquiry once it is free and has the money: skills and independence alone,
+/// which do not change from moment to moment.
+pub(crate) async fn could_ever_bid(app: &Arc<App>, id: AgentId, inquiry: Option<InquiryId>) -> Result<bool, Error> {
+    let (Some(agent), Some(inquiry)) = (app.live.agent(id), inquiry) else { return Ok(false) };
+    let Some(handle) = app.dossier(inquiry).await? else { return Ok(false) };
+    let row = handle.read(|dossier| dossier.inquiry().cloned());
+    Ok(row.is_some_and(|row| suits(once_free(&agent), demand(&row)).is_ok()))
+}
+
+fn once_free(agent: &AgentRow) -> Applicant<'_> {
+    Applicant { affiliated_with: agent.affiliated_with, available: true, skills: &agent.skills, load: 0, capacity: 1 }
+}
+
+fn demand(inquiry: &InquiryRow) -> Demand<'_> {
+    Demand {
         provider: inquiry.provider,
         independent_agents_only: inquiry.terms.independent_agents_only,
         desired_skills: &inquiry.desired_skills,
-    };
-    suits(applicant, demand).is_ok() && has_funds(app, *id, auction)
+    }
 }
 
 /// Whether the least next bid is free in its wallet, what is held for this auction already included.

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
+use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object, SimpleObject};
 use domain::actor::Actor;
 use domain::ids::{ChannelId, MessageId, SessionId};
@@ -51,6 +52,11 @@ impl Session {
     }
     async fn seq(&self) -> Seq {
         Seq(self.row.seq)
+    }
+    async fn feed_cursor(&self, ctx: &Context<'_>) -> Result<Cursor, Error> {
+        let log = self.sight.handle.read(|dossier| dossier.inquiry().map(|row| row.log.clone()));
+        let log = log.ok_or_else(|| code(ErrorCode::Internal, "a session without its inquiry"))?;
+        Ok(feed_cursor(app(ctx), &self.sight.viewer, &log, self.sight.at))
     }
     async fn inquiry(&self) -> Result<Inquiry, Error> {
         Inquiry::show(self.sight.clone()).ok_or_else(|| code(ErrorCode::Internal, "a session without its inquiry"))

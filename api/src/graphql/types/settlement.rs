@@ -237,6 +237,23 @@ pub struct Posting {
 connection!(PostingConnection, PostingEdge, Posting);
 
 impl Posting {
+    /// A settlement's, for who sees the settlement; an account's, for who sees the account.
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: PostingId) -> Result<Option<Posting>, Error> {
+        if *viewer == Actor::Anonymous {
+            return Ok(None);
+        }
+        let house = app.clone();
+        let Some(row) = blocking(move || house.history.posting(&*house.store, id)).await? else { return Ok(None) };
+        let seen = match (row.settlement, row.wallet) {
+            (Some(settlement), _) => Settlement::load(app, viewer, settlement).await?.is_some(),
+            (None, Some(account)) => {
+                app.live.account(account).is_some_and(|account| sees_money_of(viewer, account.owner))
+            }
+            (None, None) => false,
+        };
+        Ok(seen.then(|| row.into()))
+    }
+
     fn new(
         id: PostingId,
         transaction: EventId,

@@ -4,7 +4,7 @@
 use super::json;
 use domain::currency::Currency;
 use domain::event::Event;
-use domain::event::agent::AgentEvent;
+use domain::event::agent::{AgentEvent, Will, WillReason};
 use domain::event::auction::AuctionEvent;
 use domain::event::community::CallServerEvent;
 use domain::event::inquiry::InquiryEvent;
@@ -13,8 +13,9 @@ use domain::event::session::SessionEvent;
 use domain::event::settlement::{Leg, SettlementEvent};
 use domain::event::wallet::{Party, WalletEvent};
 use domain::ids::*;
-use domain::state::State;
-use domain::terms::Direction;
+use domain::state::{InquiryState, ReservationPhase, State};
+use domain::terms::{Allocation, Direction};
+use domain::time::{Span, Timestamp};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,13 +37,35 @@ pub struct Auditor {
     wrap_ups: BTreeMap<SessionId, AgentId>,
     served: BTreeSet<InquiryId>,
     open_inquiries: BTreeSet<InquiryId>,
+    /// Of those that nobody has engaged yet.
+    waits: BTreeMap<InquiryId, Wait>,
     capacities: BTreeMap<AgentId, u32>,
+    available: BTreeSet<AgentId>,
+    /// Who goes offline then, unless it is reported again.
+    present_until: BTreeMap<AgentId, Timestamp>,
     /// Legs by account path and currency: everything ever posted.
     books: BTreeMap<(String, Currency), Decimal>,
 }
 
+/// How long an inquiry may still wait, and since when it does; absent: its wait stands still.
+struct Wait {
+    left: Span,
+    since: Option<Timestamp>,
+}
+
+impl Wait {
+    /// Something begins for the inquiry, so its wait stands still.
+    fn stops(&mut self, at: Timestamp) {
+        if let Some(since) = self.since.take() {
+            let waited = at - since;
+            assert!(waited < self.left, "nothing is begun for an inquiry whose wait is over");
+            self.left = self.left - waited;
+        }
+    }
+}
+
 impl Auditor {
-    pub fn sees(&mut self, event: &Event) {
+    pub fn sees(&mut self, event: &Event, at: Timestamp) {
         concerns(event);
         match event {
             Event::Wallet(event) => match event {
@@ -60,12 +83,12 @@ impl Auditor {
                 }
             },
             Event::CallServer(CallServerEvent::CreditLimitGranted(e)) => {
-                let key = (Party::Provider(e.provider), e.limit.currency());
+                let key = (Party::Provider(e.provider), e.zero.currency());
                 self.balances.entry(key).or_default();
-                self.limits.insert(key, Some(e.limit.amount()));
+                self.limits.insert(key, e.limit.map(|limit| limit.amount()));
             }
-            Event::Inquiry(event) => self.sees_inquiry(event),
-            Event::Auction(event) => self.sees_auction(event),
+            Event::Inquiry(event) => self.sees_inquiry(event, at),
+            Event::Auction(event) => self.sees_auction(event, at),
             Event::Agent(AgentEvent::Registered(e)) => {
                 self.capacities.insert(e.agent, e.capacity);
             }
@@ -74,7 +97,7 @@ impl Auditor {
                     self.capacities.insert(e.agent, capacity);
                 }
             }
-            Event::Reservation(event) => self.sees_reservation(event),
+            Event::Reservation(event) => self.sees_reservation(event, at),
             Event::Session(event) => self.sees_session(event),
             Event::Settlement(event) => match event {
                 SettlementEvent::Escrowed(e) => {
@@ -92,37 +115,72 @@ impl Auditor {
             | Event::Offer(_)
             | Event::CallServer(_)
             | Event::Queue(_)
-            | Event::Agent(AgentEvent::StatusSet(_)) => {}
+            | Event::Agent(AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_)) => {}
+            Event::Agent(AgentEvent::StatusSet(e)) => {
+                let until = self.present_until.remove(&e.agent);
+                if e.reason == WillReason::Absent {
+                    assert!(until.is_some_and(|until| until <= at), "nobody is absent who was not bound until then");
+                    assert_eq!(e.will, Will::Offline);
+                }
+                match e.will {
+                    Will::Available => self.available.insert(e.agent),
+                    Will::Offline | Will::Break => self.available.remove(&e.agent),
+                };
+            }
+            Event::Agent(AgentEvent::PresenceReported(e)) => {
+                assert!(!e.agents.is_empty() && e.agents.is_sorted_by(|a, b| a < b), "sorted, each once");
+                for agent in &e.agents {
+                    assert!(self.capacities.contains_key(agent), "only agents of this log are reported");
+                    let due = self.present_until.get(agent).is_some_and(|until| *until <= at);
+                    assert!(e.node.is_some() || due, "the platform excuses whose time ran out, and nobody else");
+                    if self.available.contains(agent) {
+                        self.present_until.insert(*agent, at + Span::seconds(60));
+                    }
+                }
+            }
         }
     }
 
-    fn sees_inquiry(&mut self, event: &InquiryEvent) {
+    fn sees_inquiry(&mut self, event: &InquiryEvent, at: Timestamp) {
         match event {
             InquiryEvent::Registered(e) => {
                 self.providers.insert(e.inquiry, Party::Provider(e.provider));
                 self.open_inquiries.insert(e.inquiry);
+                self.waits.insert(e.inquiry, Wait { left: e.terms.max_wait, since: Some(at) });
             }
             InquiryEvent::Withdrawn(e) => self.closes(e.inquiry),
-            InquiryEvent::Expired(e) => self.closes(e.inquiry),
+            InquiryEvent::Expired(e) => {
+                let wait = &self.waits[&e.inquiry];
+                let over = wait.since.is_some_and(|since| at - since >= wait.left);
+                assert!(over, "an inquiry expires when its wait is over, and not before");
+                self.closes(e.inquiry);
+            }
             InquiryEvent::Completed(e) => self.closes(e.inquiry),
-            InquiryEvent::Requeued(e) => assert!(!self.served.contains(&e.inquiry), "who is served waits no more"),
+            InquiryEvent::Requeued(e) => {
+                assert!(!self.served.contains(&e.inquiry), "who is served waits no more");
+                let wait = self.waits.get_mut(&e.inquiry).expect("it waited before");
+                wait.since = Some(at);
+                assert_eq!(e.expires_at, at + wait.left, "it waits for what was left");
+            }
             InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => {}
         }
     }
 
     fn closes(&mut self, inquiry: InquiryId) {
         assert!(self.open_inquiries.remove(&inquiry), "an inquiry closes once");
+        self.waits.remove(&inquiry);
         assert!(!self.pending.values().any(|(about, ..)| *about == inquiry), "nobody is asked about what is closed");
         let of = |auction: &AuctionId| self.inquiry_of[auction] == inquiry;
         assert!(!self.open_auctions.iter().any(of), "an auction does not outlive its inquiry");
         assert!(!self.holds.keys().any(|(_, auction)| of(auction)), "a hold does not outlive its inquiry");
     }
 
-    fn sees_auction(&mut self, event: &AuctionEvent) {
+    fn sees_auction(&mut self, event: &AuctionEvent, at: Timestamp) {
         match event {
             AuctionEvent::Opened(e) => {
                 let rival = self.open_auctions.iter().any(|other| self.inquiry_of[other] == e.inquiry);
                 assert!(!rival, "one auction of an inquiry is open at a time");
+                self.waits.get_mut(&e.inquiry).expect("it waits").stops(at);
                 self.open_auctions.insert(e.auction);
                 self.inquiry_of.insert(e.auction, e.inquiry);
                 self.directions.insert(e.auction, e.rules.direction);
@@ -177,11 +235,12 @@ impl Auditor {
         self.holds.remove(&(Party::Agent(agent), auction));
     }
 
-    fn sees_reservation(&mut self, event: &ReservationEvent) {
+    fn sees_reservation(&mut self, event: &ReservationEvent, at: Timestamp) {
         match event {
             ReservationEvent::Opened(e) => {
                 let rival = self.pending.values().any(|(inquiry, ..)| *inquiry == e.inquiry);
                 assert!(!rival, "one agent is asked about an inquiry at a time");
+                self.waits.get_mut(&e.inquiry).expect("it waits").stops(at);
                 self.pending.insert(e.reservation, (e.inquiry, e.agent, e.auction));
                 assert!(self.load(e.agent) <= self.capacities[&e.agent], "nobody is asked beyond its capacity");
                 let wraps_up = self.wrap_ups.values().any(|agent| *agent == e.agent);
@@ -242,7 +301,7 @@ impl Auditor {
     }
 
     /// The state says what the events said, and keeps nothing of what is over.
-    pub fn audits(&self, state: &State) {
+    pub fn audits(&self, state: &State, now: Timestamp) {
         let mut held: BTreeMap<AccountKey, Decimal> = BTreeMap::new();
         for ((party, _), (currency, amount)) in &self.holds {
             *held.entry((*party, *currency)).or_default() += amount;
@@ -271,6 +330,8 @@ impl Auditor {
             row.load() != self.load(id) || row.wrap_ups as usize != wrap_ups || row.capacity != self.capacities[&id]
         });
         assert!(!wrong, "an agent's load is its pending reservations and open sessions");
+        let wrong = state.agents.any_keyed(|id, row| row.present_until != self.present_until.get(&id).copied());
+        assert!(!wrong, "who is AVAILABLE and was reported is bound, and nobody else");
         assert_eq!(state.inquiries.len(), self.open_inquiries.len());
         let forgotten = state.queues.any_keyed(|id, row| {
             let mut standing = 0;
@@ -281,9 +342,40 @@ impl Auditor {
             row.depth != standing
         });
         assert!(!forgotten, "a queue's depth is the inquiries that stand in it");
+        self.nobody_waits_beside_a_free_agent(state, now);
         if state.inquiries.is_empty() {
             self.nothing_is_left(state);
         }
+    }
+
+    /// Unsold, with rounds left and time to wait, and an agent is free for it who has not said no: its next
+    /// round is open, or is only put off for a moment.
+    fn nobody_waits_beside_a_free_agent(&self, state: &State, now: Timestamp) {
+        state.inquiries.any_keyed(|id, row| {
+            let Allocation::Auction(rules) = &row.terms.allocation else { return false };
+            let unsold = row.state == InquiryState::Queued && row.auctions.len() < rules.rounds as usize;
+            if !unsold || row.waiting_since.is_none_or(|since| now - since >= row.wait_left) {
+                return false;
+            }
+            let declined = |agent| {
+                let of = |id: &ReservationId| state.reservations.get(*id).unwrap();
+                row.reservations
+                    .iter()
+                    .map(of)
+                    .any(|asked| asked.agent == agent && asked.phase == ReservationPhase::Declined)
+            };
+            let idle = state.agents.any_keyed(|agent, one| {
+                let free = one.will == Will::Available && one.wrap_ups == 0 && one.load() < one.capacity;
+                let independent = !row.terms.independent_agents_only || one.affiliated_with != Some(row.provider);
+                let skilled = row.desired_skills.iter().all(|want| {
+                    let path = format!("{}/", want.name);
+                    one.skills.iter().any(|has| has.level >= want.level && path.starts_with(&format!("{}/", has.name)))
+                });
+                free && independent && skilled && one.rounds_at.is_none() && !declined(agent)
+            });
+            assert!(!idle, "{id} waits, and an agent is free for it");
+            false
+        });
     }
 
     fn nothing_is_left(&self, state: &State) {
@@ -299,7 +391,8 @@ impl Auditor {
             state.waiting.len(),
         ];
         assert_eq!(rows, [0; 8], "open work leaves nothing behind");
-        assert_eq!(state.timers.len(), state.settlements.len(), "all that will fall due is money");
+        let due = state.settlements.len() + self.present_until.len();
+        assert_eq!(state.timers.len(), due, "all that will fall due is money, and who is not there any more");
         assert!(
             self.holds.is_empty() && self.pending.is_empty() && self.sessions.is_empty() && self.wrap_ups.is_empty()
         );
@@ -324,7 +417,11 @@ fn concerns(event: &Event) {
     let payload = json::payload(event);
     let subjects: Vec<String> = event.subjects().iter().map(|subject| subject.to_string()).collect();
     let distinct: BTreeSet<&String> = subjects.iter().collect();
-    assert!((1..=3).contains(&subjects.len()) && distinct.len() == subjects.len(), "{event:?}");
+    assert!(subjects.len() <= 3 && distinct.len() == subjects.len(), "{event:?}");
+    if let Event::Agent(AgentEvent::PresenceReported(e)) = event {
+        assert_eq!(subjects, e.call_server.iter().map(ToString::to_string).collect::<Vec<_>>(), "no agent's trail");
+        return;
+    }
     for member in ["inquiry", "agent"] {
         if let Some(id) = payload.get(member).and_then(|id| id.as_str()) {
             assert!(subjects.iter().any(|subject| subject == id), "{} concerns its {member}", json::name(event));

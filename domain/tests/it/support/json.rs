@@ -87,6 +87,9 @@ payloads! {
     Agent(AgentEvent::Registered) = "agent.registered";
     Agent(AgentEvent::Updated) = "agent.updated";
     Agent(AgentEvent::StatusSet) = "agent.status_set";
+    Agent(AgentEvent::RoundsPutOff) = "agent.rounds_put_off";
+    Agent(AgentEvent::RoundsResumed) = "agent.rounds_resumed";
+    Agent(AgentEvent::PresenceReported) = "agent.presence_reported";
     Wallet(WalletEvent::Opened) = "wallet.opened";
     Wallet(WalletEvent::Credited) = "wallet.credited";
     Wallet(WalletEvent::CreditLimitSet) = "wallet.credit_limit_set";

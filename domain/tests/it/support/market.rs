@@ -4,7 +4,7 @@ use super::terms::terms;
 use super::*;
 use domain::actor::Actor;
 use domain::command::Command;
-use domain::decide::{Ctx, apply, execute, execute_due};
+use domain::decide::{Ctx, Outcome, apply, execute, execute_due};
 use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::{AuctionEvent, LossReason};
@@ -33,6 +33,8 @@ pub struct Market {
     /// Everything that happened, oldest first.
     pub log: Vec<(Timestamp, Event)>,
     pub steps: Vec<Step>,
+    /// What the platform did by itself because of the latest command.
+    pub followed: Vec<Event>,
     /// The inquiry that the short words are about: the latest.
     pub inquiry: InquiryId,
     /// Off where a test only counts: the auditor looks at everything after each step.
@@ -49,6 +51,7 @@ impl Market {
             now: MORNING,
             log: vec![],
             steps: vec![],
+            followed: vec![],
             inquiry: InquiryId(0),
             audited: true,
             auditor: Auditor::default(),
@@ -93,6 +96,7 @@ impl Market {
         let entropy = (self.steps.len() as u64 + 1) << 6;
         self.steps.push(Step::Command { at: self.now, by: by.clone(), command: command.clone(), entropy });
         let ctx = || Ctx { now: self.now, actor: by.clone(), ids: IdSource::new(self.now.0, entropy) };
+        let name = command.rights().0;
         if self.audited {
             let before = self.state.clone();
             let mark = self.state.mark();
@@ -102,11 +106,18 @@ impl Market {
             let again = execute(&mut self.state, &command, &ctx());
             assert_eq!(tried, again, "deciding again gives the same");
             assert!(again.is_ok() || self.state == before, "a refusal changes nothing");
-            self.happened(again)
+            let has_event = again.as_ref().is_ok_and(|outcome| !outcome.asked.is_empty());
+            assert!(name.is_empty() || again.is_err() || has_event, "{name}: its key has no event to stand on");
+            self.told(again)
         } else {
             let answer = execute(&mut self.state, &command, &ctx());
-            self.happened(answer)
+            self.told(answer)
         }
+    }
+
+    fn told(&mut self, answer: Result<Outcome, Refusal>) -> Answer {
+        self.followed = answer.as_ref().map_or(vec![], |outcome| outcome.followed.clone());
+        self.happened(answer.map(Outcome::into_events))
     }
 
     fn happened(&mut self, answer: Answer) -> Answer {
@@ -115,12 +126,12 @@ impl Market {
             for event in events {
                 self.log.push((self.now, event.clone()));
                 if self.audited {
-                    self.auditor.sees(event);
+                    self.auditor.sees(event, self.now);
                 }
             }
         }
         if self.audited {
-            self.auditor.audits(&self.state);
+            self.auditor.audits(&self.state, self.now);
         }
         answer
     }
@@ -233,6 +244,11 @@ impl Market {
     }
     pub fn rests(&mut self, agent: AgentId) -> Vec<Event> {
         self.will(agent, Will::Break)
+    }
+
+    /// A node says who has a feed at it.
+    pub fn reports(&mut self, agents: &[AgentId]) -> Vec<Event> {
+        self.asks(Actor::System, Command::ReportPresence { agents: agents.to_vec(), node: "n1".to_owned() }).unwrap()
     }
 
     pub fn bids(&mut self, agent: AgentId, amount: &str) -> Answer {

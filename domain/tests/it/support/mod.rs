@@ -12,6 +12,7 @@ pub use terms::{Rules, auction, forward, reverse};
 use domain::currency::Currency;
 use domain::ids::{AgentId, CustomerId, ProviderId};
 use domain::money::Money;
+pub use domain::patch::Patch;
 use domain::sealed::Sealed;
 use domain::time::{Span, Timestamp};
 pub use domain::topic::Skill;

@@ -1,0 +1,157 @@
+//! Every mutation, done once: whoever is told that it is done has a place in a log for it, and a key that answers
+//! with it again. Also where it asks for what is so already; where it asks for nothing, it is refused.
+
+use crate::graphql::testing::{House, Market, Who, market, text, who};
+use domain::actor::Role;
+use domain::command::rights;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+/// A house, and the mutations that were done in it.
+struct Table {
+    house: House,
+    market: Market,
+    done: BTreeSet<String>,
+}
+
+impl Table {
+    fn key(&self) -> String {
+        format!("fedcba9876543210{:016x}", self.house.keys.fetch_add(1, Ordering::Relaxed))
+    }
+
+    async fn send(&self, who: &Who, mutation: &str, input: &Value, fields: &str) -> Value {
+        let (first, rest) = mutation.split_at(1);
+        let document = format!(
+            "mutation($input: {}{rest}Input!) {{ it: {mutation}(input: $input) {{
+                {fields} log seq replayed userErrors {{ __typename code message field }} }} }}",
+            first.to_uppercase()
+        );
+        self.house.ask(who, &document, json!({ "input": input })).await["it"].take()
+    }
+
+    /// Done, and done again under the same key.
+    async fn does(&mut self, who: &Who, mutation: &str, mut input: Value, fields: &str) -> Value {
+        input["idempotencyKey"] = self.key().into();
+        let first = self.send(who, mutation, &input, fields).await;
+        assert_eq!(first["userErrors"], json!([]), "{mutation}: {first}");
+        assert_eq!(first["replayed"], false, "{mutation}: {first}");
+        assert!(first["seq"].is_string() && first["log"].is_string(), "{mutation} has no place: {first}");
+        let again = self.send(who, mutation, &input, fields).await;
+        assert_eq!(again["replayed"], true, "{mutation} is done twice under one key: {again}");
+        assert_eq!((&again["log"], &again["seq"]), (&first["log"], &first["seq"]), "{mutation}");
+        self.done.insert(mutation.to_owned());
+        first
+    }
+
+    /// Refused for naming nothing, which takes no key: the same key then does something.
+    async fn does_nothing(&mut self, who: &Who, mutation: &str, mut input: Value, change: Value) {
+        input["idempotencyKey"] = self.key().into();
+        let refused = self.send(who, mutation, &input, "").await;
+        let error = &refused["userErrors"][0];
+        assert_eq!((&error["code"], &error["field"]), (&json!("INVALID"), &Value::Null), "{mutation}: {refused}");
+        assert_eq!((&refused["log"], &refused["seq"]), (&Value::Null, &Value::Null));
+        input.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let done = self.send(who, mutation, &input, "").await;
+        assert!(done["seq"].is_string() && done["replayed"] == false, "{mutation}: {done}");
+    }
+}
+
+fn id(answer: &Value, of: &str) -> String {
+    text(&answer[of]["id"])
+}
+
+#[tokio::test]
+async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
+    let house = House::start();
+    let market = market(&house, "SEALED_SECOND_PRICE").await;
+    let mut table = Table { house, market, done: BTreeSet::new() };
+    let (operator, finance, nobody) = (who(Role::Operator), who(Role::Finance), who(Role::Anonymous));
+    let (provider, customer) = (table.market.provider.clone(), table.market.customer.clone());
+    let [ann, ben] = [0, 1].map(|at| table.market.agents[at].clone());
+
+    // The community.
+    let input = json!({ "name": "second", "topics": [] });
+    table.does(&operator, "openCallServer", input, "callServer { id }").await;
+    let other = json!({ "callServer": "second" });
+    table.does_nothing(&operator, "updateCallServer", other.clone(), json!({ "topics": ["loans"] })).await;
+    table.does_nothing(&operator, "updateCallServer", other, json!({ "default": false, "languages": ["en"] })).await;
+    let input = json!({ "callServer": "second", "topics": ["loans"] });
+    table.does(&operator, "updateCallServer", input, "callServer { id }").await;
+    let registered = table.does(&operator, "registerProvider", json!({ "name": "Shop" }), "provider { id }").await;
+    let shop = json!({ "providerId": id(&registered, "provider") });
+    table.does_nothing(&operator, "updateProvider", shop.clone(), json!({ "name": "Shop" })).await;
+    let input = json!({ "providerId": shop["providerId"], "name": "Shop" });
+    table.does(&operator, "updateProvider", input, "provider { id }").await;
+    let input = json!({ "displayName": "Cat", "callServer": "main", "location": "l", "skills": [] });
+    let cat = id(&table.does(&operator, "registerAgent", input, "agent { id }").await, "agent");
+    table.does_nothing(&operator, "updateAgent", json!({ "agentId": cat }), json!({ "capacity": 1 })).await;
+    table.does(&operator, "updateAgent", json!({ "agentId": cat, "capacity": 1 }), "agent { id }").await;
+    let input = json!({ "callServer": "main", "topic": "loans" });
+    let queue = id(&table.does(&operator, "declareQueue", input, "queue { id }").await, "queue");
+    table.does(&operator, "retireQueue", json!({ "queueId": queue }), "queue { id }").await;
+    let input = json!({ "owner": cat, "amount": { "amount": "5", "currency": "EUR" }, "reference": "r" });
+    table.does(&finance, "creditWallet", input, "account { id }").await;
+
+    // What is so already is recorded again. Under its first key a status never comes back.
+    let available = json!({ "status": "AVAILABLE" });
+    let since = "query($id: ID!) { agent(id: $id) { status statusSince } }";
+    let before = table.house.ask(&ann, since, json!({ "id": ann.1 })).await;
+    table.does(&ann, "setAgentStatus", available.clone(), "agent { id }").await;
+    assert_eq!(table.house.ask(&ann, since, json!({ "id": ann.1 })).await, before, "nothing became another");
+    let mut asked = available;
+    asked["idempotencyKey"] = table.key().into();
+    assert_eq!(table.send(&ben, "setAgentStatus", &asked, "").await["replayed"], false);
+    table.does(&ben, "setAgentStatus", json!({ "status": "BREAK" }), "agent { id }").await;
+    assert_eq!(table.send(&ben, "setAgentStatus", &asked, "").await["replayed"], true, "a late retry");
+    let shown = table.house.ask(&ben, since, json!({ "id": ben.1 })).await;
+    assert_eq!(shown["agent"]["status"], "BREAK", "which undoes nothing");
+    asked["status"] = "OFFLINE".into();
+    let conflict = table.send(&ben, "setAgentStatus", &asked, "").await;
+    assert_eq!(conflict["userErrors"][0]["__typename"], "IdempotencyConflict", "{conflict}");
+    table.does(&ben, "setAgentStatus", json!({ "status": "AVAILABLE" }), "agent { id }").await;
+
+    // An offer from publication to retirement.
+    let rules = json!({ "direction": "FORWARD", "format": "OPEN", "currency": "EUR", "openFor": "PT60S" });
+    let input = json!({ "title": "t", "links": [{ "label": "Loans", "topic": "loans" }], "channels": ["MESSAGE"], "allocation": { "auction": rules } });
+    let offer = id(&table.does(&provider, "publishOffer", input, "offer { id }").await, "offer");
+    let revise = |revision: u32| json!({ "offerId": offer, "expectedRevision": revision });
+    table.does_nothing(&provider, "reviseOffer", revise(1), json!({ "title": "t" })).await;
+    let input = json!({ "offerId": offer, "expectedRevision": 2, "title": "t" });
+    table.does(&provider, "reviseOffer", input, "offer { id }").await;
+    let input = json!({ "offerId": offer, "question": "?", "channel": "MESSAGE" });
+    let asked = id(&table.does(&nobody, "acceptOffer", input, "inquiry { id }").await, "inquiry");
+    table.does(&operator, "withdrawInquiry", json!({ "inquiryId": asked }), "inquiry { id }").await;
+    table.does(&provider, "retireOffer", json!({ "offerId": offer }), "offer { id }").await;
+
+    // An inquiry from bid to record.
+    let auction = table.market.auction.clone();
+    let bid = |amount: &str| json!({ "auctionId": auction, "amount": { "amount": amount, "currency": "EUR" } });
+    table.does(&ann, "placeBid", bid("8"), "bid { id }").await;
+    let withdrawn = id(&table.does(&ben, "placeBid", bid("9"), "bid { id }").await, "bid");
+    table.does(&ben, "withdrawBid", json!({ "bidId": withdrawn }), "bid { id }").await;
+    table.does(&ben, "placeBid", bid("7"), "bid { id }").await;
+    table.house.close(&table.market).await;
+    let input = json!({ "reservationId": table.house.pending(&ann).await });
+    table.does(&ann, "declineReservation", input, "reservation { id }").await;
+    let reservation = table.house.pending(&ben).await;
+    let input = json!({ "reservationId": reservation });
+    let viewed = "query($id: ID!) { node(id: $id) { ... on Reservation { informationViewedAt } } }";
+    table.does(&ben, "viewReservation", input.clone(), "reservation { id }").await;
+    let first = table.house.ask(&ben, viewed, json!({ "id": reservation })).await;
+    assert!(first["node"]["informationViewedAt"].is_string(), "{first}");
+    table.does(&ben, "viewReservation", input.clone(), "reservation { id }").await;
+    assert_eq!(table.house.ask(&ben, viewed, json!({ "id": reservation })).await, first, "the first time counts");
+    let fields = "session { id channels { id } }";
+    let opened = table.does(&ben, "acceptReservation", input, fields).await;
+    let session = id(&opened, "session");
+    let input = json!({ "sessionId": session, "channelId": opened["session"]["channels"][0]["id"], "text": "hello" });
+    table.does(&customer, "sendMessage", input, "message { id }").await;
+    table.does(&ben, "saveNotes", json!({ "sessionId": session, "notes": "n" }), "session { id }").await;
+    table.does(&customer, "endSession", json!({ "sessionId": session }), "session { id }").await;
+    table.does(&ben, "extendWrapUp", json!({ "sessionId": session, "by": "PT1M" }), "session { id }").await;
+    table.does(&ben, "completeWrapUp", json!({ "sessionId": session }), "session { id }").await;
+
+    let all: BTreeSet<String> = rights::ALL.iter().map(|(mutation, _)| (*mutation).to_owned()).collect();
+    assert_eq!(table.done, all, "every mutation is in this table");
+}
