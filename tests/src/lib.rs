@@ -2,6 +2,8 @@
 //!
 //! Not here: anything of the product's code but its binary. What a story knows it learned through the API.
 
+pub mod feeds;
+
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -118,6 +120,10 @@ impl House {
         let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
         let address = address.and_then(|text| text.parse().ok());
         House { child, address: address.unwrap_or_else(|| panic!("no address in {line:?}")), data: data.to_owned() }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL, now.

@@ -1,6 +1,6 @@
 //! The schema: what the contract names, no more than works.
 //!
-//! `types` are what is read, one file per subject; `query` and `mutation` are the roots; `input` is what is
+//! `types` are what is read, one file per subject; `query`, `mutation` and `subscription` are the roots; `input` is what is
 //! written. A resolver names the viewer, asks a view, and shows what the rights table lets the viewer see:
 //! rights are checked where a thing is loaded and where a field is shown, never by guards, which interfaces
 //! bypass. A mutation parses, seals, submits one command, and loads what it answers with.
@@ -9,20 +9,25 @@ pub mod input;
 pub mod mutation;
 pub mod query;
 pub mod scalars;
+pub mod subscription;
 pub mod types;
 
+#[cfg(test)]
+mod lookup_tests;
 #[cfg(test)]
 mod read_tests;
 #[cfg(test)]
 mod sdl_tests;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use crate::app::App;
 use crate::auth::Viewer;
-use async_graphql::{Context, EmptySubscription, Schema, SchemaBuilder};
+use async_graphql::{Context, Schema, SchemaBuilder};
 use domain::actor::Actor;
 use std::sync::Arc;
 
-pub type Builder = SchemaBuilder<query::Query, mutation::Mutation, EmptySubscription>;
+pub type Builder = SchemaBuilder<query::Query, mutation::Mutation, subscription::Feeds>;
 
 /// The schema over one house.
 pub fn builder(app: Arc<App>) -> Builder {
@@ -31,7 +36,7 @@ pub fn builder(app: Arc<App>) -> Builder {
 
 /// Without a house: enough to print the SDL.
 pub fn bare() -> Builder {
-    Schema::build(query::Query, mutation::Mutation::default(), EmptySubscription)
+    Schema::build(query::Query, mutation::Mutation::default(), subscription::Feeds)
 }
 
 /// The schema as text, as `callmarket schema` prints it and `api/schema.graphql` keeps it.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing fails, which is what it is for")]
 
 mod bad_input;
+mod feeds;
 mod kill;
 mod late;
 mod readme;

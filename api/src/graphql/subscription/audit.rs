@@ -1,0 +1,435 @@
+//! `auditFeed`: new audit entries as they are recorded, over all logs.
+//!
+//! It reads the same trail that `auditTrail` reads, from where it stopped, whenever the logs move. Within a
+//! log entries come in its order; the house's own logs come first where several have moved.
+//!
+//! What a bid did in a sealed auction is nobody's but its bidder's until closing. Such entries come right
+//! after the first entry that tells of the closing, never at their own place: so it does not matter when a
+//! feed is read, and one that is resumed goes on as if it had never stopped. A cursor holds a position of every
+//! log, and how many of those late entries were given.
+
+use super::source::{FeedGap, FeedMeta, GapReason, nothing_to_watch};
+use crate::app::{App, blocking};
+use crate::cursor;
+use crate::graphql::scalars::Cursor;
+use crate::graphql::types::audit::{AuditEntry, Now, Search, narrowest};
+use crate::graphql::types::filters::AuditFilter;
+use async_graphql::{Error, ID, SimpleObject};
+use domain::actor::Actor;
+use domain::event::Event;
+use domain::event::auction::AuctionEvent;
+use domain::ids::{AgentId, AuctionId, Subject};
+use domain::log::{LogName, Seq};
+use domain::time::Timestamp;
+use futures_util::{Stream, stream};
+use projections::history::visibility::{Facts, Seen};
+use projections::history::{HistoryError, trail};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use store::raw::{GENESIS, Hash, Head};
+use store::recorded::Recorded;
+use tokio::sync::watch;
+
+/// Events of one read of one log.
+const PAGE: usize = 256;
+/// A log that moves often is read this often.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Late entries of one auction are looked for among this many events of it.
+const EVENTS_OF_AN_AUCTION: usize = 16_384;
+
+#[derive(SimpleObject)]
+pub struct AuditFeedItem {
+    meta: FeedMeta,
+    entry: Option<AuditEntry>,
+    gap: Option<FeedGap>,
+}
+
+/// All that an event lets out was told, if it was anything.
+const ALL: u32 = u32::MAX;
+
+/// How far one log was read: up to and with `seq`, and of what is told after that event `late` entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    seq: Seq,
+    hash: [u8; 8],
+    late: u32,
+}
+
+type Places = BTreeMap<LogName, Place>;
+
+pub(super) async fn follow(
+    app: &Arc<App>,
+    viewer: Actor,
+    subject: Option<ID>,
+    filter: AuditFilter,
+    after: Option<Cursor>,
+) -> Result<impl Stream<Item = Result<AuditFeedItem, Error>> + use<>, Error> {
+    let scope = format!(
+        "auditFeed\n{:?}\n{}\n{:?}\n{filter:?}",
+        viewer.role(),
+        viewer.id().unwrap_or_default(),
+        subject.as_deref()
+    );
+    let given = match after {
+        Some(Cursor(text)) => {
+            let payload = cursor::decode(&app.cursor_secret, &scope, &text)?;
+            Some(read_places(&payload).ok_or(cursor::BadCursor)?)
+        }
+        None => None,
+    };
+    let subject = match subject {
+        None => narrowest(&viewer),
+        Some(id) => Some(id.parse::<Subject>().map_err(|_| nothing_to_watch(&viewer))?),
+    };
+    let filter = filter.read().ok_or_else(|| nothing_to_watch(&viewer))?;
+    if matches!(viewer, Actor::Anonymous | Actor::System) {
+        return Err(nothing_to_watch(&viewer));
+    }
+    let moved = app.views_moved.subscribe();
+    let search = Search { app: app.clone(), viewer: viewer.clone(), subject, filter, reverse: false, first: 0 };
+    let began: BTreeMap<LogName, Head> = app.live.heads().into_iter().collect();
+    let (house, marks, known) = (app.clone(), given.clone(), began.clone());
+    let (search, has_part, forked) = blocking(move || {
+        let has_part = search.has_part(&Now::of(&search.app))?;
+        let forked = marks.iter().flatten().try_fold(false, |forked, (log, place)| {
+            let found = house.store.read(log, place.seq, 1)?;
+            let stands = found.first().is_some_and(|raw| raw.seq == place.seq && raw.hash[..8] == place.hash);
+            Ok::<_, HistoryError>(forked || !stands || !known.contains_key(log))
+        })?;
+        Ok((search, has_part, forked))
+    })
+    .await?;
+    if !has_part {
+        return Err(nothing_to_watch(&viewer));
+    }
+    let places = given.filter(|_| !forked).unwrap_or_else(|| began.iter().map(place_at).collect());
+    let feed = Audit {
+        search: Some(search),
+        app: app.clone(),
+        scope,
+        places,
+        began,
+        moved,
+        ready: VecDeque::new(),
+        fresh: true,
+        gap: forked.then_some(GapReason::Retention),
+    };
+    Ok(stream::unfold(feed, |mut feed| async move {
+        let item = feed.next().await?;
+        Some((item, feed))
+    }))
+}
+
+fn place_at((log, head): (&LogName, &Head)) -> (LogName, Place) {
+    (log.clone(), Place { seq: head.seq, hash: head.hash[..8].try_into().expect("eight of thirty-two"), late: ALL })
+}
+
+/// An entry, with where the feed is once it is given.
+struct Ready {
+    entry: AuditEntry,
+    log: LogName,
+    place: Place,
+    at: Timestamp,
+}
+
+struct Audit {
+    /// Away while it reads; absent once the feed has ended.
+    search: Option<Search>,
+    app: Arc<App>,
+    scope: String,
+    places: Places,
+    /// Where the logs ended when the feed began.
+    began: BTreeMap<LogName, Head>,
+    moved: watch::Receiver<()>,
+    ready: VecDeque<Ready>,
+    /// Nothing was read yet.
+    fresh: bool,
+    gap: Option<GapReason>,
+}
+
+impl Audit {
+    async fn next(&mut self) -> Option<Result<AuditFeedItem, Error>> {
+        loop {
+            if let Some(reason) = self.gap.take() {
+                self.search = None;
+                return Some(Ok(self.tell_gap(reason)));
+            }
+            if let Some(ready) = self.ready.pop_front() {
+                return Some(Ok(self.give(ready)));
+            }
+            self.search.as_ref()?;
+            if !std::mem::take(&mut self.fresh) && !self.is_behind() {
+                self.moved.changed().await.ok()?;
+                tokio::time::sleep(PAUSE).await;
+            }
+            if let Err(error) = self.read_on().await {
+                self.search = None;
+                return Some(Err(error));
+            }
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        let heads = self.app.live.heads();
+        heads.iter().any(|(log, head)| self.places.get(log).is_none_or(|place| place.seq < head.seq))
+    }
+
+    /// Reads one page of each log that has moved.
+    async fn read_on(&mut self) -> Result<(), Error> {
+        self.moved.mark_unchanged();
+        let mut heads = self.app.live.heads();
+        heads.sort_by_key(|(log, _)| !log.is_reserved());
+        for (log, head) in heads {
+            let from = self.places.get(&log).copied();
+            let Some(search) = self.search.take() else { return Ok(()) };
+            let name = log.clone();
+            let (search, page) = blocking(move || {
+                let page = search.page(&name, from, head)?;
+                Ok((search, page))
+            })
+            .await?;
+            self.search = Some(search);
+            let Some((entries, place)) = page else {
+                self.gap = Some(GapReason::Retention);
+                return Ok(());
+            };
+            self.ready.extend(entries);
+            // With entries, the place moves as they are given, and what follows the last is read again.
+            if self.ready.iter().all(|ready| ready.log != log) {
+                self.places.insert(log, place);
+            }
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, ready: Ready) -> AuditFeedItem {
+        let replay = self.began.get(&ready.log).is_some_and(|head| ready.place.seq <= head.seq);
+        let seq = ready.entry.position();
+        self.places.insert(ready.log.clone(), ready.place);
+        let meta = FeedMeta::new(self.cursor(), &ready.log, seq, ready.at, replay);
+        AuditFeedItem { meta, entry: Some(ready.entry), gap: None }
+    }
+
+    fn cursor(&self) -> Cursor {
+        Cursor(cursor::encode(&self.app.cursor_secret, &self.scope, &write_places(&self.places)))
+    }
+
+    fn tell_gap(&mut self, reason: GapReason) -> AuditFeedItem {
+        if reason == GapReason::Retention {
+            self.places = self.app.live.heads().iter().map(|(log, head)| place_at((log, head))).collect();
+        }
+        let cursor = self.cursor();
+        let log = LogName::community();
+        let seq = self.places.get(&log).map_or(0, |place| place.seq);
+        let meta = FeedMeta::new(cursor.clone(), &log, seq, self.app.clock.now(), false);
+        AuditFeedItem { meta, entry: None, gap: Some(FeedGap::new(reason, cursor)) }
+    }
+}
+
+impl Search {
+    /// The entries of one log after `from`, up to `head` at most, and how far it came. `None`: the log is
+    /// not the one that was followed.
+    fn page(
+        &self,
+        log: &LogName,
+        from: Option<Place>,
+        head: Head,
+    ) -> Result<Option<(Vec<Ready>, Place)>, HistoryError> {
+        let start = from.map_or(0, |place| place.seq + 1);
+        let mut given = Vec::new();
+        let facts = Now::of(&self.app);
+        // The rest of what the last event let out.
+        if let Some(place) = from.filter(|place| place.late < ALL) {
+            let last = self.app.store.read_at(log, &[place.seq])?.pop();
+            let last = last.map(|raw| Recorded::open(log, raw)).transpose()?;
+            if let Some(event) = last {
+                self.let_out(&facts, &event, place.late, &mut given)?;
+            }
+        }
+        let mut reached = from.unwrap_or(Place { seq: 0, hash: [0; 8], late: ALL });
+        if start <= head.seq {
+            let range = trail::AuditFilter {
+                log: Some(log.clone()),
+                from_seq: Some(start.max(self.filter.from_seq.unwrap_or(0))),
+                to_seq: Some((head.seq + 1).min(self.filter.to_seq.unwrap_or(u64::MAX))),
+                from: self.filter.from,
+                to: self.filter.to,
+                ..trail::AuditFilter::default()
+            };
+            let named = self.filter.log.as_ref().is_none_or(|only| only == log);
+            let mine = named && !self.is_hidden_bid(&facts)?;
+            let bounds = trail::Bounds { events: PAGE, read: 16 * PAGE };
+            let part = match mine {
+                true => self.app.history.trail(&*self.app.store, self.subject, &range, None, false, bounds)?,
+                false => trail::Trail::default(),
+            };
+            let last = part.events.last().map(|event| event.seq);
+            let to = match &part.stopped {
+                Some(position) => position.seq,
+                None if part.events.len() == PAGE => last.unwrap_or(head.seq),
+                None => head.seq,
+            };
+            for event in part.events {
+                if hidden_bid(&event.event).is_some_and(|(auction, bidder)| self.waits(&facts, auction, bidder)) {
+                    continue;
+                }
+                self.tell(&facts, &event, &event, 0, &mut given)?;
+                self.let_out(&facts, &event, 0, &mut given)?;
+            }
+            let Some(raw) = self.app.store.read(log, to, 1)?.into_iter().next().filter(|raw| raw.seq == to) else {
+                return Ok(None);
+            };
+            reached = Place { seq: to, hash: raw.hash[..8].try_into().expect("eight of thirty-two"), late: ALL };
+        }
+        Ok(Some((given, reached)))
+    }
+
+    /// Whether what a bid did is told at the closing, and not at its own place.
+    fn waits(&self, facts: &Now<'_>, auction: AuctionId, bidder: Option<AgentId>) -> bool {
+        let own = bidder.is_some_and(|bidder| self.viewer == Actor::Agent(bidder));
+        !own && facts.auction(auction).is_none_or(|auction| auction.format.is_sealed())
+    }
+
+    /// What waited for this event, where it is the first of the trail to tell of a closing.
+    fn let_out(
+        &self,
+        facts: &Now<'_>,
+        closing: &Recorded,
+        told: u32,
+        given: &mut Vec<Ready>,
+    ) -> Result<(), HistoryError> {
+        let Some(auction) = closing_of(&closing.event) else { return Ok(()) };
+        if !self.waits(facts, auction, None) {
+            return Ok(());
+        }
+        let range = trail::AuditFilter {
+            log: Some(closing.log.clone()),
+            to_seq: Some(closing.seq),
+            ..trail::AuditFilter::default()
+        };
+        let bounds = trail::Bounds::events(EVENTS_OF_AN_AUCTION);
+        let all = self.app.history.trail(&*self.app.store, Some(auction.into()), &range, None, false, bounds)?;
+        let of_trail = |event: &&Arc<Recorded>| match self.subject {
+            Some(Subject::AgentId(id)) => event.subjects.contains(&id.into()),
+            _ => true,
+        };
+        let earlier = all.events.iter().filter(of_trail);
+        if earlier.clone().any(|event| closing_of(&event.event) == Some(auction)) {
+            return Ok(());
+        }
+        let waited = earlier.filter(|event| {
+            hidden_bid(&event.event).is_some_and(|(of, bidder)| of == auction && self.waits(facts, of, bidder))
+        });
+        for (at, event) in (1u32..).zip(waited) {
+            if at > told {
+                self.tell(facts, event, closing, at, given)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `event`, as the viewer may see it now, at the place of `at`.
+    fn tell(
+        &self,
+        facts: &Now<'_>,
+        event: &Recorded,
+        at: &Recorded,
+        late: u32,
+        given: &mut Vec<Ready>,
+    ) -> Result<(), HistoryError> {
+        if !self.filter.fits(event) {
+            return Ok(());
+        }
+        let seen = self.see(event, facts);
+        if seen == Seen::Absent {
+            return Ok(());
+        }
+        let previous: Hash = match event.seq.checked_sub(1) {
+            None => GENESIS,
+            Some(seq) => self.app.store.read_at(&event.log, &[seq])?.pop().map_or(GENESIS, |raw| raw.hash),
+        };
+        let hash = at.raw.hash[..8].try_into().expect("eight of thirty-two");
+        let place = Place { seq: at.seq, hash, late };
+        let entry = self.entry(event, seen, &previous);
+        given.push(Ready { entry, log: event.log.clone(), place, at: event.time });
+        Ok(())
+    }
+}
+
+/// What a bid did, if that is hidden while its auction is sealed and open: the auction, and whose it was.
+fn hidden_bid(event: &Event) -> Option<(AuctionId, Option<AgentId>)> {
+    let Event::Auction(event) = event else { return None };
+    match event {
+        AuctionEvent::BidPlaced(e) => Some((e.auction, Some(e.agent))),
+        AuctionEvent::BidWithdrawn(e) => Some((e.auction, Some(e.agent))),
+        AuctionEvent::Opened(_)
+        | AuctionEvent::BidOutbid(_)
+        | AuctionEvent::Extended(_)
+        | AuctionEvent::Awarded(_)
+        | AuctionEvent::BidLost(_)
+        | AuctionEvent::BidForfeited(_)
+        | AuctionEvent::Unsold(_)
+        | AuctionEvent::Cancelled(_) => None,
+    }
+}
+
+/// The auction that is closed by now, where the event tells so.
+fn closing_of(event: &Event) -> Option<AuctionId> {
+    let Event::Auction(event) = event else { return None };
+    match event {
+        AuctionEvent::Awarded(e) => Some(e.auction),
+        AuctionEvent::BidLost(e) => Some(e.auction),
+        AuctionEvent::BidForfeited(e) => Some(e.auction),
+        AuctionEvent::Unsold(e) => Some(e.auction),
+        AuctionEvent::Cancelled(e) => Some(e.auction),
+        AuctionEvent::Opened(_)
+        | AuctionEvent::BidPlaced(_)
+        | AuctionEvent::BidOutbid(_)
+        | AuctionEvent::BidWithdrawn(_)
+        | AuctionEvent::Extended(_) => None,
+    }
+}
+
+/// Per log: length of the name, name, position, hash, late.
+fn write_places(places: &Places) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (log, place) in places {
+        bytes.push(u8::try_from(log.as_str().len()).expect("a log's name has at most 32 letters"));
+        bytes.extend_from_slice(log.as_str().as_bytes());
+        bytes.extend_from_slice(&place.seq.to_be_bytes());
+        bytes.extend_from_slice(&place.hash);
+        bytes.extend_from_slice(&place.late.to_be_bytes());
+    }
+    bytes
+}
+
+fn read_places(mut bytes: &[u8]) -> Option<Places> {
+    let mut places = Places::new();
+    while let Some((length, rest)) = bytes.split_first() {
+        let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+        let (seq, rest) = rest.split_first_chunk::<8>()?;
+        let (hash, rest) = rest.split_first_chunk::<8>()?;
+        let (late, rest) = rest.split_first_chunk::<4>()?;
+        let log: LogName = std::str::from_utf8(name).ok()?.parse().ok()?;
+        let place = Place { seq: u64::from_be_bytes(*seq), hash: *hash, late: u32::from_be_bytes(*late) };
+        places.insert(log, place);
+        bytes = rest;
+    }
+    Some(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_read_back_as_they_were_written() {
+        let place = |seq| Place { seq, hash: [seq as u8; 8], late: 3 };
+        let places: Places =
+            [(LogName::community(), place(7)), ("main".parse().unwrap(), place(u64::MAX))].into_iter().collect();
+        let bytes = write_places(&places);
+        assert_eq!(read_places(&bytes), Some(places));
+        assert_eq!(read_places(&bytes[..bytes.len() - 1]), None);
+    }
+}

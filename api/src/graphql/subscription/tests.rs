@@ -1,0 +1,371 @@
+//! Feeds through the schema, over a house in memory: what each viewer gets, and that a feed taken up again
+//! at any of its cursors goes on as the one that ran.
+
+use crate::graphql::testing::{House, Market, Who, market, who};
+use domain::actor::Role;
+use futures_util::{Stream, StreamExt};
+use serde_json::{Value, json};
+use std::time::Duration;
+use store::memory::Fault;
+
+const META: &str = "meta { cursor log seq replay }";
+const GAP: &str = "gap { reason resumeFrom }";
+
+/// The next item; panics where none comes.
+async fn next(feed: &mut (impl Stream<Item = Value> + Unpin)) -> Value {
+    let item = tokio::time::timeout(Duration::from_secs(10), feed.next()).await.expect("an item in time");
+    item.expect("the feed goes on")
+}
+
+/// The next item's one root field, without errors.
+async fn item(feed: &mut (impl Stream<Item = Value> + Unpin)) -> Value {
+    let mut item = next(feed).await;
+    assert_eq!(item["errors"], Value::Null, "{item}");
+    let root = item["data"].as_object_mut().expect("data").values_mut().next().expect("a root field");
+    root.take()
+}
+
+/// Items until `last` holds, that one included.
+async fn until(feed: &mut (impl Stream<Item = Value> + Unpin), last: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let mut items = Vec::new();
+    loop {
+        items.push(item(feed).await);
+        if items.last().is_some_and(&last) {
+            return items;
+        }
+    }
+}
+
+fn kinds(items: &[Value]) -> Vec<&str> {
+    items.iter().map(|item| item["kind"].as_str().expect("a kind")).collect()
+}
+
+/// `document` takes `$id` and `$after`.
+fn watch(
+    house: &House,
+    who: &Who,
+    document: &str,
+    id: &str,
+    after: Value,
+) -> impl Stream<Item = Value> + Unpin + use<> {
+    house.watch(who, document, json!({ "id": id, "after": after }))
+}
+
+/// Bid by both, award, consent by the winner, a message each, the end, wrap-up done.
+async fn life(house: &House, market: &Market) {
+    for (agent, amount) in market.agents.iter().zip(["7", "9"]) {
+        let bid = json!({ "auctionId": market.auction, "amount": { "amount": amount, "currency": "EUR" } });
+        house.tell(agent, "placeBid", bid, "bid { id }").await;
+    }
+    let ben = &market.agents[1];
+    house.close(market).await;
+    let reservation = house.pending(ben).await;
+    let fields = "session { id channels { id } }";
+    let session =
+        house.tell(ben, "acceptReservation", json!({ "reservationId": reservation }), fields).await["session"].take();
+    for who in [ben, &market.customer] {
+        let message =
+            json!({ "sessionId": session["id"], "channelId": session["channels"][0]["id"], "text": "Hello." });
+        house.tell(who, "sendMessage", message, "message { id }").await;
+    }
+    house.tell(ben, "endSession", json!({ "sessionId": session["id"] }), "session { id }").await;
+    house.tell(ben, "completeWrapUp", json!({ "sessionId": session["id"] }), "session { id }").await;
+}
+
+fn queue_feed() -> String {
+    format!(
+        "subscription($id: ID!, $after: Cursor) {{ queueFeed(queueId: $id, after: $after) {{ {META} kind inquiry {{ id state }} queue {{ depth }} {GAP} }} }}"
+    )
+}
+fn agent_feed() -> String {
+    format!(
+        "subscription($id: ID, $after: Cursor) {{ agentFeed(agentId: $id, after: $after) {{ {META} kind reservation {{ id state }} auction {{ id }} bid {{ id state }} agent {{ status }} session {{ id state }} notice {{ kind }} {GAP} }} }}"
+    )
+}
+fn audit_feed() -> String {
+    format!(
+        "subscription($id: ID, $after: Cursor) {{ auditFeed(subject: $id, after: $after) {{ {META} entry {{ seq log type }} {GAP} }} }}"
+    )
+}
+
+async fn queue_of(house: &House, inquiry: &str) -> Value {
+    let query = "query($id: ID!) { inquiry(id: $id) { feedCursor queues { id feedCursor } } }";
+    house.ask(&who(Role::Operator), query, json!({ "id": inquiry })).await["inquiry"].take()
+}
+
+#[tokio::test]
+async fn a_queue_feed_tells_every_change_once() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let inquiry = queue_of(&house, &market.inquiry).await;
+    let queue = inquiry["queues"][0]["id"].as_str().unwrap().to_owned();
+    let operator = who(Role::Operator);
+    let mut feed = watch(&house, &operator, &queue_feed(), &queue, inquiry["queues"][0]["feedCursor"].clone());
+    life(&house, &market).await;
+    let items = until(&mut feed, |item| item["kind"] == "LEFT").await;
+    assert_eq!(kinds(&items), ["CHANGED", "CHANGED", "CHANGED", "CHANGED", "LEFT"], "bid, bid, award, reservation");
+    assert!(items.iter().all(|item| item["inquiry"]["id"] == market.inquiry && item["meta"]["log"] == "main"));
+    assert_eq!(items[4]["queue"]["depth"], 0);
+}
+
+#[tokio::test]
+async fn a_feed_taken_up_at_any_cursor_goes_on_as_the_one_that_ran() {
+    let house = House::start();
+    let market = market(&house, "PROXY").await;
+    let inquiry = queue_of(&house, &market.inquiry).await;
+    let operator = who(Role::Operator);
+    let queue = inquiry["queues"][0]["id"].as_str().unwrap().to_owned();
+    let ben = market.agents[1].clone();
+    let cursor = "query($id: ID!) { agent(id: $id) { feedCursor } }";
+    let from = house.ask(&ben, cursor, json!({ "id": ben.1 })).await["agent"]["feedCursor"].take();
+    let feeds = [
+        (operator.clone(), queue_feed(), queue, inquiry["queues"][0]["feedCursor"].clone(), 5),
+        (ben.clone(), agent_feed(), ben.1.clone(), from, 6),
+    ];
+    for (who, document, id, after, _) in &feeds {
+        // It runs while everything happens.
+        drop(watch(&house, who, document, id, after.clone()));
+    }
+    let mut running: Vec<_> =
+        feeds.iter().map(|(who, document, id, after, _)| watch(&house, who, document, id, after.clone())).collect();
+    life(&house, &market).await;
+    for ((who, document, id, after, least), feed) in feeds.iter().zip(&mut running) {
+        let ended = std::cell::Cell::new(0);
+        let last = |item: &Value| {
+            ended.set(ended.get() + i32::from(item["kind"] == "SESSION_CHANGED"));
+            item["kind"] == "LEFT" || ended.get() == 2
+        };
+        let ran = until(feed, last).await;
+        assert!(ran.len() >= *least, "{ran:?}");
+        let seqs = |items: &[Value]| -> Vec<String> {
+            items.iter().map(|item| format!("{} {}", item["meta"]["seq"], item["kind"])).collect()
+        };
+        let mut at = after.clone();
+        for skipped in 0..ran.len() {
+            let mut again = watch(&house, who, document, id, at);
+            let mut items = Vec::new();
+            while items.len() < ran.len() - skipped {
+                items.push(item(&mut again).await);
+            }
+            assert_eq!(seqs(&items), seqs(&ran)[skipped..], "after {skipped}");
+            assert!(items.iter().all(|item| item["meta"]["replay"] == true));
+            at = ran[skipped]["meta"]["cursor"].clone();
+        }
+    }
+    drop(running);
+    assert_eq!(house.app.feeds.readers(), 0);
+}
+
+#[tokio::test]
+async fn an_agents_feed_shows_the_way_to_the_session() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let [ann, ben] = [&market.agents[0], &market.agents[1]];
+    let mut of_ann = watch(&house, ann, &agent_feed(), &ann.1, Value::Null);
+    let mut of_ben = watch(&house, ben, &agent_feed(), &ben.1, Value::Null);
+    // Both must have begun before anything happens.
+    let begun = tokio::join!(nothing(&mut of_ann), nothing(&mut of_ben));
+    assert_eq!(begun, ((), ()));
+    life(&house, &market).await;
+    let mut items = until(&mut of_ben, |item| item["kind"] == "SESSION_CHANGED").await;
+    items.push(item(&mut of_ben).await);
+    let expected = [
+        "BID_CHANGED",
+        "BID_CHANGED",
+        "RESERVATION_OPENED",
+        "RESERVATION_ENDED",
+        "SESSION_OPENED",
+        "SESSION_CHANGED",
+        "SESSION_CHANGED",
+    ];
+    assert_eq!(kinds(&items), expected);
+    assert_eq!(items[1]["notice"]["kind"], "BID_WON");
+    let items = until(&mut of_ann, |item| item["notice"]["kind"] == "BID_LOST").await;
+    assert_eq!(kinds(&items), ["BID_CHANGED"; 3], "placed, outbid, lost");
+    let one = watch(&house, ann, &agent_feed(), &ben.1, Value::Null);
+    assert_refused(one, "FORBIDDEN").await;
+}
+
+/// Lets a feed begin, which has nothing to say yet.
+async fn nothing(feed: &mut (impl Stream<Item = Value> + Unpin)) {
+    let said = tokio::time::timeout(Duration::from_millis(300), feed.next()).await;
+    assert!(said.is_err(), "{said:?}");
+}
+
+async fn assert_refused(mut feed: impl Stream<Item = Value> + Unpin, code: &str) {
+    let answer = next(&mut feed).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{answer}");
+    let end = tokio::time::timeout(Duration::from_secs(10), feed.next()).await;
+    assert_eq!(end.expect("it ends"), None);
+}
+
+#[tokio::test]
+async fn who_may_not_see_a_thing_may_not_watch_it() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let inquiry = queue_of(&house, &market.inquiry).await;
+    let queue = inquiry["queues"][0]["id"].as_str().unwrap();
+    let stranger = Who(Role::Customer, "cus_00000000000000000000000009".into());
+    let other = Who(Role::Provider, "prv_00000000000000000000000009".into());
+    let agents =
+        "subscription($id: String!, $after: Cursor) { agentsFeed(callServer: $id, after: $after) { meta { seq } } }";
+    let of_inquiry =
+        "subscription($id: ID!, $after: Cursor) { inquiryFeed(inquiryId: $id, after: $after) { meta { seq } } }";
+    let ticks = "subscription($id: ID!) { auctionTicks(auctionId: $id) { id } }";
+    let (queues, audits) = (queue_feed(), audit_feed());
+    for (who, document, id, code) in [
+        (&market.provider, queues.as_str(), queue, "FORBIDDEN"),
+        (&market.customer, &queues, queue, "FORBIDDEN"),
+        (&self::who(Role::Anonymous), &queues, queue, "UNAUTHENTICATED"),
+        (&market.agents[0], agents, "main", "FORBIDDEN"),
+        (&market.provider, agents, "main", "FORBIDDEN"),
+        (&self::who(Role::Operator), agents, "nowhere", "FORBIDDEN"),
+        (&stranger, of_inquiry, &market.inquiry, "FORBIDDEN"),
+        (&other, of_inquiry, &market.inquiry, "FORBIDDEN"),
+        (&market.customer, ticks, &market.auction, "FORBIDDEN"),
+        (&other, &audits, &market.inquiry, "FORBIDDEN"),
+        (&stranger, &audits, &market.inquiry, "FORBIDDEN"),
+        (&self::who(Role::Operator), &queues, "nonsense", "FORBIDDEN"),
+    ] {
+        assert_refused(watch(&house, who, document, id, Value::Null), code).await;
+    }
+    assert_eq!(house.app.feeds.readers(), 0);
+}
+
+#[tokio::test]
+async fn a_cursor_holds_for_its_viewer_and_its_log_alone() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let inquiry = queue_of(&house, &market.inquiry).await;
+    let queue = inquiry["queues"][0]["id"].as_str().unwrap();
+    let cursor = inquiry["queues"][0]["feedCursor"].as_str().unwrap().to_owned();
+    let ann = &market.agents[0];
+    assert_refused(watch(&house, ann, &queue_feed(), queue, cursor.clone().into()), "BAD_REQUEST").await;
+    let mut flipped = cursor.clone();
+    let last = flipped.pop().unwrap();
+    flipped.push(if last == 'A' { 'B' } else { 'A' });
+    assert_refused(watch(&house, &who(Role::Operator), &queue_feed(), queue, flipped.into()), "BAD_REQUEST").await;
+    // An inquiry's cursor is one of the same log.
+    let mut feed = watch(&house, &who(Role::Operator), &queue_feed(), queue, inquiry["feedCursor"].clone());
+    nothing(&mut feed).await;
+    // A subject's or filter's audit cursor is that subject's and filter's.
+    let mut feed = watch(&house, &who(Role::Operator), &audit_feed(), &market.inquiry, Value::Null);
+    nothing(&mut feed).await;
+    house.tell(&market.customer, "withdrawInquiry", json!({ "inquiryId": market.inquiry }), "inquiry { id }").await;
+    let cursor = item(&mut feed).await["meta"]["cursor"].take();
+    assert_refused(watch(&house, &who(Role::Operator), &audit_feed(), &market.auction, cursor.clone()), "BAD_REQUEST")
+        .await;
+    assert_refused(watch(&house, &market.provider, &audit_feed(), &market.inquiry, cursor), "BAD_REQUEST").await;
+}
+
+#[tokio::test]
+async fn sealed_bids_reach_a_feed_when_their_auction_has_closed() {
+    let house = House::start();
+    let market = market(&house, "SEALED_FIRST_PRICE").await;
+    let [ann, _] = [&market.agents[0], &market.agents[1]];
+    let operator = who(Role::Operator);
+    let inquiry = queue_of(&house, &market.inquiry).await;
+    let queue = inquiry["queues"][0]["id"].as_str().unwrap();
+    let ticks = "subscription($id: ID!) { auctionTicks(auctionId: $id, maxPerSecond: 50) { state bidCount } }";
+    let rivals = watch(&house, &market.agents[1], &agent_feed(), &market.agents[1].1, Value::Null);
+    let mut silent = vec![
+        Box::pin(rivals) as std::pin::Pin<Box<dyn Stream<Item = Value>>>,
+        Box::pin(watch(&house, &operator, &agent_feed(), &ann.1, Value::Null)),
+        Box::pin(watch(&house, &operator, &queue_feed(), queue, Value::Null)),
+        Box::pin(watch(&house, &operator, &audit_feed(), &market.inquiry, Value::Null)),
+        Box::pin(watch(&house, &market.provider, &audit_feed(), &market.inquiry, Value::Null)),
+    ];
+    let mut ticking = Box::pin(watch(&house, &operator, ticks, &market.auction, Value::Null));
+    assert_eq!(item(&mut ticking).await["state"], "OPEN");
+    for feed in &mut silent {
+        nothing(feed).await;
+    }
+    let mut own = Box::pin(watch(&house, ann, &agent_feed(), &ann.1, Value::Null));
+    nothing(&mut own).await;
+    let bid = json!({ "auctionId": market.auction, "amount": { "amount": "7", "currency": "EUR" } });
+    house.tell(ann, "placeBid", bid, "bid { id }").await;
+    assert_eq!(item(&mut own).await["kind"], "BID_CHANGED");
+    for feed in &mut silent {
+        nothing(feed).await;
+    }
+    nothing(&mut ticking).await;
+
+    house.close(&market).await;
+    assert_eq!(item(&mut ticking).await["bidCount"], 1);
+    for (at, viewer) in [(3, &operator), (4, &market.provider)] {
+        let told = until(&mut silent[at], |item| item["entry"]["type"] == "auction.bid_placed.v1").await;
+        let [.., closing, bid] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(closing["entry"]["type"], "auction.awarded.v1");
+        assert_ne!(closing["meta"]["cursor"], bid["meta"]["cursor"]);
+        // Taken up between the two, before them, or after them: nothing twice, nothing left out.
+        let types =
+            |items: &[Value]| -> Vec<String> { items.iter().map(|item| item["entry"]["type"].to_string()).collect() };
+        let rest = until(&mut silent[at], |item| item["entry"]["type"] == "reservation.opened.v1").await;
+        let ran: Vec<Value> = told.iter().chain(&rest).cloned().collect();
+        for (skipped, from) in ran.iter().enumerate() {
+            let mut again = watch(&house, viewer, &audit_feed(), &market.inquiry, from["meta"]["cursor"].clone());
+            let mut items = Vec::new();
+            while items.len() < ran.len() - skipped - 1 {
+                items.push(item(&mut again).await);
+            }
+            assert_eq!(types(&items), types(&ran)[skipped + 1..], "after {skipped}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_a_fork_nobody_is_shown_what_was_lost() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let inquiry = queue_of(&house, &market.inquiry).await;
+    let queue = inquiry["queues"][0]["id"].as_str().unwrap();
+    let operator = who(Role::Operator);
+    let mut feed = watch(&house, &operator, &queue_feed(), queue, inquiry["queues"][0]["feedCursor"].clone());
+    let [ann, ben] = [&market.agents[0], &market.agents[1]];
+    let bid = json!({ "auctionId": market.auction, "amount": { "amount": "7", "currency": "EUR" } });
+    let placed = house.tell(ann, "placeBid", bid, "bid { id }").await;
+    assert_eq!(item(&mut feed).await["kind"], "CHANGED");
+    // A copy without the bid takes the log's place; the next command meets it.
+    house.store.inject(&"main".parse().unwrap(), [Fault::DropTail(1)]);
+    let document = "mutation($input: PlaceBidInput!) { placeBid(input: $input) { bid { id } } }";
+    let again = |key: char| {
+        let amount = json!({ "amount": "9", "currency": "EUR" });
+        json!({ "input": { "auctionId": market.auction, "amount": amount, "idempotencyKey": key.to_string().repeat(16) } })
+    };
+    let refused = house.run(ben, document, again('a')).await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
+    let gap = item(&mut feed).await;
+    assert_eq!((&gap["kind"], &gap["gap"]["reason"]), (&json!("GAP"), &json!("RETENTION")));
+    assert_eq!(feed.next().await, None);
+    // The views are folded anew beside whatever else goes on.
+    let seen = "query($auction: ID!, $bid: ID!) { auction(id: $auction) { bidCount } node(id: $bid) { id }
+        auditTrail(subject: $auction, first: 9, filter: { types: [\"auction.bid_placed.v1\"] }) { edges { node { id } } } }";
+    let variables = json!({ "auction": market.auction, "bid": placed["bid"]["id"] });
+    let expected = json!({ "auction": { "bidCount": 0 }, "node": null, "auditTrail": { "edges": [] } });
+    let main: domain::log::LogName = "main".parse().unwrap();
+    let mut last = (Value::Null, false);
+    for _ in 0..200 {
+        let checkpoint = house.app.history.checkpoint(&main).map(|checkpoint| checkpoint.head);
+        let agree = checkpoint.is_some() && checkpoint == house.app.live.head(&main);
+        last = (house.ask(&operator, seen, variables.clone()).await, agree);
+        if last == (expected.clone(), true) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(last, (expected, true));
+    // The customer is still there, and the log takes nothing more.
+    let customer = house
+        .ask(
+            &market.customer,
+            "query($id: ID!) { inquiry(id: $id) { customer { displayName } } }",
+            json!({ "id": market.inquiry }),
+        )
+        .await;
+    assert_eq!(customer["inquiry"]["customer"]["displayName"], "Carl");
+    let refused = house.run(ben, document, again('b')).await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
+    let mut feed = watch(&house, &operator, &queue_feed(), queue, Value::Null);
+    assert_eq!(item(&mut feed).await["kind"], "GAP");
+    assert_eq!(feed.next().await, None);
+}

@@ -1,0 +1,483 @@
+//! Feeds: acknowledged events of a call server's log, given to whoever watches what they concern.
+//!
+//! A [`Reader`] gets every event after its start that concerns what it watches, once, in the log's order:
+//! from its inbox while it keeps up, from the log itself where it began further back or fell behind. So
+//! nothing is ever skipped, and a slow reader costs a bounded inbox and its own reading. The writer's
+//! thread hands a batch over and waits for nobody; a thread of its own deals the events out.
+//!
+//! An event concerns the agents, queues and inquiries among its subjects; with an inquiry, the queues that
+//! it was registered in; an auction's opening concerns every agent. The rule is the same for both ways, so
+//! a feed that is resumed shows what the one that ran would have shown.
+//!
+//! Not here: what a viewer may see of an event, cursors as text, how long a reader may lag (`api`).
+
+use crate::inquiry_of;
+use domain::event::Event;
+use domain::event::auction::AuctionEvent;
+use domain::ids::{AgentId, InquiryId, QueueId, Subject};
+use domain::log::{LogName, Seq};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use store::backend::{EventStore, ReadError};
+use store::raw::{Hash, Head};
+use store::recorded::{CorruptEvent, Recorded};
+use tokio::sync::Notify;
+
+/// Events that wait for one reader; with more it reads the log again.
+const INBOX: usize = 256;
+/// Batches that wait to be dealt out; with more every reader of the log reads it again.
+const BATCHES: usize = 1_024;
+/// Events of one read of the log.
+const PAGE: usize = 512;
+/// Inquiries whose queues a reader remembers while it reads the log.
+const QUEUES_KNOWN: usize = 4_096;
+
+/// What a reader watches. Of a queue: its own events and those of the inquiries registered in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Watched {
+    Queue(QueueId),
+    /// And every auction that opens.
+    Agent(AgentId),
+    /// Whatever concerns any agent.
+    Agents,
+    Inquiry(InquiryId),
+}
+
+/// The queues that an inquiry was registered in, open or closed; none where it is unknown.
+pub type QueuesOf = Arc<dyn Fn(InquiryId) -> Result<Vec<QueueId>, FeedError> + Send + Sync>;
+
+/// Why a reader cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    #[error("the log cannot be read")]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Corrupt(#[from] CorruptEvent),
+    #[error("an inquiry's queues cannot be found")]
+    Queues(#[source] Box<crate::history::HistoryError>),
+    /// The log is another one now than the one that was followed: it was restored, or lost its end.
+    #[error("the log holds another history than the one that was followed")]
+    Forked,
+}
+
+/// A position to start after, and enough of the hash there to tell another history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub seq: Seq,
+    pub hash: [u8; 8],
+}
+
+impl From<Head> for Mark {
+    fn from(head: Head) -> Mark {
+        Mark { seq: head.seq, hash: prefix(&head.hash) }
+    }
+}
+
+fn prefix(hash: &Hash) -> [u8; 8] {
+    hash[..8].try_into().expect("eight of thirty-two bytes")
+}
+
+/// All feeds of one node. Shared as `Arc<Feeds>`.
+pub struct Feeds {
+    store: Arc<dyn EventStore>,
+    queues_of: QueuesOf,
+    logs: Mutex<BTreeMap<LogName, LogFeeds>>,
+    readers: AtomicUsize,
+    batches: SyncSender<Vec<Arc<Recorded>>>,
+}
+
+#[derive(Default)]
+struct LogFeeds {
+    /// Every event up to here has been dealt out, or needs not be.
+    dealt: Option<Head>,
+    ended: bool,
+    inboxes: HashMap<Watched, Vec<Arc<Inbox>>>,
+}
+
+struct Inbox {
+    /// The first position that is dealt to it.
+    from: Seq,
+    content: Mutex<Content>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct Content {
+    events: VecDeque<Arc<Recorded>>,
+    /// The last position that was put in.
+    last: Option<Seq>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Open,
+    /// It was full: the rest is in the log.
+    Behind,
+    /// The log is no longer the one that was followed.
+    Ended,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inbox {
+    fn take(&self) -> Result<Option<Arc<Recorded>>, State> {
+        let mut content = lock(&self.content);
+        match content.events.pop_front() {
+            Some(event) => Ok(Some(event)),
+            None if content.state == State::Open => Ok(None),
+            None => Err(content.state),
+        }
+    }
+
+    fn put(&self, event: &Arc<Recorded>) {
+        let mut content = lock(&self.content);
+        // What concerns a reader twice is dealt once.
+        let repeated = content.last.is_some_and(|last| last >= event.seq);
+        if content.state != State::Open || event.seq < self.from || repeated {
+            return;
+        }
+        content.last = Some(event.seq);
+        if content.events.len() == INBOX {
+            content.state = State::Behind;
+        } else {
+            content.events.push_back(event.clone());
+        }
+        drop(content);
+        self.arrived.notify_one();
+    }
+
+    fn turn(&self, state: State) {
+        let mut content = lock(&self.content);
+        if content.state != State::Ended {
+            content.state = state;
+        }
+        drop(content);
+        self.arrived.notify_one();
+    }
+}
+
+impl LogFeeds {
+    fn reached(&mut self, head: Head) {
+        if self.dealt.is_none_or(|dealt| dealt.seq < head.seq) {
+            self.dealt = Some(head);
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Inbox>> {
+        self.inboxes.values().flatten()
+    }
+}
+
+impl Feeds {
+    /// Starts the thread that deals events out; it ends with the last handle.
+    pub fn start(store: Arc<dyn EventStore>, queues_of: QueuesOf) -> std::io::Result<Arc<Feeds>> {
+        let (batches, waiting) = sync_channel(BATCHES);
+        let feeds = Feeds { store, queues_of, logs: Mutex::default(), readers: AtomicUsize::new(0), batches };
+        let feeds = Arc::new(feeds);
+        let weak = Arc::downgrade(&feeds);
+        std::thread::Builder::new().name("feeds".to_owned()).spawn(move || deal(&weak, &waiting))?;
+        Ok(feeds)
+    }
+
+    /// Hands over consecutive acknowledged events of one log, which the live views hold by now. Does not wait.
+    pub fn publish(&self, batch: &[Arc<Recorded>]) {
+        let Some(last) = batch.last() else { return };
+        if self.readers.load(Ordering::Acquire) == 0 {
+            let mut logs = lock(&self.logs);
+            // A reader may have come in between; then the batch is dealt out.
+            if self.readers.load(Ordering::Acquire) == 0 {
+                logs.entry(last.log.clone()).or_default().reached(last.raw.head());
+                return;
+            }
+        }
+        if self.batches.try_send(batch.to_vec()).is_err() {
+            let mut logs = lock(&self.logs);
+            let log = logs.entry(last.log.clone()).or_default();
+            log.reached(last.raw.head());
+            log.all().for_each(|inbox| inbox.turn(State::Behind));
+        }
+    }
+
+    /// Ends every reader of a log that has forked, for good.
+    pub fn end(&self, log: &LogName) {
+        let mut logs = lock(&self.logs);
+        let log = logs.entry(log.clone()).or_default();
+        log.ended = true;
+        log.all().for_each(|inbox| inbox.turn(State::Ended));
+    }
+
+    /// Readers there are now.
+    pub fn readers(&self) -> usize {
+        self.readers.load(Ordering::Acquire)
+    }
+
+    /// A reader of one call server's log. `after` is exclusive; absent: from now on. Reads the log to check
+    /// that `after` stands there.
+    ///
+    /// Errors: `Forked` where it does not.
+    pub fn follow(
+        self: &Arc<Feeds>,
+        log: &LogName,
+        watched: Vec<Watched>,
+        after: Option<Mark>,
+    ) -> Result<Reader, FeedError> {
+        if let Some(mark) = after {
+            let found = self.store.read(log, mark.seq, 1)?;
+            if found.first().is_none_or(|raw| raw.seq != mark.seq || prefix(&raw.hash) != mark.hash) {
+                return Err(FeedError::Forked);
+            }
+        }
+        self.begin(log, watched, after.map(|mark| mark.seq + 1))
+    }
+
+    /// The same from the log's first event on.
+    pub fn follow_from_start(self: &Arc<Feeds>, log: &LogName, watched: Vec<Watched>) -> Result<Reader, FeedError> {
+        self.begin(log, watched, Some(0))
+    }
+
+    fn begin(self: &Arc<Feeds>, log: &LogName, watched: Vec<Watched>, from: Option<Seq>) -> Result<Reader, FeedError> {
+        // Counted first: from here on batches are dealt out.
+        self.readers.fetch_add(1, Ordering::AcqRel);
+        let joined = self.join(log, &watched);
+        let inbox = joined.inspect_err(|_| {
+            self.readers.fetch_sub(1, Ordering::AcqRel);
+        })?;
+        let began = inbox.from;
+        Ok(Reader {
+            feeds: self.clone(),
+            log: log.clone(),
+            watched,
+            next: from.unwrap_or(began),
+            began,
+            inbox,
+            page: VecDeque::new(),
+            queues: HashMap::new(),
+        })
+    }
+
+    fn join(&self, log: &LogName, watched: &[Watched]) -> Result<Arc<Inbox>, FeedError> {
+        let mut logs = lock(&self.logs);
+        let feeds = logs.entry(log.clone()).or_default();
+        if feeds.ended {
+            return Err(FeedError::Forked);
+        }
+        let inbox = Inbox { from: Head::next(feeds.dealt), content: Mutex::default(), arrived: Notify::new() };
+        let inbox = Arc::new(inbox);
+        for watched in watched {
+            feeds.inboxes.entry(*watched).or_default().push(inbox.clone());
+        }
+        Ok(inbox)
+    }
+
+    fn leave(&self, log: &LogName, watched: &[Watched], inbox: &Arc<Inbox>) {
+        let mut logs = lock(&self.logs);
+        let Some(feeds) = logs.get_mut(log) else { return };
+        for watched in watched {
+            if let Some(inboxes) = feeds.inboxes.get_mut(watched) {
+                inboxes.retain(|one| !Arc::ptr_eq(one, inbox));
+                if inboxes.is_empty() {
+                    feeds.inboxes.remove(watched);
+                }
+            }
+        }
+    }
+
+    fn deal_out(&self, batch: &[Arc<Recorded>]) {
+        let Some(last) = batch.last() else { return };
+        // Queues are looked up before the lock is taken: the writers' threads may wait for it.
+        let watches_queues = lock(&self.logs)
+            .get(&last.log)
+            .is_some_and(|feeds| feeds.inboxes.keys().any(|watched| matches!(watched, Watched::Queue(_))));
+        let mut queues: HashMap<InquiryId, Vec<QueueId>> = HashMap::new();
+        let mut unknown = false;
+        if watches_queues {
+            let inquiries: HashSet<InquiryId> = batch.iter().filter_map(|event| inquiry_of(&event.subjects)).collect();
+            for inquiry in inquiries {
+                match (self.queues_of)(inquiry) {
+                    Ok(found) => {
+                        queues.insert(inquiry, found);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "feed.queues_unknown");
+                        unknown = true;
+                    }
+                }
+            }
+        }
+        let mut logs = lock(&self.logs);
+        let feeds = logs.entry(last.log.clone()).or_default();
+        for event in batch {
+            let of_inquiry = inquiry_of(&event.subjects).and_then(|id| queues.get(&id));
+            for watched in concerns(event, of_inquiry.map_or(&[][..], Vec::as_slice)) {
+                feeds.inboxes.get(&watched).into_iter().flatten().for_each(|inbox| inbox.put(event));
+            }
+            if is_opening(event) {
+                let agents = feeds.inboxes.iter().filter(|(watched, _)| matches!(watched, Watched::Agent(_)));
+                agents.flat_map(|(_, inboxes)| inboxes).for_each(|inbox| inbox.put(event));
+            }
+        }
+        if unknown {
+            let on_queues = feeds.inboxes.iter().filter(|(watched, _)| matches!(watched, Watched::Queue(_)));
+            on_queues.flat_map(|(_, inboxes)| inboxes).for_each(|inbox| inbox.turn(State::Behind));
+        }
+        feeds.reached(last.raw.head());
+    }
+}
+
+fn deal(feeds: &Weak<Feeds>, waiting: &Receiver<Vec<Arc<Recorded>>>) {
+    while let Ok(batch) = waiting.recv() {
+        let Some(feeds) = feeds.upgrade() else { return };
+        feeds.deal_out(&batch);
+    }
+}
+
+/// What an event concerns, but for the agents who are told of every opening.
+fn concerns(event: &Recorded, queues: &[QueueId]) -> impl Iterator<Item = Watched> {
+    let named = event.subjects.iter().filter_map(|subject| match subject {
+        Subject::QueueId(id) => Some(Watched::Queue(*id)),
+        Subject::AgentId(id) => Some(Watched::Agent(*id)),
+        Subject::InquiryId(id) => Some(Watched::Inquiry(*id)),
+        _ => None,
+    });
+    let agents = event.subjects.iter().any(|subject| matches!(subject, Subject::AgentId(_)));
+    named.chain(agents.then_some(Watched::Agents)).chain(queues.iter().map(|id| Watched::Queue(*id)))
+}
+
+fn is_opening(event: &Recorded) -> bool {
+    matches!(event.event, Event::Auction(AuctionEvent::Opened(_)))
+}
+
+/// One reader's place in a log. Dropping it leaves nothing behind.
+pub struct Reader {
+    feeds: Arc<Feeds>,
+    log: LogName,
+    watched: Vec<Watched>,
+    /// The first position that has not been looked at.
+    next: Seq,
+    /// Where the log ended when the reading began.
+    began: Seq,
+    inbox: Arc<Inbox>,
+    /// Read from the log, not yet given.
+    page: VecDeque<Arc<Recorded>>,
+    queues: HashMap<InquiryId, Vec<QueueId>>,
+}
+
+/// What a reader has at hand.
+pub enum Step {
+    Event(Arc<Recorded>),
+    /// The log is to be read: call [`Reader::read_on`] where blocking is allowed.
+    Read,
+    /// Nothing: wait for [`Reader::arrived`].
+    Wait,
+}
+
+impl Reader {
+    /// The next event, if it is at hand.
+    ///
+    /// Errors: `Forked`, and nothing comes after it.
+    pub fn step(&mut self) -> Result<Step, FeedError> {
+        if let Some(event) = self.page.pop_front() {
+            return Ok(Step::Event(event));
+        }
+        if self.next < self.inbox.from {
+            return Ok(Step::Read);
+        }
+        loop {
+            return match self.inbox.take() {
+                // It began after what the dealing had come to.
+                Ok(Some(event)) if event.seq < self.next => continue,
+                Ok(Some(event)) => {
+                    self.next = event.seq + 1;
+                    Ok(Step::Event(event))
+                }
+                Ok(None) => Ok(Step::Wait),
+                Err(State::Ended) => Err(FeedError::Forked),
+                Err(_) => {
+                    self.feeds.leave(&self.log, &self.watched, &self.inbox);
+                    self.inbox = self.feeds.join(&self.log, &self.watched)?;
+                    Ok(Step::Read)
+                }
+            };
+        }
+    }
+
+    /// Reads a page of what the inbox does not have. Blocks on the disk.
+    pub fn read_on(&mut self) -> Result<(), FeedError> {
+        let until = self.inbox.from;
+        let wanted = usize::try_from(until.saturating_sub(self.next)).unwrap_or(PAGE).min(PAGE);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let page = self.feeds.store.read(&self.log, self.next, wanted)?;
+        if page.len() < wanted {
+            // What was dealt out stands in the log, or the log is another one.
+            return Err(FeedError::Forked);
+        }
+        for raw in page {
+            let event = Arc::new(Recorded::open(&self.log, raw)?);
+            self.next = event.seq + 1;
+            if self.is_for_me(&event)? {
+                self.page.push_back(event);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_for_me(&mut self, event: &Recorded) -> Result<bool, FeedError> {
+        if is_opening(event) && self.watched.iter().any(|watched| matches!(watched, Watched::Agent(_))) {
+            return Ok(true);
+        }
+        if concerns(event, &[]).any(|one| self.watched.contains(&one)) {
+            return Ok(true);
+        }
+        let Some(inquiry) = inquiry_of(&event.subjects) else { return Ok(false) };
+        if !self.watched.iter().any(|watched| matches!(watched, Watched::Queue(_))) {
+            return Ok(false);
+        }
+        if self.queues.len() >= QUEUES_KNOWN {
+            self.queues.clear();
+        }
+        let queues = match self.queues.entry(inquiry) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(place) => place.insert((self.feeds.queues_of)(inquiry)?),
+        };
+        Ok(queues.iter().any(|id| self.watched.contains(&Watched::Queue(*id))))
+    }
+
+    /// Ends when the inbox may hold something new.
+    pub async fn arrived(&self) {
+        self.inbox.arrived.notified().await;
+    }
+
+    /// Whether an event stood in the log before the reading began.
+    pub fn is_replay(&self, seq: Seq) -> bool {
+        seq < self.began
+    }
+
+    /// Whether it still reads what stood in the log before it began.
+    pub fn is_catching_up(&self) -> bool {
+        self.next < self.began
+    }
+
+    /// Positions that were dealt out and not yet looked at.
+    pub fn lag(&self) -> u64 {
+        let dealt = lock(&self.feeds.logs).get(&self.log).and_then(|feeds| feeds.dealt);
+        Head::next(dealt).saturating_sub(self.next)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.feeds.leave(&self.log, &self.watched, &self.inbox);
+        self.feeds.readers.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! Whatever a reader watches, wherever it begins, however slow it is and whatever is dealt meanwhile: it
+//! gets what a plain filter over the log gives, once and in order.
+
+use super::*;
+use domain::actor::Actor;
+use domain::event::agent::{AgentStatusSet, Will, WillReason};
+use domain::event::inquiry::InquiryRequeued;
+use domain::event::queue::QueueRetired;
+use domain::time::Timestamp;
+use std::time::{Duration, Instant};
+use store::memory::MemoryStore;
+use store::recorded::{CommandId, Facts};
+
+const LOG: &str = "main";
+
+/// A log on the memory store and the feeds over it. Inquiry n stands in queue n % 3.
+struct House {
+    store: Arc<MemoryStore>,
+    feeds: Arc<Feeds>,
+    log: LogName,
+    written: Vec<Arc<Recorded>>,
+}
+
+impl House {
+    fn new() -> House {
+        let store = Arc::new(MemoryStore::default());
+        let queues: QueuesOf = Arc::new(|inquiry| Ok(vec![QueueId(inquiry.0 % 3)]));
+        let feeds = Feeds::start(store.clone(), queues).unwrap();
+        House { store, feeds, log: LOG.parse().unwrap(), written: Vec::new() }
+    }
+
+    /// Appends a batch, and hands it over as a writer does.
+    fn write(&mut self, events: Vec<Event>) {
+        let head = self.written.last().map(|event| event.raw.head());
+        let mut last = head;
+        let mut batch = Vec::new();
+        for event in events {
+            let facts = Facts {
+                actor: Actor::System,
+                key: None,
+                correlation: CommandId(0),
+                causation: None,
+                source: None,
+                trace: None,
+                time: Timestamp(0),
+                salt: [0; 16],
+            };
+            let sealed = Recorded::seal(&self.log, Head::next(last), &Head::link(last), event, facts);
+            last = Some(sealed.raw.head());
+            batch.push(Arc::new(sealed));
+        }
+        let raw: Vec<_> = batch.iter().map(|event| event.raw.clone()).collect();
+        self.store.append(&self.log, head, &raw).unwrap();
+        self.feeds.publish(&batch);
+        self.written.extend(batch);
+    }
+
+    fn expected(&self, watched: &[Watched], after: Option<Seq>) -> Vec<Seq> {
+        let fits = |event: &&Arc<Recorded>| {
+            let queues: Vec<QueueId> = inquiry_of(&event.subjects).iter().map(|id| QueueId(id.0 % 3)).collect();
+            concerns(event, &queues).any(|one| watched.contains(&one))
+        };
+        let past = |event: &&Arc<Recorded>| after.is_none_or(|after| event.seq > after);
+        self.written.iter().filter(past).filter(fits).map(|event| event.seq).collect()
+    }
+}
+
+fn status(agent: u128) -> Event {
+    AgentStatusSet { agent: AgentId(agent), note: None, reason: WillReason::Asked, will: Will::Break }.into()
+}
+fn requeued(inquiry: u128) -> Event {
+    InquiryRequeued { expires_at: Timestamp(0), inquiry: InquiryId(inquiry) }.into()
+}
+fn retired(queue: u128) -> Event {
+    QueueRetired { last: None, queue: QueueId(queue) }.into()
+}
+
+/// Reads until `count` events came, or nothing comes for a while.
+fn drain(reader: &mut Reader, count: usize) -> Vec<Seq> {
+    let mut got = Vec::new();
+    let patience = Instant::now() + Duration::from_secs(20);
+    while got.len() < count && Instant::now() < patience {
+        match reader.step().unwrap() {
+            Step::Event(event) => got.push(event.seq),
+            Step::Read => reader.read_on().unwrap(),
+            Step::Wait => std::thread::yield_now(),
+        }
+    }
+    got
+}
+
+/// Knuth's multiplier: enough to shuffle with.
+struct Dice(u64);
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// A reader, what it watches, where it began after, and what it got.
+type Trial = (Reader, Vec<Watched>, Option<Seq>, Vec<Seq>);
+
+#[test]
+fn every_reader_gets_what_concerns_it_once_and_in_order() {
+    for seed in 0..30 {
+        let mut dice = Dice(seed);
+        let mut house = House::new();
+        let mut readers: Vec<Trial> = Vec::new();
+        for _ in 0..dice.roll(120) + 20 {
+            match dice.roll(6) {
+                0 => {
+                    let all = [
+                        Watched::Agent(AgentId(dice.roll(4).into())),
+                        Watched::Agents,
+                        Watched::Queue(QueueId(dice.roll(3).into())),
+                        Watched::Inquiry(InquiryId(dice.roll(6).into())),
+                    ];
+                    let watched: Vec<Watched> = all.into_iter().filter(|_| dice.roll(2) == 0).collect();
+                    let last = house.written.last();
+                    let after = match dice.roll(3) {
+                        0 => house.written.get(dice.roll(1 + house.written.len() as u64) as usize),
+                        _ => last,
+                    };
+                    let mark = after.map(|event| Mark::from(event.raw.head()));
+                    let reader = house.feeds.follow(&house.log, watched.clone(), mark).unwrap();
+                    // Without a mark it begins wherever the dealing has come to.
+                    let from = mark.map(|mark| mark.seq).or(reader.next.checked_sub(1));
+                    readers.push((reader, watched, from, Vec::new()));
+                }
+                1 if !readers.is_empty() => {
+                    let at = dice.roll(readers.len() as u64) as usize;
+                    if dice.roll(4) == 0 {
+                        readers.swap_remove(at);
+                    } else {
+                        let (reader, _, _, got) = &mut readers[at];
+                        match reader.step().unwrap() {
+                            Step::Event(event) => got.push(event.seq),
+                            Step::Read => reader.read_on().unwrap(),
+                            Step::Wait => {}
+                        }
+                    }
+                }
+                _ => {
+                    // Now and then more than an inbox holds.
+                    let many = if dice.roll(20) == 0 { 3 * INBOX as u64 } else { dice.roll(9) + 1 };
+                    let event = |dice: &mut Dice| match dice.roll(3) {
+                        0 => status(dice.roll(4).into()),
+                        1 => requeued(dice.roll(6).into()),
+                        _ => retired(dice.roll(3).into()),
+                    };
+                    let events = (0..many).map(|_| event(&mut dice)).collect();
+                    house.write(events);
+                }
+            }
+        }
+        for (reader, watched, after, got) in &mut readers {
+            let expected = house.expected(watched, *after);
+            got.extend(drain(reader, expected.len() - got.len()));
+            assert_eq!(*got, expected, "seed {seed}, watching {watched:?} after {after:?}");
+        }
+        drop(readers);
+        assert_eq!(house.feeds.readers(), 0);
+        assert!(lock(&house.feeds.logs).values().all(|log| log.inboxes.is_empty()), "nothing is left behind");
+    }
+}
+
+#[test]
+fn a_mark_of_another_history_is_refused() {
+    let mut house = House::new();
+    house.write(vec![status(1), status(2)]);
+    let head = house.written[1].raw.head();
+    let follow = |mark| house.feeds.follow(&house.log, vec![Watched::Agents], Some(mark)).map(|_| ());
+    assert!(follow(Mark::from(head)).is_ok());
+    let other = Mark { hash: [0; 8], ..Mark::from(head) };
+    assert!(matches!(follow(other), Err(FeedError::Forked)));
+    let beyond = Mark { seq: 9, ..Mark::from(head) };
+    assert!(matches!(follow(beyond), Err(FeedError::Forked)));
+    assert_eq!(house.feeds.readers(), 0);
+}
+
+#[test]
+fn a_fork_ends_the_readers_of_its_log_and_lets_none_begin() {
+    let mut house = House::new();
+    house.write(vec![status(1)]);
+    let mut reader = house.feeds.follow(&house.log, vec![Watched::Agents], None).unwrap();
+    house.feeds.end(&house.log);
+    assert!(matches!(reader.step(), Err(FeedError::Forked)));
+    assert!(matches!(house.feeds.follow(&house.log, vec![Watched::Agents], None), Err(FeedError::Forked)));
+    let other: LogName = "other".parse().unwrap();
+    assert!(house.feeds.follow(&other, vec![Watched::Agents], None).is_ok());
+}
+
+#[test]
+fn an_inbox_that_is_full_costs_no_more() {
+    let mut house = House::new();
+    let mut reader = house.feeds.follow(&house.log, vec![Watched::Agents], None).unwrap();
+    for _ in 0..8 {
+        house.write((0..INBOX).map(|_| status(1)).collect());
+    }
+    let expected = house.expected(&[Watched::Agents], None);
+    while lock(&reader.inbox.content).state == State::Open {
+        std::thread::yield_now();
+    }
+    assert!(lock(&reader.inbox.content).events.len() <= INBOX);
+    assert_eq!(drain(&mut reader, expected.len()), expected);
+}
