@@ -4,7 +4,7 @@
 //! GraphQL-over-HTTP audit and stand in one function, [`Answer::status`]; what went wrong inside is in the
 //! log under a `requestId` and nowhere else.
 //!
-//! Not here: how a request is read and run (`http`).
+//! Not here: how a request is read (`http`) and run (`endpoint`), and several answers in a row (`sse`, `ws`).
 
 use crate::errors::{ErrorCode, code_of, retry_after_ms, server_error};
 use crate::guard::Refused;
@@ -42,12 +42,24 @@ impl Answer {
         Answer::bad_form(StatusCode::BAD_REQUEST, message)
     }
 
-    fn errors(&self) -> Vec<ServerError> {
+    pub(crate) fn errors(&self) -> Vec<ServerError> {
         match self {
             Answer::Executed { errors, .. } | Answer::Refused(errors) => errors.clone(),
             Answer::BadForm(_, error) => vec![error.clone()],
             Answer::MethodNotAllowed(methods) => {
                 vec![server_error(ErrorCode::BadRequest, format!("the method is not allowed here; {methods} is"))]
+            }
+        }
+    }
+
+    /// Whether a stream is refused by a status instead of starting with the error.
+    pub(crate) fn told_by_status(&self) -> bool {
+        match self {
+            Answer::Executed { .. } => false,
+            Answer::BadForm(..) | Answer::MethodNotAllowed(_) => true,
+            Answer::Refused(_) => {
+                let status = self.status(Media::Json);
+                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(&status)
             }
         }
     }
@@ -74,14 +86,14 @@ impl Answer {
                 (ErrorCode::Timeout, _) => StatusCode::GATEWAY_TIMEOUT,
                 (ErrorCode::Unavailable | ErrorCode::StaleRead, _) => StatusCode::SERVICE_UNAVAILABLE,
                 (ErrorCode::Internal, _) => StatusCode::INTERNAL_SERVER_ERROR,
-                (_, Media::Json) => StatusCode::OK,
+                (_, Media::Json | Media::EventStream) => StatusCode::OK,
                 (_, Media::GraphqlResponse) => StatusCode::BAD_REQUEST,
             },
         }
     }
 
     /// The response body: a request error has no `data` key, a success no `errors` key.
-    pub fn body(&self) -> Vec<u8> {
+    pub fn body(&self) -> String {
         #[derive(Serialize)]
         struct Wire<'a> {
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,16 +109,15 @@ impl Answer {
             }
             refused => Wire { data: None, errors: &refused.errors(), extensions: None },
         };
-        serde_json::to_vec(&wire).expect("values and errors are JSON")
+        serde_json::to_string(&wire).expect("values and errors are JSON")
     }
 
     pub fn into_response(self, media: Media) -> Response {
+        let media = if media == Media::EventStream { Media::Json } else { media };
         let mut response = Response::new(Body::from(self.body()));
         *response.status_mut() = self.status(media);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(VARY, HeaderValue::from_static("Accept, Authorization, Origin"));
+        set_headers(headers, media);
         match (&self, response.status()) {
             (Answer::MethodNotAllowed(methods), _) => {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
@@ -124,6 +135,13 @@ impl Answer {
     }
 }
 
+/// What every answer says of itself.
+pub(crate) fn set_headers(headers: &mut HeaderMap, media: Media) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("Accept, Authorization, Origin"));
+}
+
 impl From<Refused> for Answer {
     /// A bad parameter is a matter of form; what is wrong with the document is GraphQL's.
     fn from(refused: Refused) -> Answer {
@@ -139,6 +157,8 @@ impl From<Refused> for Answer {
 pub enum Media {
     GraphqlResponse,
     Json,
+    /// Several answers. One answer alone is written as JSON where this is asked for.
+    EventStream,
 }
 
 impl Media {
@@ -146,10 +166,11 @@ impl Media {
         match self {
             Media::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Media::Json => "application/json; charset=utf-8",
+            Media::EventStream => "text/event-stream; charset=utf-8",
         }
     }
 
-    /// RFC 9110 §12.5.1 for the two types there are. The client's preference decides, then the order it
+    /// RFC 9110 §12.5.1 for the types there are. The client's preference decides, then the order it
     /// names them in; who accepts anything gets JSON. None where neither is accepted.
     pub fn accepted(headers: &HeaderMap) -> Option<Media> {
         let mut named = headers.get_all(ACCEPT).iter().peekable();
@@ -163,6 +184,7 @@ impl Media {
             let media = match parts.next().unwrap_or_default() {
                 "application/graphql-response+json" => Media::GraphqlResponse,
                 "application/json" | "application/*" | "*/*" => Media::Json,
+                "text/event-stream" => Media::EventStream,
                 _ => continue,
             };
             let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));

@@ -7,6 +7,7 @@
 //! `userErrors` in a payload.
 
 use async_graphql::{Error, ErrorExtensionValues, ServerError, Value};
+use std::time::Duration;
 
 /// `extensions.code`, as the schema's header lists them. Closed: clients match on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,19 +74,19 @@ pub fn code(code: ErrorCode, message: impl Into<String>) -> Error {
     Error { message: message.into(), source: None, extensions: Some(extensions(code)) }
 }
 
-/// RATE_LIMITED with the time after which the same request has a chance. HTTP says it in `Retry-After`.
-pub fn rate_limited(retry_after_ms: u64) -> Error {
-    let mut error = code(ErrorCode::RateLimited, "too much at once");
-    if let Some(values) = &mut error.extensions {
-        values.set(RETRY_AFTER_MS, Value::from(retry_after_ms));
-    }
-    error
-}
-
 /// The same for the transport, which has no field that the error belongs to.
 pub fn server_error(code: ErrorCode, message: impl Into<String>) -> ServerError {
     let mut error = ServerError::new(message, None);
     error.extensions = Some(extensions(code));
+    error
+}
+
+/// RATE_LIMITED with the time after which the same request has a chance, in whole milliseconds from 1. HTTP
+/// says it in `Retry-After`.
+pub fn busy(message: impl Into<String>, wait: Duration) -> ServerError {
+    let mut error = server_error(ErrorCode::RateLimited, message);
+    let wait = u64::try_from(wait.as_micros().div_ceil(1_000).max(1)).unwrap_or(u64::MAX);
+    error.extensions.get_or_insert_default().set(RETRY_AFTER_MS, Value::from(wait));
     error
 }
 
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_rate_limit_says_when_again() {
-        let error = rate_limited(1_500).into_server_error(Default::default());
+        let error = busy("why", Duration::from_micros(1_499_001));
         assert_eq!((code_of(&error), retry_after_ms(&error)), (Some(ErrorCode::RateLimited), Some(1_500)));
     }
 }

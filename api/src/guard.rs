@@ -10,9 +10,11 @@
 //! Not here: whether the document fits the schema (the library validates that), what it costs with its
 //! variables (`cost`), and what a variable may hold beyond its size (`variables`).
 
+mod root;
+
 use crate::errors::{ErrorCode, server_error};
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
+    DocumentOperations, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
 };
 use async_graphql::parser::{self, parse_query};
 use async_graphql::{Pos, ServerError, Value, Variables};
@@ -33,22 +35,6 @@ pub const VARIABLES_MAX: usize = 100;
 pub const SELECTIONS_MAX: u64 = 10_000;
 /// Introspection lists that lead back to types may be nested this deep (tools need one).
 const INTROSPECTION_LISTS_MAX: u32 = 2;
-
-/// Mutations whose decision holds, releases, escrows or posts money. An operation has at most one of them,
-/// so that it has one outcome: the library runs mutations one after the other, two of the same response key
-/// as well, and does not undo the first for the second.
-const MONEY_MUTATIONS: [&str; 10] = [
-    "placeBid",
-    "withdrawBid",
-    "setStandingValue",
-    "creditWallet",
-    "claimInquiry",
-    "withdrawInquiry",
-    "acceptReservation",
-    "declineReservation",
-    "endSession",
-    "completeWrapUp",
-];
 
 /// Why a document or its variables are not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +59,24 @@ impl From<Refused> for ServerError {
 /// A document that may be handed to the library.
 #[derive(Debug)]
 pub struct Vetted {
+    /// As it was written: what is validated and costed.
     pub document: ExecutableDocument,
+    /// What is run in its place, where a subscription's field stands in fragments: the library runs nothing
+    /// for such a field.
+    inlined: Option<ExecutableDocument>,
     pub tokens: usize,
     /// An argument holds a variable inside a list or an object. The library can check such an argument only
     /// with the variables at hand, so validating the document once is not enough.
     pub mixed_arguments: bool,
+    /// It asks for `__schema` or `__type`.
+    pub introspects: bool,
+}
+
+impl Vetted {
+    /// What the library may be given to run once `document` is validated.
+    pub fn runnable(&self) -> &ExecutableDocument {
+        self.inlined.as_ref().unwrap_or(&self.document)
+    }
 }
 
 /// Reads a document and measures it. Depends on nothing but the text, so the answer can be kept.
@@ -90,7 +89,8 @@ pub fn vet(query: &str) -> Result<Vetted, Refused> {
     if document.operations.iter().len() > OPERATIONS_MAX {
         return Err(too_much(format!("a document has at most {OPERATIONS_MAX} operations"), None));
     }
-    let mut survey = Survey { document: &document, shapes: HashMap::new(), aliases: 0, mixed_arguments: false };
+    let mut survey =
+        Survey { document: &document, shapes: HashMap::new(), aliases: 0, mixed_arguments: false, introspects: false };
     let mut selections: u64 = 0;
     for (_, operation) in document.operations.iter() {
         if operation.node.variable_definitions.len() > VARIABLES_MAX {
@@ -106,11 +106,12 @@ pub fn vet(query: &str) -> Result<Vetted, Refused> {
     if selections > SELECTIONS_MAX {
         return Err(too_much(format!("a document expands to at most {SELECTIONS_MAX} selections"), None));
     }
+    let (mixed_arguments, introspects) = (survey.mixed_arguments, survey.introspects);
     for (_, operation) in document.operations.iter() {
-        check_root(&document, &operation.node)?;
+        root::check(&document, &operation.node)?;
     }
-    let mixed_arguments = survey.mixed_arguments;
-    Ok(Vetted { document, tokens, mixed_arguments })
+    let inlined = root::inlined(&document);
+    Ok(Vetted { document, inlined, tokens, mixed_arguments, introspects })
 }
 
 /// The operation a request means: the named one, or the only one.
@@ -259,6 +260,7 @@ struct Survey<'a> {
     shapes: HashMap<&'a str, Option<Shape>>,
     aliases: usize,
     mixed_arguments: bool,
+    introspects: bool,
 }
 
 impl<'a> Survey<'a> {
@@ -297,6 +299,7 @@ impl<'a> Survey<'a> {
                 return Err(too_much(format!("a document has at most {ALIASES_MAX} aliases"), alias.pos));
             }
         }
+        self.introspects |= matches!(field.name.node.as_str(), "__schema" | "__type");
         self.mixed_arguments |= field.arguments.iter().any(|(_, value)| match &value.node {
             InputValue::Variable(_) => false,
             other => holds_variable(other),
@@ -348,46 +351,6 @@ fn check_depth(depth: usize) -> Result<(), Refused> {
         return Err(too_much(format!("a document is nested at most {DEPTH_MAX} deep, fragments included"), None));
     }
     Ok(())
-}
-
-/// The rules for root fields: one that writes money at most, exactly one for a subscription. The library
-/// has neither, and runs nothing for a subscription whose field stands in a fragment.
-fn check_root(document: &ExecutableDocument, operation: &OperationDefinition) -> Result<(), Refused> {
-    let refused = |message: &str| Err(Refused::new(ErrorCode::ValidationFailed, message, operation.selection_set.pos));
-    let root = &operation.selection_set.node;
-    match operation.ty {
-        OperationType::Query => Ok(()),
-        OperationType::Mutation if money_fields(document, root) > 1 => {
-            refused("an operation has at most one mutation that moves or binds money")
-        }
-        OperationType::Mutation => Ok(()),
-        OperationType::Subscription => match root.items.as_slice() {
-            [only] => match &only.node {
-                Selection::Field(field)
-                    if field.node.directives.is_empty() && !field.node.name.node.starts_with("__") =>
-                {
-                    Ok(())
-                }
-                _ => refused("a subscription's one field stands at its root, without fragment or directive"),
-            },
-            _ => refused("a subscription has exactly one root field"),
-        },
-    }
-}
-
-/// Walks each spread: what the document expands to has been bounded by now.
-fn money_fields(document: &ExecutableDocument, set: &SelectionSet) -> usize {
-    set.items
-        .iter()
-        .map(|selection| match &selection.node {
-            Selection::Field(field) => usize::from(MONEY_MUTATIONS.contains(&field.node.name.node.as_str())),
-            Selection::InlineFragment(inline) => money_fields(document, &inline.node.selection_set.node),
-            Selection::FragmentSpread(spread) => document
-                .fragments
-                .get(&spread.node.fragment_name.node)
-                .map_or(0, |fragment| money_fields(document, &fragment.node.selection_set.node)),
-        })
-        .sum()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::cost::cost;
+use async_graphql::parser::types::OperationType;
 use std::fmt::Write;
 use std::time::Instant;
 
@@ -227,14 +228,51 @@ fn a_subscription_has_one_plain_root_field() {
     assert!(vet("subscription{queueFeed(queueId:\"q\"){kind}}").is_ok());
     for body in [
         "{a b}",
-        "{...F} fragment F on Subscription{a}",
-        "{...on Subscription{a}}",
+        "{a a}",
+        "{...F b} fragment F on Subscription{a}",
+        "{...F} fragment F on Subscription{a b}",
+        "{...F ...F} fragment F on Subscription{a}",
+        "{...on Subscription{a ...{b}}}",
+        "{...F} fragment F on Subscription{a ...G} fragment G on Subscription{b}",
+        "{...F} fragment F on Subscription{__typename}",
+        "{...on Subscription{__schema{types{name}}}}",
+        "{...F}",
         "{__typename}",
+        "{__schema{types{name}}}",
         "{a @skip(if:false)}",
         "{a @include(if:true)}",
+        "{...@skip(if:false){a}}",
+        "{...F@include(if:true)} fragment F on Subscription{a}",
+        "{...F} fragment F on Subscription{a @skip(if:true)}",
+        "{...F} fragment F on Subscription{...@include(if:true){a}}",
+        "{...F} fragment F on Subscription @skip(if:true){a}",
     ] {
         assert_eq!(refusal(&format!("subscription{body}")), ErrorCode::ValidationFailed, "{body}");
     }
+}
+
+#[test]
+fn a_subscription_runs_with_its_field_at_the_root() {
+    let root = |query: &str| {
+        let vetted = vet(query).unwrap();
+        let operation = select(vetted.runnable(), Some("S")).unwrap();
+        let [only] = operation.selection_set.node.items.as_slice() else { panic!("{query}") };
+        let Selection::Field(field) = &only.node else { panic!("{query}") };
+        let alias = field.node.alias.as_ref().map(|alias| alias.node.to_string());
+        (alias, field.node.name.node.to_string(), field.node.selection_set.node.items.len())
+    };
+    let expected = (Some("x".to_owned()), "a".to_owned(), 2);
+    for query in [
+        "subscription S{x:a{b ...G}} fragment G on A{c}",
+        "subscription S{...on Subscription{...{x:a{b ...G}}}} fragment G on A{c}",
+        "subscription S{...F} fragment F on Subscription{x:a{b ...G}} fragment G on A{c}",
+        "query Q{q} subscription T{t} subscription S{...F} fragment F on Subscription{...on Subscription{x:a{b c}}}",
+    ] {
+        assert_eq!(root(query), expected, "{query}");
+    }
+    let vetted = vet("subscription S{...F} fragment F on Subscription{a}").unwrap();
+    let written = &select(&vetted.document, None).unwrap().selection_set.node.items[0].node;
+    assert!(matches!(written, Selection::FragmentSpread(_)), "validation sees what was written");
 }
 
 #[test]

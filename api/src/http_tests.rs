@@ -1,13 +1,16 @@
 use super::*;
-use crate::auth::SigningKey;
-use crate::errors::{code, rate_limited};
+use crate::auth::{Authenticate, SigningKey, Viewer};
+use crate::endpoint::ERRORS_MAX;
+use crate::errors::{busy, code};
 use crate::graphql::scalars::Decimal;
-use async_graphql::{Context, EmptySubscription, InputObject, Object, SimpleObject};
+use async_graphql::{Context, EmptySubscription, InputObject, Object, Schema, SimpleObject};
 use axum::http::header::ACCEPT;
 use domain::actor::Actor;
 use domain::time::Span;
 use serde_json::{Value as Json, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 use tower::ServiceExt;
 
 #[derive(Default)]
@@ -79,7 +82,10 @@ impl TestQuery {
         Err(match how {
             401 => code(ErrorCode::Unauthenticated, "a token is needed"),
             403 => code(ErrorCode::Forbidden, "not yours"),
-            _ => rate_limited(1_500),
+            _ => {
+                let busy = busy("too much at once", Duration::from_millis(1_500));
+                async_graphql::Error { message: busy.message, source: None, extensions: busy.extensions }
+            }
         })
     }
 }
@@ -99,11 +105,17 @@ struct House {
 }
 
 fn house() -> House {
+    house_with(|endpoint| endpoint)
+}
+
+type TestEndpoint = Endpoint<TestQuery, TestMutation, EmptySubscription>;
+
+fn house_with(change: impl Fn(TestEndpoint) -> TestEndpoint) -> House {
     let key = Arc::new(SigningKey::from_seed(&[3; 32]).unwrap());
     let ran = Arc::new(Ran::default());
     let build = || Schema::build(TestQuery, TestMutation, EmptySubscription).data(Arc::clone(&ran));
     let authenticate: Arc<dyn Authenticate> = key.clone();
-    let router = Endpoint::new(build, authenticate).with_deadline(Duration::from_millis(200)).router();
+    let router = change(Endpoint::new(build, authenticate).with_deadline(Duration::from_millis(200))).router();
     House { router, key, ran }
 }
 
@@ -495,4 +507,44 @@ async fn introspection_by_a_tool_passes_the_guard() {
     let query = "query{__schema{queryType{name} types{...F} directives{name args{...I}}}} fragment F on __Type{kind name fields(includeDeprecated:true){name args{...I} type{...T}} inputFields{...I} interfaces{...T} enumValues(includeDeprecated:true){name} possibleTypes{...T}} fragment I on __InputValue{name type{...T} defaultValue} fragment T on __Type{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name}}}}}}}}";
     let got = house().post(query, json!({})).await;
     assert!(got.json.get("errors").is_none(), "{}", got.json);
+}
+
+#[tokio::test]
+async fn who_asks_too_much_waits_and_nobody_else() {
+    let house = house_with(|endpoint| endpoint.limited("1".parse().unwrap()));
+    let rich = "{ a: leaves(first: 100) { id } b: leaves(first: 100) { id } }";
+    let (mut passed, mut got) = (0, house.post(rich, json!({})).await);
+    while got.status == 200 {
+        passed += 1;
+        assert!(passed < 1_000, "nothing is refused");
+        got = house.post(rich, json!({})).await;
+    }
+    assert_eq!((got.status, got.code()), (429, "RATE_LIMITED"));
+    assert!(got.header("retry-after").parse::<u64>().unwrap() > 0);
+    assert!(passed > 10, "one request may cost what a request may cost at all: {passed}");
+    let token = house.key.mint(&Actor::Operator("olga".into()), Span::seconds(3_600)).unwrap();
+    let request = axum::http::Request::post("/graphql")
+        .header(CONTENT_TYPE, "application/json")
+        .header(ACCEPT, GRAPHQL)
+        .header("authorization", format!("Bearer {token}"));
+    let body = json!({ "query": rich }).to_string();
+    assert_eq!(house.send(request.body(body.into()).unwrap()).await.status, 200, "its own bucket");
+    // Garbage is paid for, too.
+    let mut garbage = 0;
+    while house.post("{", json!({})).await.code() == "PARSE_FAILED" {
+        garbage += 1;
+        assert!(garbage < 1_000, "garbage costs nothing");
+    }
+}
+
+#[tokio::test]
+async fn without_introspection_names_stay_unknown() {
+    let house = house_with(|endpoint| endpoint.introspected(false));
+    let hidden = "{ ...F } fragment F on TestQuery { t: __type(name: \"Leaf\") { name } }";
+    for query in ["{ __schema { types { name } } }", hidden] {
+        let got = house.post(query, json!({})).await;
+        assert_eq!((got.status, got.code(), got.has_data()), (400, "VALIDATION_FAILED", false), "{query}");
+    }
+    let got = house.post("{ __typename }", json!({})).await;
+    assert_eq!(got.json["data"]["__typename"], "TestQuery");
 }

@@ -1,20 +1,39 @@
 //! The only crate that knows HTTP and GraphQL.
 //!
-//! In reading order: a request comes in by [`http`], its caller is named by [`auth`], its document vetted by
-//! [`guard`] and remembered by [`documents`], its [`variables`] checked, its [`cost`] counted; [`graphql`]
-//! runs it and [`answer`] is written. [`cursor`] and [`errors`] are what resolvers need besides.
+//! In reading order: a connection is taken by [`listen`], a request comes in by [`http`], by a socket (`ws`) or
+//! as a stream (`sse`), its caller is named by [`auth`]; at the [`endpoint`] its document is vetted by [`guard`]
+//! and remembered by [`documents`], its [`variables`] checked, its [`cost`] counted; [`graphql`] runs it and
+//! [`answer`] is written. [`cursor`] and [`errors`] are what resolvers need besides.
 
 pub mod answer;
 pub mod app;
 pub mod auth;
 mod cache;
 pub mod cli;
+pub mod connected;
 pub mod cost;
 pub mod cursor;
 pub mod documents;
+pub mod drain;
+pub mod endpoint;
 pub mod errors;
+mod expiry;
+mod fingerprint;
+mod fork;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graphql;
 pub mod guard;
 mod handover;
 pub mod http;
+mod keys;
+pub mod listen;
+mod pages;
+mod presence;
+pub mod rate;
+mod sse;
+#[cfg(test)]
+mod testing;
 pub mod variables;
+mod ws;
