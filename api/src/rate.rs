@@ -1,0 +1,132 @@
+//! How much a caller may spend in a second: a bucket of cost per caller, or per address as long as the caller
+//! has no name, so that nobody's flood is anybody else's delay.
+//!
+//! Promises: a bucket holds what flows in during [`BURST`] and fills evenly (GCRA, ITU-T I.371); what is refused
+//! takes nothing; callers that came to rest are forgotten. The cost is that of `cost`; each request pays at
+//! least 1, also one that is refused for its form.
+//!
+//! Not here: how many streams a caller may hold (`connected`), how many connections there are (`listen`).
+
+use crate::connected::Holder;
+use crate::cost::COST_MAX;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Of one caller, by default. A `placeBid` costs some 10, so that is thousands of bids a second: what one
+/// program does, and less than the house can do for all.
+pub const COST_PER_SECOND: u32 = 100_000;
+/// How long a rested caller can go on at once what it may do in this time.
+const BURST: u32 = 5;
+/// Buckets that are full again are looked for every so many requests.
+const SWEEP: u32 = 4_096;
+
+/// Shared by all transports.
+pub struct RateLimit {
+    /// Absent: no limit.
+    buckets: Option<DefaultKeyedRateLimiter<Holder>>,
+    asked: AtomicU32,
+}
+
+/// Too much at once; when it would pass, and never where one request is more than a bucket holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMuch {
+    pub retry_after: Duration,
+}
+
+impl RateLimit {
+    pub fn off() -> RateLimit {
+        RateLimit { buckets: None, asked: AtomicU32::new(0) }
+    }
+
+    /// One request may cost as much as a request may at all, whatever flows in.
+    pub fn per_second(cost: NonZeroU32) -> RateLimit {
+        let burst = cost.saturating_mul(NonZeroU32::new(BURST).expect("not zero"));
+        let most = u32::try_from(COST_MAX).ok().and_then(NonZeroU32::new).expect("a request's cost is a u32");
+        let quota = Quota::per_second(cost).allow_burst(burst.max(most));
+        RateLimit { buckets: Some(RateLimiter::keyed(quota)), asked: AtomicU32::new(0) }
+    }
+
+    /// Takes `cost` from the holder's bucket, or nothing.
+    pub fn take(&self, holder: &Holder, cost: u64) -> Result<(), TooMuch> {
+        let Some(buckets) = &self.buckets else { return Ok(()) };
+        let Some(cost) = NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX)) else { return Ok(()) };
+        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
+            buckets.retain_recent();
+        }
+        match buckets.check_key_n(holder, cost) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => Err(TooMuch { retry_after: until.wait_time_from(DefaultClock::default().now()) }),
+            // A bucket holds the most that a request may cost.
+            Err(_) => Err(TooMuch { retry_after: Duration::from_secs(BURST.into()) }),
+        }
+    }
+
+    /// Callers that are remembered now.
+    pub fn holders(&self) -> usize {
+        self.buckets.as_ref().map_or(0, |buckets| buckets.len())
+    }
+}
+
+/// `--rate-limit`: a cost per second, or `off`.
+impl std::str::FromStr for RateLimit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<RateLimit, Self::Err> {
+        if text == "off" {
+            return Ok(RateLimit::off());
+        }
+        text.parse().map(RateLimit::per_second).map_err(|_| "a whole cost per second from 1, or off")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::actor::Actor;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    fn holder(last: u8) -> Holder {
+        Holder::address(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)))
+    }
+
+    #[test]
+    fn a_bucket_is_its_callers_alone() {
+        let limit = RateLimit::per_second(NonZeroU32::new(1).unwrap());
+        assert_eq!(limit.take(&holder(1), COST_MAX), Ok(()));
+        let refused = limit.take(&holder(1), 10).unwrap_err();
+        assert!(refused.retry_after > Duration::from_secs(5) && refused.retry_after < Duration::from_secs(11));
+        assert_eq!(limit.take(&holder(2), COST_MAX), Ok(()));
+        assert_eq!(limit.take(&Holder::Caller(Actor::Anonymous), 1), Ok(()));
+        assert_eq!(limit.holders(), 3);
+    }
+
+    #[test]
+    fn a_whole_network_of_addresses_is_one_caller() {
+        let limit = RateLimit::per_second(NonZeroU32::new(1).unwrap());
+        let address = |last: u16| Holder::address(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, last)));
+        assert_eq!(limit.take(&address(1), COST_MAX), Ok(()));
+        assert!(limit.take(&address(2), 10).is_err());
+    }
+
+    #[test]
+    fn who_rests_is_forgotten() {
+        let limit = RateLimit::per_second(NonZeroU32::new(u32::MAX).unwrap());
+        for asked in 0..2 * SWEEP {
+            let holder = Holder::address(IpAddr::V4(Ipv4Addr::from_bits(asked)));
+            assert_eq!(limit.take(&holder, 1), Ok(()));
+        }
+        assert!(limit.holders() <= SWEEP as usize + 1, "{}", limit.holders());
+    }
+
+    #[test]
+    fn no_limit_is_no_limit() {
+        let limit: RateLimit = "off".parse().unwrap();
+        assert_eq!(limit.take(&holder(1), u64::MAX), Ok(()));
+        assert!("0".parse::<RateLimit>().is_err());
+        assert!("-1".parse::<RateLimit>().is_err());
+        assert_eq!(limit.holders(), 0);
+    }
+}
