@@ -1,0 +1,80 @@
+//! Nothing outlives its deadline: before a command at an instant, everything due by then is settled, the
+//! earliest first. Where the platform was late, nobody is blamed; where it was not, nobody is spared.
+
+use super::entry::Entry;
+use super::market::{Market, Phase};
+use super::{Audited, Finding, must};
+
+/// A writer began, or had its store back, at an instant of its clock; the log had `length` events.
+#[derive(Clone, Debug)]
+pub struct Up {
+    pub log: String,
+    pub at: i64,
+    pub length: u64,
+}
+
+/// A deadline this far back means the platform was late.
+const LATE: i64 = 10_000_000;
+
+/// Every deadline that stands.
+fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
+    let mut due = vec![];
+    let open = market.auctions.iter().filter(|(_, one)| one.phase == Phase::Open);
+    due.extend(open.map(|(id, one)| (one.closes_at, *id)));
+    due.extend(market.reservations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));
+    let waiting = market.inquiries.iter().filter_map(|(id, one)| Some((one.waits_since? + one.wait_left, *id)));
+    due.extend(waiting);
+    due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.wrap_up?, *id))));
+    due.extend(market.agents.iter().filter_map(|(id, one)| Some((one.rounds_at?, *id))));
+    due.extend(market.agents.iter().filter_map(|(id, one)| Some((one.present_until?, *id))));
+    due.extend(market.settlements.iter().filter_map(|(id, one)| Some((one.payable_at?, *id))));
+    due
+}
+
+/// The earliest deadline before the group, with all that fall due then.
+pub type Due<'a> = Option<(i64, Vec<&'a str>)>;
+
+pub fn before<'a>(market: &Market<'a>, group: &[Entry]) -> Result<Due<'a>, Finding> {
+    let first = &group[0];
+    let all = standing(market);
+    let Some(earliest) = all.iter().map(|(due, _)| *due).min() else {
+        must!(first, !first.is_tick(), "deadlines", "nothing is due");
+        return Ok(None);
+    };
+    if first.is_tick() {
+        must!(first, earliest <= first.time, "deadlines", "nothing is due before {earliest}");
+        return Ok(Some((earliest, all.into_iter().filter(|(due, _)| *due == earliest).map(|(_, id)| id).collect())));
+    }
+    let left: Vec<_> = all.iter().filter(|(due, _)| *due <= first.time).collect();
+    must!(first, left.is_empty(), "no state past its deadline", "comes at {} before {left:?} is settled", first.time);
+    Ok(None)
+}
+
+pub fn after(market: &Market<'_>, group: &[Entry], due: Due<'_>, ups: &[&Up]) -> Audited {
+    let first = &group[0];
+    let Some((due, ids)) = due else { return Ok(()) };
+    let now = standing(market);
+    let settled = ids.iter().any(|id| !now.contains(&(due, *id)));
+    must!(first, settled, "no state past its deadline", "a timer settled none of {ids:?}");
+    let spared = group.iter().find(|entry| {
+        entry.is("reservation.rescinded")
+            || entry.is("auction.extended") && entry.text_if("bid").is_none()
+            || entry.is("agent.presence_reported")
+    });
+    let long = first.time - due > LATE;
+    if let Some(entry) = spared {
+        let was_down = ups.iter().any(|up| due < up.at && up.length <= first.seq);
+        must!(entry, long || was_down, "late platform", "was in time for {due}");
+    }
+    // A closing is moved once, and a second agent is asked at once.
+    let unmoved = |entry: &&Entry| market.auctions.get(entry.text("auction")).is_some_and(|auction| !auction.moved);
+    let asked_before = group.iter().any(|entry| entry.is("reservation.lapsed") || entry.is("reservation.rescinded"));
+    let closing = group.iter().filter(|entry| entry.is("auction.awarded") || entry.is("auction.unsold")).find(unmoved);
+    let lapsed = group.iter().find(|entry| entry.is("reservation.lapsed"));
+    let absent = group.iter().find(|entry| entry.is("agent.status_set") && entry.text("reason") == "ABSENT");
+    let harmed = lapsed.or(absent).or(closing.filter(|_| !asked_before));
+    if let Some(entry) = harmed {
+        must!(entry, !long, "late platform", "blames somebody for {due}, {} us ago", first.time - due);
+    }
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! An inquiry's way from its queues to its end, the agents that are asked about it, and their talk.
+
+use super::entry::{Entry, text, texts};
+use super::fold::{skills, unknown};
+use super::market::{Fate, Inquiry, Market, Reservation, Session, Step, covers};
+use super::{Audited, must};
+use std::collections::BTreeSet;
+
+pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
+    let id = entry.text("inquiry");
+    if entry.is("inquiry.registered") {
+        return registered(market, entry);
+    }
+    let Some(row) = market.inquiries.get_mut(id) else { return unknown(entry) };
+    must!(entry, row.step != Step::Closed, "consumed once", "is closed already");
+    match entry.kind.as_str() {
+        "inquiry.information_requested.v1" | "inquiry.information_answered.v1" => return Ok(()),
+        "inquiry.requeued.v1" => {
+            let from = matches!(row.step, Step::InAuction | Step::Reserved) && row.session.is_none();
+            must!(entry, from, "consumed once", "goes back from {:?}", row.step);
+            let expires = entry.time + row.wait_left;
+            must!(entry, entry.int("expires_at") == expires, "deadlines", "expires at {expires}");
+            (row.step, row.waits_since) = (Step::Queued, Some(entry.time));
+            return Ok(());
+        }
+        "inquiry.withdrawn.v1" => {
+            let may = matches!(row.step, Step::Queued | Step::InAuction | Step::Reserved);
+            must!(entry, may, "consumed once", "is withdrawn when {:?}", row.step);
+        }
+        "inquiry.expired.v1" => {
+            let due = row.waits_since.map(|since| since + row.wait_left);
+            must!(entry, due.is_some_and(|due| due <= entry.time), "deadlines", "expires before {due:?}");
+        }
+        "inquiry.completed.v1" => {
+            must!(entry, row.session.is_some() && row.done, "consumed once", "is completed with nobody done");
+            let paid = group.iter().any(|other| other.is("settlement.pending") && other.text("inquiry") == id);
+            must!(entry, paid == row.settled, "settled", "its money does not move");
+        }
+        other => must!(entry, false, "known events", "{other}"),
+    }
+    (row.step, row.waits_since) = (Step::Closed, None);
+    market.queues.values_mut().for_each(|queue| {
+        queue.standing.remove(id);
+    });
+    Ok(())
+}
+
+/// Into every queue that fits, with every skill that is asked for anywhere.
+fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
+    let (id, terms) = (entry.text("inquiry"), &entry.data["terms"]);
+    let topics = texts(&entry.data, "topics");
+    let fitting: BTreeSet<&str> = market
+        .queues
+        .iter()
+        .filter(|(_, queue)| topics.iter().any(|topic| covers(queue.topic, topic)))
+        .map(|(id, _)| *id)
+        .collect();
+    let queues = texts(&entry.data, "queues");
+    let found: BTreeSet<&str> = queues.iter().copied().collect();
+    must!(entry, found == fitting && queues.len() == found.len(), "queues", "stands in {found:?}, {fitting:?} fit");
+    let own = topics.iter().all(|topic| market.queues.values().any(|queue| queue.topic == *topic));
+    must!(entry, own, "queues", "a topic has no queue of its own");
+
+    let mut wanted = skills(terms, "required_skills");
+    wanted.extend(topics.iter().map(|topic| (*topic, 1)));
+    wanted.extend(queues.iter().flat_map(|queue| market.queues[queue].skills.clone()));
+    let mut desired: std::collections::BTreeMap<&str, i64> = Default::default();
+    for (name, level) in wanted {
+        let known = desired.entry(name).or_default();
+        *known = level.max(*known);
+    }
+    let found = skills(&entry.data, "desired_skills");
+    let same = found.len() == desired.len() && found.iter().all(|(name, level)| desired.get(name) == Some(level));
+    must!(entry, same, "who may bid", "asks for {found:?} and not {desired:?}");
+    for queue in &queues {
+        market.queues.get_mut(queue).expect("just seen").standing.insert(id);
+    }
+    let rules = &terms["allocation"]["auction"];
+    let row = Inquiry {
+        step: Step::Queued,
+        provider: entry.text("provider"),
+        customer: entry.text("customer"),
+        rules,
+        rounds: rules["rounds"].as_u64().expect("rounds") as usize,
+        consent_window: terms["consent_window"].as_i64().expect("a span"),
+        wrap_up: terms.get("wrap_up").and_then(|span| span.as_i64()),
+        independent: terms["independent_agents_only"] == true,
+        skills: found,
+        queues,
+        wait_left: terms["max_wait"].as_i64().expect("a span"),
+        waits_since: Some(entry.time),
+        auctions: vec![],
+        reservations: vec![],
+        session: None,
+        settled: false,
+        done: false,
+    };
+    must!(entry, market.inquiries.insert(id, row).is_none(), "no lost inquiry", "is registered twice");
+    Ok(())
+}
+
+pub fn reservation<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
+    if entry.is("reservation.opened") {
+        return opened(market, entry);
+    }
+    let Some(row) = market.reservations.get_mut(entry.text("reservation")) else { return unknown(entry) };
+    must!(entry, row.pending && row.agent == entry.text("agent"), "consumed once", "is over, or another agent's");
+    if entry.is("reservation.viewed") {
+        must!(entry, entry.time < row.deadline, "deadlines", "is past its deadline");
+        return Ok(());
+    }
+    row.pending = false;
+    let (agent, auction, inquiry) = (row.agent, row.auction, row.inquiry);
+    match entry.kind.as_str() {
+        "reservation.accepted.v1" => {
+            must!(entry, entry.time < row.deadline, "deadlines", "is past its deadline");
+            let opens = group.iter().any(|other| other.is("session.opened") && other.text("inquiry") == inquiry);
+            let pays = group.iter().any(|other| other.is("settlement.escrowed") && other.text("inquiry") == inquiry);
+            must!(entry, opens && pays, "atomic", "consent opens the session and pays");
+        }
+        "reservation.declined.v1" => {
+            must!(entry, entry.time < row.deadline, "deadlines", "is past its deadline");
+            row.declined = true;
+        }
+        "reservation.lapsed.v1" => {
+            let due = row.deadline <= entry.time;
+            let breaks = group.iter().any(|other| other.is("agent.status_set") && other.text("agent") == agent);
+            let available = market.agents.get(agent).is_some_and(|agent| agent.available);
+            must!(entry, due && breaks == available, "lapses", "lapses before {}, or without a break", row.deadline);
+        }
+        "reservation.rescinded.v1" => {
+            let auction = market.auctions.get_mut(auction).expect("a reservation has its auction");
+            auction.holds.remove(agent);
+            let provider = market.inquiries[inquiry].provider;
+            if !auction.rules.forward {
+                auction.holds.remove(provider);
+            }
+            let gone = group.iter().any(|other| other.is("inquiry.withdrawn") && other.text("inquiry") == inquiry);
+            must!(entry, gone == (entry.text("reason") == "INQUIRY_GONE"), "lapses", "is rescinded for no reason");
+        }
+        other => must!(entry, false, "known events", "{other}"),
+    }
+    market.agents.get_mut(agent).expect("who is asked is registered").asked.remove(entry.text("reservation"));
+    Ok(())
+}
+
+fn opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
+    let (id, about, agent) = (entry.text("reservation"), entry.text("inquiry"), entry.text("agent"));
+    let Some(inquiry) = market.inquiries.get_mut(about) else { return unknown(entry) };
+    let Some(auction) = market.auctions.get(entry.text("auction")) else { return unknown(entry) };
+    let asked = inquiry.reservations.iter().any(|one| market.reservations[one].pending);
+    must!(entry, !asked && inquiry.session.is_none(), "no double award", "somebody else has the inquiry");
+    let winner = auction.winner.filter(|(at, _)| auction.bids[*at].fate == Fate::Won);
+    let theirs = winner.is_some_and(|(at, price)| {
+        auction.bids[at].agent == agent && auction.bids[at].id == entry.text("bid") && entry.money("price").0 == price
+    });
+    must!(entry, theirs && auction.inquiry == about, "no double award", "is not the winner's");
+    must!(entry, entry.int("deadline") == entry.time + inquiry.consent_window, "deadlines", "has another deadline");
+    must!(entry, entry.int("attempt") as usize == inquiry.reservations.len() + 1, "second agent", "counts wrong");
+    let row = market.agents.get_mut(agent).expect("who bids is registered");
+    row.asked.insert(id);
+    let (load, capacity) = (row.load(), row.capacity);
+    must!(entry, load <= capacity, "no agent beyond capacity", "{agent} has {load} of {capacity}");
+    must!(entry, row.wrap_ups.is_empty(), "no agent beyond capacity", "{agent} is in wrap-up");
+    inquiry.step = Step::Reserved;
+    inquiry.reservations.push(id);
+    let reservation = Reservation {
+        inquiry: about,
+        agent,
+        auction: entry.text("auction"),
+        bid: entry.text("bid"),
+        price: entry.money("price").0,
+        deadline: entry.int("deadline"),
+        pending: true,
+        declined: false,
+    };
+    must!(entry, market.reservations.insert(id, reservation).is_none(), "known things", "began before");
+    Ok(())
+}
+
+pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
+    let (id, about) = (entry.text("session"), entry.text("inquiry"));
+    let Some(inquiry) = market.inquiries.get_mut(about) else { return unknown(entry) };
+    if entry.is("session.opened") {
+        let agent = entry.text("agent");
+        let consents = |other: &Entry| {
+            other.is("reservation.accepted") && other.text("inquiry") == about && other.text("agent") == agent
+        };
+        must!(entry, group.iter().any(consents), "no double award", "nobody consented");
+        must!(entry, inquiry.session.is_none(), "no double award", "the inquiry is served already");
+        inquiry.session = Some(id);
+        inquiry.step = Step::Engaged;
+        market.queues.values_mut().for_each(|queue| {
+            queue.standing.remove(about);
+        });
+        let row = market.agents.get_mut(agent).expect("who consents is registered");
+        row.sessions.insert(id);
+        let session = Session {
+            inquiry: about,
+            agent,
+            customer: entry.text("customer"),
+            channel: entry.text("channel"),
+            open: true,
+            ended_at: None,
+            wrap_up: None,
+            recorded: false,
+        };
+        must!(entry, inquiry.customer == session.customer, "consumed once", "is another customer's");
+        market.sessions.insert(id, session);
+        return Ok(());
+    }
+    let Some(row) = market.sessions.get_mut(id) else { return unknown(entry) };
+    must!(entry, row.inquiry == about, "known things", "is about another inquiry");
+    let agent = market.agents.get_mut(row.agent).expect("who talks is registered");
+    let in_a_day = row.ended_at.is_none_or(|at| entry.time < at + 86_400_000_000);
+    match entry.kind.as_str() {
+        "session.message_sent.v1" => {
+            must!(entry, row.open && entry.text("channel") == row.channel, "sessions", "is closed, or elsewhere");
+        }
+        "session.ended.v1" => {
+            must!(entry, row.open, "sessions", "ends twice");
+            row.open = false;
+            row.wrap_up = inquiry.wrap_up.map(|span| entry.time + span);
+            must!(
+                entry,
+                entry.int_if("wrap_up_deadline") == row.wrap_up,
+                "deadlines",
+                "wraps up until {:?}",
+                row.wrap_up
+            );
+            agent.sessions.remove(id);
+            if row.wrap_up.is_some() {
+                agent.wrap_ups.insert(id);
+                inquiry.step = Step::WrapUp;
+            } else {
+                row.ended_at = Some(entry.time);
+                inquiry.done = true;
+            }
+        }
+        "session.notes_saved.v1" => must!(entry, in_a_day, "sessions", "is over for a day"),
+        "session.wrap_up_extended.v1" => {
+            let until = entry.int("wrap_up_deadline");
+            must!(entry, row.wrap_up.is_some_and(|old| old < until), "deadlines", "does not extend {:?}", row.wrap_up);
+            row.wrap_up = Some(until);
+        }
+        "session.wrap_up_completed.v1" => {
+            must!(entry, !row.recorded && !row.open && in_a_day, "consumed once", "is recorded twice, or too late");
+            row.recorded = true;
+            if row.wrap_up.take().is_some() {
+                agent.wrap_ups.remove(id);
+                row.ended_at = Some(entry.time);
+                inquiry.done = true;
+            }
+        }
+        other => must!(entry, false, "known events", "{other}"),
+    }
+    must!(entry, text(&entry.data, "session") == id, "known things", "names another session");
+    Ok(())
+}

@@ -1,0 +1,340 @@
+//! What one call server's events come to, in the auditor's own words, and what must be so after every
+//! command, whatever it was.
+
+use super::entry::{Amount, Entry};
+use super::pricing::Rules;
+use super::{Audited, must};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Id<'a> = &'a str;
+
+#[derive(Default)]
+pub struct Agent<'a> {
+    pub capacity: usize,
+    pub available: bool,
+    pub skills: Vec<(&'a str, i64)>,
+    pub affiliated: Option<Id<'a>>,
+    pub asked: BTreeSet<Id<'a>>,
+    pub sessions: BTreeSet<Id<'a>>,
+    pub wrap_ups: BTreeSet<Id<'a>>,
+    /// More rounds open for it then.
+    pub rounds_at: Option<i64>,
+    /// AVAILABLE, and seen at a node: it is gone then.
+    pub present_until: Option<i64>,
+}
+
+impl Agent<'_> {
+    pub fn load(&self) -> usize {
+        self.asked.len() + self.sessions.len()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Queued,
+    InAuction,
+    Reserved,
+    Engaged,
+    WrapUp,
+    Closed,
+}
+
+pub struct Inquiry<'a> {
+    pub step: Step,
+    pub provider: Id<'a>,
+    pub customer: Id<'a>,
+    pub rules: &'a serde_json::Value,
+    pub rounds: usize,
+    pub consent_window: i64,
+    pub wrap_up: Option<i64>,
+    pub independent: bool,
+    pub skills: Vec<(&'a str, i64)>,
+    pub queues: Vec<Id<'a>>,
+    pub wait_left: i64,
+    pub waits_since: Option<i64>,
+    pub auctions: Vec<Id<'a>>,
+    pub reservations: Vec<Id<'a>>,
+    pub session: Option<Id<'a>>,
+    pub settled: bool,
+    /// The session's wrap-up is done, or there is none.
+    pub done: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Live,
+    Withdrawn,
+    Lost,
+    Won,
+    Forfeited,
+}
+
+#[derive(Clone, Debug)]
+pub struct Bid<'a> {
+    pub id: Id<'a>,
+    pub agent: Id<'a>,
+    pub amount: Amount,
+    pub fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Open,
+    Awarded,
+    Closed,
+}
+
+pub struct Auction<'a> {
+    pub inquiry: Id<'a>,
+    pub rules: Rules<'a>,
+    pub phase: Phase,
+    pub closes_at: i64,
+    pub hard: Option<i64>,
+    pub moved: bool,
+    /// In the order of recording.
+    pub bids: Vec<Bid<'a>>,
+    /// The bid of each agent that counts.
+    pub counts: BTreeMap<Id<'a>, usize>,
+    pub bidders: Vec<Id<'a>>,
+    pub price: Option<Amount>,
+    /// Who has it now, at which price.
+    pub winner: Option<(usize, Amount)>,
+    /// As the events say it, by owner.
+    pub holds: BTreeMap<Id<'a>, Amount>,
+}
+
+impl<'a> Auction<'a> {
+    /// Best first; equals in the order of recording.
+    pub fn ranked(&self) -> Vec<usize> {
+        let mut ranked: Vec<usize> = self.counts.values().copied().collect();
+        ranked.sort_by_key(|at| (-self.rules.worth(self.bids[*at].amount), *at));
+        ranked
+    }
+    /// OPEN and PROXY, while open.
+    pub fn leader(&self) -> Option<usize> {
+        self.ranked().first().copied().filter(|_| !self.rules.sealed())
+    }
+}
+
+pub struct Reservation<'a> {
+    pub inquiry: Id<'a>,
+    pub agent: Id<'a>,
+    pub auction: Id<'a>,
+    pub bid: Id<'a>,
+    pub price: Amount,
+    pub deadline: i64,
+    pub pending: bool,
+    pub declined: bool,
+}
+
+pub struct Session<'a> {
+    pub inquiry: Id<'a>,
+    pub agent: Id<'a>,
+    pub customer: Id<'a>,
+    pub channel: Id<'a>,
+    pub open: bool,
+    pub ended_at: Option<i64>,
+    pub wrap_up: Option<i64>,
+    pub recorded: bool,
+}
+
+pub struct Settlement<'a> {
+    pub inquiry: Id<'a>,
+    pub payee: Id<'a>,
+    pub price: (Amount, &'a str),
+    pub payable_at: Option<i64>,
+}
+
+pub struct Account<'a> {
+    pub id: Id<'a>,
+    pub balance: Amount,
+    pub limit: Option<Amount>,
+    /// What was free after the last command; a limit that was cut may leave less than nothing.
+    free: Amount,
+    cut: bool,
+}
+
+impl<'a> Account<'a> {
+    pub fn new(id: Id<'a>, limit: Option<Amount>) -> Account<'a> {
+        Account { id, balance: 0, limit, free: 0, cut: true }
+    }
+    pub fn set_limit(&mut self, limit: Option<Amount>) {
+        self.limit = limit;
+        self.cut = true;
+    }
+}
+
+pub struct Queue<'a> {
+    pub topic: &'a str,
+    pub origin: &'a str,
+    pub skills: Vec<(&'a str, i64)>,
+    pub standing: BTreeSet<Id<'a>>,
+}
+
+#[derive(Default)]
+pub struct Market<'a> {
+    pub agents: BTreeMap<Id<'a>, Agent<'a>>,
+    pub inquiries: BTreeMap<Id<'a>, Inquiry<'a>>,
+    pub auctions: BTreeMap<Id<'a>, Auction<'a>>,
+    pub reservations: BTreeMap<Id<'a>, Reservation<'a>>,
+    pub sessions: BTreeMap<Id<'a>, Session<'a>>,
+    pub settlements: BTreeMap<Id<'a>, Settlement<'a>>,
+    pub queues: BTreeMap<Id<'a>, Queue<'a>>,
+    /// By owner and currency.
+    pub accounts: BTreeMap<(Id<'a>, &'a str), Account<'a>>,
+    /// What every path in the chart of accounts came to, by currency; debit positive.
+    pub books: BTreeMap<(&'a str, &'a str), Amount>,
+}
+
+/// `cards` covers `cards/lost`.
+pub fn covers(whole: &str, part: &str) -> bool {
+    part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl<'a> Market<'a> {
+    pub fn held(&self, owner: &str, currency: &str) -> Amount {
+        let of = self.auctions.values().filter(|auction| auction.rules.currency == currency);
+        of.filter_map(|auction| auction.holds.get(owner)).sum()
+    }
+    /// What an owner may spend; `None`: any amount. An agent without an account has nothing, a provider pays on
+    /// account.
+    pub fn free(&self, owner: &str, currency: &str) -> Option<Amount> {
+        match self.accounts.get(&(owner, currency)) {
+            Some(account) => account.limit.map(|limit| account.balance + limit - self.held(owner, currency)),
+            None if owner.starts_with("agt_") => Some(0),
+            None => None,
+        }
+    }
+
+    /// Why an agent may not have an inquiry now. `less`: reservations that end in the same decision.
+    pub fn unfit(&self, agent: &str, inquiry: &Inquiry<'a>, less: usize) -> Option<&'static str> {
+        let Some(row) = self.agents.get(agent) else { return Some("NOT_REGISTERED") };
+        let skilled =
+            |wanted: &(&str, i64)| row.skills.iter().any(|(name, level)| *level >= wanted.1 && covers(name, wanted.0));
+        if inquiry.independent && row.affiliated == Some(inquiry.provider) {
+            Some("NOT_INDEPENDENT")
+        } else if !row.available || !row.wrap_ups.is_empty() {
+            Some("NOT_AVAILABLE")
+        } else if !inquiry.skills.iter().all(skilled) {
+            Some("LACKS_SKILL")
+        } else if row.load() - less >= row.capacity {
+            Some("AT_CAPACITY")
+        } else {
+            None
+        }
+    }
+    /// Whether some agent could bid in a new round who has not said no to the inquiry.
+    pub fn somebody_is_free(&self, inquiry: &Inquiry<'a>) -> bool {
+        let no = |agent: &str| {
+            let asked = inquiry.reservations.iter().map(|id| &self.reservations[id]);
+            asked.into_iter().any(|one| one.agent == agent && (one.pending || one.declined))
+        };
+        self.agents.keys().any(|agent| !no(agent) && self.unfit(agent, inquiry, 0).is_none())
+    }
+
+    /// What must be so after every command.
+    pub fn stands(&mut self, group: &[Entry]) -> Audited {
+        let last = group.last().expect("a group has events");
+        for (id, inquiry) in self.inquiries.iter().filter(|(_, inquiry)| inquiry.step != Step::Closed) {
+            self.has_a_way_on(last, id, inquiry)?;
+        }
+        for (id, auction) in
+            self.auctions.iter().filter(|(_, auction)| !auction.holds.is_empty() || auction.phase != Phase::Closed)
+        {
+            let expected = self.holds_by_rule(auction);
+            let found: BTreeMap<&str, Amount> =
+                auction.holds.iter().filter(|(_, hold)| **hold != 0).map(|(owner, hold)| (*owner, *hold)).collect();
+            must!(last, found == expected, "holds = live bids", "{id}: {found:?} are held, {expected:?} should be");
+        }
+        let after: Vec<_> = self.accounts.keys().map(|key| (*key, self.free(key.0, key.1))).collect();
+        for (key, free) in after {
+            let account = self.accounts.get_mut(&key).expect("just seen");
+            let Some(free) = free else { continue };
+            let before = if account.cut { free.min(0) } else { account.free.min(0) };
+            account.free = free;
+            account.cut = false;
+            must!(last, free >= before, "credit limit", "{key:?} has {free} free");
+        }
+        Ok(())
+    }
+
+    fn has_a_way_on(&self, last: &Entry, id: &str, inquiry: &Inquiry<'a>) -> Audited {
+        let open = inquiry.auctions.iter().filter(|auction| self.auctions[*auction].phase == Phase::Open).count();
+        let pending = inquiry.reservations.iter().filter(|one| self.reservations[*one].pending).count();
+        let talks = inquiry.session.is_some_and(|session| self.sessions[session].open);
+        let wraps = inquiry.session.is_some_and(|session| self.sessions[session].wrap_up.is_some());
+        let waits = inquiry.waits_since.is_some();
+        let found = (open, pending, talks, wraps, waits);
+        let expected = match inquiry.step {
+            Step::Queued => (0, 0, false, false, true),
+            Step::InAuction => (1, 0, false, false, false),
+            Step::Reserved => (0, 1, false, false, false),
+            Step::Engaged => (0, 0, true, false, false),
+            Step::WrapUp => (0, 0, false, true, false),
+            Step::Closed => return Ok(()),
+        };
+        must!(last, found == expected, "no stuck inquiry", "{id} is {:?} with {found:?}", inquiry.step);
+        let stands = matches!(inquiry.step, Step::Queued | Step::InAuction | Step::Reserved);
+        let everywhere = inquiry.queues.iter().all(|queue| {
+            let queue = self.queues.get(queue);
+            queue.is_some_and(|queue| queue.standing.contains(id))
+                || !stands && queue.is_none_or(|queue| !queue.standing.contains(id))
+        });
+        must!(last, everywhere, "queues", "{id} is {:?} and stands elsewhere", inquiry.step);
+        // Whose wait is over at this very instant is expired next.
+        let over = inquiry.waits_since.is_some_and(|since| since + inquiry.wait_left <= last.time);
+        let put_off = self.agents.values().any(|agent| agent.rounds_at.is_some());
+        let rounds_left = inquiry.step == Step::Queued && inquiry.auctions.len() < inquiry.rounds;
+        let could = rounds_left && !over && !put_off && self.somebody_is_free(inquiry);
+        must!(last, !could, "no stuck inquiry", "{id} waits, and somebody is free for another round");
+        Ok(())
+    }
+
+    /// One hold per agent and auction: while its bid leads, or is sealed and open, or is awarded (DESIGN §4).
+    fn holds_by_rule(&self, auction: &Auction<'a>) -> BTreeMap<&'a str, Amount> {
+        let mut holds = BTreeMap::new();
+        match (auction.phase, auction.winner) {
+            (Phase::Open, _) if auction.rules.forward => {
+                let held: Vec<usize> = match auction.rules.sealed() {
+                    true => auction.counts.values().copied().collect(),
+                    false => auction.leader().into_iter().collect(),
+                };
+                holds.extend(held.into_iter().map(|at| (auction.bids[at].agent, auction.bids[at].amount)));
+            }
+            (Phase::Awarded, Some((at, price))) => {
+                let asked = self.inquiries[auction.inquiry].reservations.last().map(|id| &self.reservations[id]);
+                let payer = if auction.rules.forward {
+                    auction.bids[at].agent
+                } else {
+                    self.inquiries[auction.inquiry].provider
+                };
+                if asked.is_some_and(|asked| asked.pending) {
+                    holds.insert(payer, price);
+                }
+            }
+            _ => {}
+        }
+        holds
+    }
+
+    /// In the evening nothing is left but accounts.
+    pub fn is_over(&self, last: &Entry) -> Audited {
+        let open = self.inquiries.iter().find(|(_, inquiry)| inquiry.step != Step::Closed);
+        must!(
+            last,
+            open.is_none(),
+            "no lost inquiry",
+            "{} is still {:?}",
+            open.map_or("", |one| one.0),
+            open.map(|one| one.1.step)
+        );
+        must!(last, self.settlements.is_empty(), "settled", "{} settlements are not payable", self.settlements.len());
+        let held = self.auctions.values().any(|auction| auction.holds.values().any(|hold| *hold != 0));
+        must!(last, !held, "holds = live bids", "something is held for nothing");
+        for ((path, currency), amount) in &self.books {
+            let empty = !path.contains(":escrow:") && !path.ends_with(":pending") || *amount == 0;
+            must!(last, empty, "postings sum to zero", "{path} has {amount} {currency} left");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! The auditor: reads what stands in the logs, as JSON, and what was answered, and says the first thing that
+//! cannot be. It has models and arithmetic of its own and shares no code with `domain`: what both get wrong
+//! in the same way, both must have been told wrong.
+//!
+//! ```text
+//! entry      a stored event as JSON, commands' groups, amounts as whole thousandths
+//! chain      hashes, positions, envelopes, keys, sources
+//! market     what one call server's events come to; fold: an event against it; inquiry, money: their parts
+//! pricing    what bids cost and which may stand; award: who must win, and what the others are told
+//! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
+//! answers    every answer is borne out by the log, every event is somebody's
+//! ```
+//!
+//! Deliberately not here: how the day was made, and anything that writes. The place of `asOf` is
+//! `views.rs`: it answers what an earlier fold of these events says, which is no business of an auditor.
+
+pub mod answers;
+pub mod award;
+pub mod bids;
+pub mod chain;
+pub mod deadlines;
+pub mod entry;
+pub mod fold;
+pub mod inquiry;
+pub mod market;
+pub mod money;
+pub mod pricing;
+
+use answers::Told;
+use deadlines::Up;
+use entry::{Entry, groups};
+use market::Market;
+use std::collections::{BTreeMap, HashSet};
+
+/// One stored event, byte for byte.
+#[derive(Clone)]
+pub struct Line {
+    pub seq: u64,
+    pub envelope: Vec<u8>,
+    pub data: Vec<u8>,
+    pub salt: [u8; 16],
+    pub hash: [u8; 32],
+}
+
+/// Everything that the auditor is given of a day.
+#[derive(Clone)]
+pub struct Books {
+    pub logs: BTreeMap<String, Vec<Line>>,
+    pub told: Vec<Told>,
+    pub ups: Vec<Up>,
+    /// The commands that timers made, on either node.
+    pub ticks: HashSet<String>,
+}
+
+/// What cannot be, and where it shows.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub invariant: &'static str,
+    pub log: String,
+    pub seq: u64,
+    pub what: String,
+}
+
+impl Finding {
+    pub fn at(entry: &Entry, invariant: &'static str, what: String) -> Finding {
+        let what = format!("{} {what}", entry.kind);
+        Finding { invariant, log: entry.log.clone(), seq: entry.seq, what }
+    }
+}
+
+pub type Audited = Result<(), Finding>;
+
+/// `must!(entry, what must be so, "the invariant", "what is so instead")`.
+macro_rules! must {
+    ($entry:expr, $holds:expr, $invariant:expr, $($what:tt)*) => {
+        if !$holds {
+            return Err($crate::audit::Finding::at($entry, $invariant, format!($($what)*)));
+        }
+    };
+}
+pub(crate) use must;
+
+/// What an account came to, for who compares it with a view: balance and holds in thousandths.
+pub type Accounts = BTreeMap<(String, String, String), (i128, i128)>;
+
+/// Looks at a whole day. `over`: it is evening, so nothing may be left open.
+pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
+    let mut logs: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
+    for (log, lines) in &books.logs {
+        logs.insert(log, chain::read(log, lines)?);
+    }
+    answers::audit(books, &logs)?;
+    let mut accounts = Accounts::new();
+    let community = logs.remove("community").unwrap_or_default();
+    for (log, entries) in &logs {
+        let ups: Vec<&Up> = books.ups.iter().filter(|up| up.log == *log).collect();
+        let mut market = Market::default();
+        for group in groups(entries) {
+            known(&market, group)?;
+            let due = deadlines::before(&market, group)?;
+            award::decided(&market, group)?;
+            for entry in group {
+                fold::fold(&mut market, entry, group)?;
+            }
+            deadlines::after(&market, group, due, &ups)?;
+            market.stands(group)?;
+        }
+        chain::handed_over(log, entries, &community, over)?;
+        if over && let Some(last) = entries.last() {
+            market.is_over(last)?;
+        }
+        for ((owner, currency), account) in &market.accounts {
+            let held = market.held(owner, currency);
+            accounts.insert((log.to_string(), owner.to_string(), currency.to_string()), (account.balance, held));
+        }
+    }
+    Ok(accounts)
+}
+
+/// Whatever an event names must have begun: so that nobody after this has to ask again.
+fn known(market: &Market<'_>, group: &[Entry]) -> Audited {
+    let begun = |kind: &str, name: &str, id: &str| group.iter().any(|one| one.is(kind) && one.text(name) == id);
+    for entry in group {
+        let id = |name: &str| entry.data.get(name).and_then(serde_json::Value::as_str);
+        for (name, known, kind) in [
+            ("inquiry", id("inquiry").map(|id| market.inquiries.contains_key(id)), "inquiry.registered"),
+            ("auction", id("auction").map(|id| market.auctions.contains_key(id)), "auction.opened"),
+            ("reservation", id("reservation").map(|id| market.reservations.contains_key(id)), "reservation.opened"),
+            ("session", id("session").map(|id| market.sessions.contains_key(id)), "session.opened"),
+            ("agent", id("agent").map(|id| market.agents.contains_key(id)), "agent.registered"),
+        ] {
+            let fine = known.unwrap_or(true) || begun(kind, name, id(name).unwrap_or_default());
+            must!(entry, fine, "known things", "names {name} {:?}, which never began", id(name));
+        }
+    }
+    Ok(())
+}

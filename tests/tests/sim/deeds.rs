@@ -1,0 +1,331 @@
+//! What people ask on a simulated day: every command there is, by whoever may and sometimes by whoever may
+//! not, about what is known to be there and sometimes about what is not.
+//!
+//! Deliberately not here: when an order is sent, to which node, and how often.
+
+use crate::dice::Dice;
+use crate::house::log;
+use crate::known::{Known, KnownMarket};
+use crate::menu::{self, grid, skill, topic};
+use crate::trade;
+use domain::actor::Actor;
+use domain::command::Command;
+use domain::event::agent::Will;
+use domain::event::wallet::Party;
+use domain::ids::*;
+use domain::log::LogName;
+use domain::patch::Patch;
+use domain::sealed::Sealed;
+use domain::terms::Direction;
+use domain::time::Span;
+use domain::topic::Skill;
+use store::writer::order::{Key, Order};
+
+/// A command on its way: to which log, by whom.
+pub type Deed = (LogName, Actor, Command);
+
+pub fn operator() -> Actor {
+    Actor::Operator("op".into())
+}
+fn finance() -> Actor {
+    Actor::Finance("fin".into())
+}
+pub fn sealed(subject: impl Into<Subject>) -> Sealed {
+    Sealed { ciphertext: "c2VhbGVk".into(), subject: subject.into() }
+}
+
+/// An order as the edge makes it. `key`: from a person who may ask again.
+pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Order {
+    let entropy = store::writer::order::Entropy(dice.bytes());
+    Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
+}
+
+const WEIGHTS: [(usize, Draw); 30] = [
+    (28, bid),
+    (13, trade::accept_offer),
+    (12, consent),
+    (5, decline),
+    (1, view),
+    (3, withdraw_bid),
+    (3, withdraw_inquiry),
+    (4, send_message),
+    (7, end_session),
+    (2, save_notes),
+    (2, extend_wrap_up),
+    (6, complete_wrap_up),
+    (11, will),
+    (4, report_presence),
+    (4, credit_agent),
+    (1, credit_provider),
+    (2, update_agent),
+    (1, register_agent),
+    (1, declare_queue),
+    (1, retire_queue),
+    (1, trade::revise_offer),
+    (1, trade::retire_offer),
+    (2, trade::update_provider),
+    (1, trade::limit_provider),
+    (1, trade::register_provider),
+    (1, trade::publish_offer),
+    (1, trade::update_call_server),
+    (1, trade::open_call_server),
+    (1, process_by_hand),
+    (1, nonsense),
+];
+
+type Draw = fn(&mut Dice, &Known, &LogName) -> Option<Deed>;
+
+/// Somebody wants something.
+pub fn draw(dice: &mut Dice, known: &Known) -> Deed {
+    let weights = WEIGHTS.map(|(weight, _)| weight);
+    loop {
+        let market = log(dice.one(&["main", "main", "east"]));
+        let (_, any) = WEIGHTS[dice.weighed(&weights)];
+        let draw = what_waits(dice, known, &market).unwrap_or(any);
+        if let Some((log, actor, command)) = draw(dice, known, &market) {
+            let stranger = dice.percent(2);
+            return (log, if stranger { self::stranger(dice) } else { actor }, command);
+        }
+    }
+}
+
+/// Who is asked, who talks, who wraps up: mostly they go on.
+fn what_waits(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Draw> {
+    let market = market(known, log)?;
+    if market.reservations.iter().any(|one| one.pending) && dice.percent(30) {
+        return Some(dice.one(&[consent as Draw, consent, consent, decline, view]));
+    }
+    if market.sessions.iter().any(|one| one.open) && dice.percent(12) {
+        return Some(dice.one(&[send_message as Draw, end_session, end_session, save_notes]));
+    }
+    if market.sessions.iter().any(|one| !one.open && !one.over) && dice.percent(12) {
+        return Some(dice.one(&[complete_wrap_up as Draw, complete_wrap_up, extend_wrap_up, save_notes]));
+    }
+    (market.auctions.iter().any(|one| one.open) && dice.percent(25)).then_some(bid as Draw)
+}
+
+fn stranger(dice: &mut Dice) -> Actor {
+    dice.one(&[
+        Actor::Anonymous,
+        Actor::Customer(CustomerId(77)),
+        Actor::Agent(AgentId(1)),
+        Actor::Agent(AgentId(99)),
+        Actor::Provider(ProviderId(5)),
+        operator(),
+        finance(),
+        Actor::System,
+    ])
+}
+
+fn market<'a>(known: &'a Known, log: &LogName) -> Option<&'a KnownMarket> {
+    known.markets.get(log)
+}
+
+fn bid(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let market = market(known, log)?;
+    let open: Vec<_> = market.auctions.iter().filter(|one| one.open).cloned().collect();
+    let auction = if dice.percent(95) { dice.pick(&open)? } else { dice.recent(&market.auctions)? };
+    let agent = dice.pick(&market.agents)?;
+    let rules = &auction.rules;
+    let currency = if dice.percent(98) { rules.currency } else { menu::currency(dice) };
+    let smallest = domain::money::Money::smallest(currency);
+    let amount = match auction.price {
+        Some(price) if dice.percent(60) && price.currency() == currency => {
+            let step = match dice.throw(4) {
+                0 => smallest,
+                1 => domain::money::Money::zero(currency),
+                _ => grid(dice.between(1, 4), currency),
+            };
+            let step = if rules.direction == Direction::Forward { step } else { step.negated() };
+            price.plus(step).ok()?
+        }
+        _ if rules.direction == Direction::Forward => grid(dice.between(1, 26), currency),
+        _ => grid(dice.between(6, 42), currency),
+    };
+    Some((log.clone(), Actor::Agent(agent), Command::PlaceBid { auction: auction.id, amount }))
+}
+
+fn reservation(dice: &mut Dice, known: &Known, log: &LogName) -> Option<(ReservationId, Actor)> {
+    let all = &market(known, log)?.reservations;
+    let pending: Vec<_> = all.iter().filter(|one| one.pending).cloned().collect();
+    let one = if dice.percent(93) { dice.pick(&pending)? } else { dice.recent(all)? };
+    Some((one.id, Actor::Agent(one.agent)))
+}
+fn consent(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (reservation, agent) = reservation(dice, known, log)?;
+    Some((log.clone(), agent, Command::AcceptReservation { reservation }))
+}
+fn decline(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (reservation, agent) = reservation(dice, known, log)?;
+    let reason = dice.percent(30).then(|| sealed(AgentId(1)));
+    Some((log.clone(), agent, Command::DeclineReservation { reservation, reason }))
+}
+fn view(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (reservation, agent) = reservation(dice, known, log)?;
+    Some((log.clone(), agent, Command::ViewReservation { reservation }))
+}
+fn withdraw_bid(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let market = market(known, log)?;
+    let sealed: Vec<_> = market.sealed_bids().collect();
+    let (bid, agent) = if dice.percent(70) { dice.pick(&sealed)? } else { dice.recent(&market.bids)? };
+    Some((log.clone(), Actor::Agent(agent), Command::WithdrawBid { bid }))
+}
+fn withdraw_inquiry(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (inquiry, customer) = dice.recent(&market(known, log)?.inquiries)?;
+    let actor = if dice.percent(70) { Actor::Customer(customer) } else { operator() };
+    Some((log.clone(), actor, Command::WithdrawInquiry { inquiry, reason: None }))
+}
+
+fn session(
+    dice: &mut Dice,
+    known: &Known,
+    log: &LogName,
+    wanted: fn(&crate::known::KnownSession) -> bool,
+) -> Option<crate::known::KnownSession> {
+    let all = &market(known, log)?.sessions;
+    let fitting: Vec<_> = all.iter().filter(|one| wanted(one)).cloned().collect();
+    if dice.percent(92) { dice.pick(&fitting) } else { dice.recent(all) }
+}
+fn either(dice: &mut Dice, session: &crate::known::KnownSession) -> Actor {
+    if dice.percent(50) { Actor::Agent(session.agent) } else { Actor::Customer(session.customer) }
+}
+fn send_message(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| one.open)?;
+    let text = sealed(one.customer);
+    Some((log.clone(), either(dice, &one), Command::SendMessage { session: one.id, channel: one.channel, text }))
+}
+fn end_session(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| one.open)?;
+    Some((log.clone(), either(dice, &one), Command::EndSession { session: one.id }))
+}
+fn save_notes(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |_| true)?;
+    let notes = sealed(one.agent);
+    Some((log.clone(), Actor::Agent(one.agent), Command::SaveNotes { session: one.id, notes }))
+}
+fn extend_wrap_up(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| !one.open && !one.over)?;
+    let by = Span::seconds(dice.one(&[0, 1, 20, 40, 1_000]));
+    Some((log.clone(), Actor::Agent(one.agent), Command::ExtendWrapUp { session: one.id, by }))
+}
+fn complete_wrap_up(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| !one.open && !one.over)?;
+    let information = dice.percent(70).then(|| sealed(one.customer));
+    Some((log.clone(), Actor::Agent(one.agent), Command::CompleteWrapUp { session: one.id, information }))
+}
+
+fn will(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let agent = dice.pick(&market(known, log)?.agents)?;
+    let will = if dice.percent(82) { Will::Available } else { dice.one(&[Will::Break, Will::Offline]) };
+    let actor = if dice.percent(85) { Actor::Agent(agent) } else { operator() };
+    let note = dice.percent(10).then(|| sealed(agent));
+    Some((log.clone(), actor, Command::SetAgentStatus { agent, will, note }))
+}
+
+/// Who has a feed at one of the nodes; seldom somebody whom this log does not know.
+fn report_presence(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let mut agents: Vec<AgentId> = vec![];
+    for agent in &market(known, log)?.agents {
+        if dice.percent(55) {
+            agents.push(*agent);
+        }
+    }
+    if dice.percent(10) {
+        agents.push(AgentId(99));
+    }
+    let node = dice.one(&["n0", "n1"]).to_owned();
+    Some((log.clone(), Actor::System, Command::ReportPresence { agents, node }))
+}
+
+pub fn credit(dice: &mut Dice, log: &LogName, owner: Party, least: i64, most: i64) -> Deed {
+    let currency = menu::currency(dice);
+    let amount = grid(dice.between(least, most), currency);
+    (log.clone(), finance(), Command::CreditWallet { owner, amount, reference: "till".to_owned() })
+}
+fn credit_agent(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let agent = dice.pick(&market(known, log)?.agents)?;
+    Some(credit(dice, log, Party::Agent(agent), 0, 24))
+}
+fn credit_provider(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let provider = dice.pick(&known.providers)?;
+    Some(credit(dice, log, Party::Provider(provider), 1, 30))
+}
+
+pub fn skills(dice: &mut Dice, log: &LogName) -> Vec<Skill> {
+    let first = if log.as_str() == "main" { "general" } else { "travel" };
+    let expert = dice.percent(60);
+    let wanted: Vec<&str> =
+        [first, "cards", "loans", "travel"].into_iter().filter(|_| expert || dice.percent(80)).collect();
+    let mut skills: Vec<Skill> = vec![];
+    for name in wanted {
+        let skill = skill(name, dice.between(if expert { 2 } else { 1 }, 3) as u8);
+        if !skills.iter().any(|known| known.name == skill.name) {
+            skills.push(skill);
+        }
+    }
+    skills
+}
+
+pub fn register(dice: &mut Dice, known: &Known, log: &LogName, agent: AgentId) -> Deed {
+    let command = Command::RegisterAgent {
+        agent,
+        display_name: sealed(agent),
+        location: dice.one(&["Graz", "Linz"]).to_owned(),
+        skills: skills(dice, log),
+        capacity: dice.one(&[1, 1, 1, 2, 3]),
+        affiliated_with: if dice.percent(15) { dice.pick(&known.providers) } else { None },
+        credit_limit: if dice.percent(20) { Some(grid(dice.between(0, 12), menu::currency(dice))) } else { None },
+    };
+    (log.clone(), operator(), command)
+}
+fn register_agent(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    // Whose id is taken is refused.
+    let first = if log.as_str() == "main" { 1 } else { 21 };
+    let agent = AgentId(first + dice.throw(8) as u128);
+    Some(register(dice, known, log, agent))
+}
+fn update_agent(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let agent = dice.pick(&market(known, log)?.agents)?;
+    let command = Command::UpdateAgent {
+        agent,
+        display_name: dice.percent(10).then(|| sealed(agent)),
+        location: dice.percent(10).then(|| "Wels".to_owned()),
+        skills: if dice.percent(40) { Some(skills(dice, log)) } else { None },
+        capacity: if dice.percent(40) { Some(dice.between(0, 3) as u32) } else { None },
+        affiliated_with: match dice.throw(10) {
+            0 => dice.pick(&known.providers).map_or(Patch::Keep, Patch::Set),
+            1 => Patch::Clear,
+            _ => Patch::Keep,
+        },
+        credit_limit: if dice.percent(25) { Some(grid(dice.between(0, 20), menu::currency(dice))) } else { None },
+    };
+    Some((log.clone(), operator(), command))
+}
+
+fn declare_queue(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {
+    let topic = topic(dice.one(&["cards", "loans", "travel", "loans/home", "general"]));
+    let required_skills = if dice.percent(30) { vec![skill("cards", 2)] } else { vec![] };
+    Some((log.clone(), operator(), Command::DeclareQueue { topic, required_skills }))
+}
+fn retire_queue(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let queue = dice.pick(&market(known, log)?.queues)?;
+    Some((log.clone(), operator(), Command::RetireQueue { queue }))
+}
+
+/// What process managers send, by somebody who is none.
+fn process_by_hand(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let provider = dice.pick(&known.providers)?;
+    let source =
+        domain::event::community::SourcePosition { hash: "00".to_owned(), log: LogName::community(), seq: 1_000_000 };
+    Some((log.clone(), operator(), Command::GrantCreditLimits { provider, limits: vec![], lifted: vec![], source }))
+}
+fn nonsense(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {
+    let nowhere = dice.one(&[
+        Command::WithdrawInquiry { inquiry: InquiryId(0), reason: None },
+        Command::EndSession { session: SessionId(0) },
+        Command::RetireQueue { queue: QueueId(0) },
+    ]);
+    let actor =
+        if matches!(nowhere, Command::RetireQueue { .. }) { operator() } else { Actor::Customer(CustomerId(1)) };
+    Some((log.clone(), actor, nowhere))
+}

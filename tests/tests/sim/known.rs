@@ -1,0 +1,176 @@
+//! What the people of a simulated day can know: ids that some writer has told of, with just enough about
+//! each to ask something sensible of it.
+//!
+//! It learns from acknowledged events alone, each once and in order, whichever node tells first.
+//! Deliberately not here: any judgement. What is no longer so is asked for all the same, sometimes.
+
+use domain::event::Event;
+use domain::event::agent::AgentEvent;
+use domain::event::auction::AuctionEvent;
+use domain::event::community::{OfferEvent, ProviderEvent};
+use domain::event::inquiry::InquiryEvent;
+use domain::event::queue::QueueEvent;
+use domain::event::reservation::ReservationEvent;
+use domain::event::session::SessionEvent;
+use domain::ids::*;
+use domain::log::{LogName, Seq};
+use domain::money::Money;
+use domain::terms::{AuctionRules, OfferTerms};
+use std::collections::BTreeMap;
+use store::recorded::Recorded;
+
+#[derive(Clone)]
+pub struct KnownAuction {
+    pub id: AuctionId,
+    pub rules: AuctionRules,
+    pub price: Option<Money>,
+    pub open: bool,
+}
+
+#[derive(Clone)]
+pub struct KnownSession {
+    pub id: SessionId,
+    pub channel: ChannelId,
+    pub agent: AgentId,
+    pub customer: CustomerId,
+    /// Nobody has ended it.
+    pub open: bool,
+    /// Its agent has nothing left to do for it.
+    pub over: bool,
+}
+
+#[derive(Clone)]
+pub struct KnownReservation {
+    pub id: ReservationId,
+    pub agent: AgentId,
+    pub pending: bool,
+}
+
+/// Of one call server.
+#[derive(Default)]
+pub struct KnownMarket {
+    pub agents: Vec<AgentId>,
+    pub auctions: Vec<KnownAuction>,
+    pub bids: Vec<(BidId, AgentId)>,
+    placed: Vec<(BidId, AgentId, AuctionId)>,
+    pub reservations: Vec<KnownReservation>,
+    pub sessions: Vec<KnownSession>,
+    pub inquiries: Vec<(InquiryId, CustomerId)>,
+    pub queues: Vec<QueueId>,
+}
+
+#[derive(Clone)]
+pub struct KnownOffer {
+    pub id: OfferId,
+    pub provider: ProviderId,
+    pub revision: u32,
+    pub terms: OfferTerms,
+}
+
+#[derive(Default)]
+pub struct Known {
+    /// The next position of each log.
+    next: BTreeMap<LogName, Seq>,
+    pub providers: Vec<ProviderId>,
+    pub offers: Vec<KnownOffer>,
+    pub markets: BTreeMap<LogName, KnownMarket>,
+}
+
+impl Known {
+    pub fn learn(&mut self, event: &Recorded) {
+        let next = self.next.entry(event.log.clone()).or_default();
+        if event.seq != *next {
+            return;
+        }
+        *next += 1;
+        if event.log == LogName::community() {
+            self.learn_community(&event.event);
+        } else {
+            self.markets.entry(event.log.clone()).or_default().learn(&event.event);
+        }
+    }
+
+    fn learn_community(&mut self, event: &Event) {
+        match event {
+            Event::Provider(ProviderEvent::Registered(e)) => self.providers.push(e.provider),
+            Event::Offer(OfferEvent::Published(e)) => {
+                self.offers.push(KnownOffer { id: e.offer, provider: e.provider, revision: 1, terms: e.terms.clone() })
+            }
+            Event::Offer(OfferEvent::Revised(e)) => {
+                for offer in self.offers.iter_mut().filter(|offer| offer.id == e.offer) {
+                    offer.revision = e.revision;
+                    offer.terms = e.terms.clone();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl KnownMarket {
+    /// Of auctions that are open.
+    pub fn sealed_bids(&self) -> impl Iterator<Item = (BidId, AgentId)> + '_ {
+        let open =
+            |id: &AuctionId| self.auctions.iter().any(|one| one.id == *id && one.open && one.rules.format.is_sealed());
+        self.placed.iter().filter(move |(.., auction)| open(auction)).map(|(bid, agent, _)| (*bid, *agent))
+    }
+
+    fn learn(&mut self, event: &Event) {
+        match event {
+            Event::Agent(AgentEvent::Registered(e)) => self.agents.push(e.agent),
+            Event::Queue(QueueEvent::Opened(e)) => self.queues.push(e.queue),
+            Event::Inquiry(InquiryEvent::Registered(e)) => self.inquiries.push((e.inquiry, e.customer)),
+            Event::Auction(event) => self.learn_auction(event),
+            Event::Reservation(ReservationEvent::Opened(e)) => {
+                self.reservations.push(KnownReservation { id: e.reservation, agent: e.agent, pending: true })
+            }
+            Event::Reservation(ReservationEvent::Accepted(e)) => self.answered(e.reservation),
+            Event::Reservation(ReservationEvent::Declined(e)) => self.answered(e.reservation),
+            Event::Reservation(ReservationEvent::Lapsed(e)) => self.answered(e.reservation),
+            Event::Reservation(ReservationEvent::Rescinded(e)) => self.answered(e.reservation),
+            Event::Session(SessionEvent::Opened(e)) => self.sessions.push(KnownSession {
+                id: e.session,
+                channel: e.channel,
+                agent: e.agent,
+                customer: e.customer,
+                open: true,
+                over: false,
+            }),
+            Event::Session(SessionEvent::Ended(e)) => {
+                self.sessions.iter_mut().filter(|one| one.id == e.session).for_each(|one| one.open = false)
+            }
+            Event::Session(SessionEvent::WrapUpCompleted(e)) => {
+                self.sessions.iter_mut().filter(|one| one.id == e.session).for_each(|one| one.over = true)
+            }
+            _ => {}
+        }
+    }
+
+    fn learn_auction(&mut self, event: &AuctionEvent) {
+        match event {
+            AuctionEvent::Opened(e) => {
+                self.auctions.push(KnownAuction { id: e.auction, rules: e.rules.clone(), price: None, open: true })
+            }
+            AuctionEvent::BidPlaced(e) => {
+                self.bids.push((e.bid, e.agent));
+                self.placed.push((e.bid, e.agent, e.auction));
+                self.auctions.iter_mut().filter(|one| one.id == e.auction).for_each(|one| one.price = e.price);
+            }
+            AuctionEvent::Awarded(e) => self.closed(e.auction),
+            AuctionEvent::Unsold(e) => self.closed(e.auction),
+            AuctionEvent::Cancelled(e) => self.closed(e.auction),
+            AuctionEvent::BidOutbid(_)
+            | AuctionEvent::BidWithdrawn(_)
+            | AuctionEvent::Extended(_)
+            | AuctionEvent::BidLost(_)
+            | AuctionEvent::BidForfeited(_) => {}
+        }
+    }
+
+    fn closed(&mut self, id: AuctionId) {
+        self.auctions.iter_mut().filter(|one| one.id == id).for_each(|one| one.open = false);
+    }
+    fn answered(&mut self, id: ReservationId) {
+        self.reservations.iter_mut().filter(|one| one.id == id).for_each(|one| one.pending = false);
+    }
+}

@@ -1,0 +1,94 @@
+//! The simulation: a seed makes a market day on a turned clock, with two nodes, failing stores, crashes,
+//! lost answers and lagging readers; an auditor who shares no code with `domain` looks at what was stored.
+//!
+//! ```text
+//! dice, menu             chance, what is offered
+//! deeds, trade           what people ask of a call server, and of `community`
+//! house, wire            two nodes on one store, and their way to it
+//! day, evening           the hours of a day, and how it ends
+//! handover               the process manager between the logs
+//! readers, known         who follows the log, what people have heard
+//! evidence, audit        the stored JSON and the answers alone: chain, money, auctions, agents, deadlines
+//! again, views           decided again from what was recorded; every view against a fold from zero
+//! run                    many seeds on all cores; how to replay the one that failed
+//! mutants                tampered days, each of which the auditor must refuse
+//! ```
+//!
+//! `CALLMARKET_SEEDS=FROM..TO` or `CALLMARKET_SEED=n` choose the days. Deliberately not here: HTTP, threads,
+//! the mailbox and its patience, a store that goes back; those have tests of their own.
+#![allow(unreachable_pub)] // What is public is so to the simulation, which is one program.
+
+mod again;
+mod audit;
+mod day;
+mod deeds;
+mod dice;
+mod evening;
+mod evidence;
+mod handover;
+mod house;
+mod known;
+mod menu;
+mod mutants;
+mod readers;
+mod run;
+mod trade;
+mod views;
+mod wire;
+
+/// Every event type, every mutation and the answers that matter came up.
+const MUST_COME_UP: &[&str] = &[
+    "absent",
+    "absent: excused",
+    "answer: none, the node crashed",
+    "answer: nothing, a repeat",
+    "answer: replayed",
+    "answer: unavailable",
+    "crash",
+    "deadline",
+    "refused: AGENT_AT_CAPACITY",
+    "refused: AGENT_LACKS_SKILL",
+    "refused: AGENT_NOT_AVAILABLE",
+    "refused: AGENT_NOT_INDEPENDENT",
+    "refused: AUCTION_CLOSED",
+    "refused: BID_CURRENCY",
+    "refused: BID_NOT_WITHDRAWABLE",
+    "refused: BID_TOO_HIGH",
+    "refused: BID_TOO_LOW",
+    "refused: IDEMPOTENCY_KEY_REUSED",
+    "refused: INSUFFICIENT_FUNDS",
+    "refused: RESERVATION_LAPSED",
+    "refused: RESERVATION_RESCINDED",
+    "refused: SESSION_CLOSED",
+];
+
+/// No decision releases a settlement yet, and no day has the five hundred waiting inquiries that put rounds off.
+const MADE_BY_NOTHING_HERE: &[&str] = &["settlement.released.v1", "agent.rounds_put_off.v1", "agent.rounds_resumed.v1"];
+
+#[test]
+fn whole_days() {
+    let seeds = run::seeds();
+    let started = std::time::Instant::now();
+    let tally = run::play_all(seeds.clone()).unwrap_or_else(|failure| panic!("{failure}"));
+    let (days, took) = (seeds.end - seeds.start, started.elapsed());
+    println!("{days} days in {took:.1?}: {:.1} a second", days as f64 / took.as_secs_f64());
+    for (what, count) in &tally.0 {
+        println!("{count:>9} {what}");
+    }
+    if days >= 100 {
+        let mutations = domain::command::rights::ALL.iter().map(|(name, _)| format!("done: {name}"));
+        let types = store::stored::TYPES.iter().filter(|name| !MADE_BY_NOTHING_HERE.contains(name));
+        let all = MUST_COME_UP.iter().chain(types).map(|name| (*name).to_owned()).chain(mutations);
+        let missing: Vec<String> = all.filter(|what| !tally.0.contains_key(what)).collect();
+        assert!(missing.is_empty(), "{days} days, and these never came up: {missing:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_day() {
+    for seed in [3, 4, 5] {
+        let days = [day::live_through(seed, false), day::live_through(seed, false)];
+        let [first, second] = days.map(|day| (day.digest(), format!("{:?}", evidence::of(&day).told)));
+        assert!(first == second, "seed {seed} is two days");
+    }
+}

@@ -1,0 +1,120 @@
+//! What is offered on a simulated day: auctions of every format and direction with whatever else a rule can
+//! say, on a coarse grid of amounts, so that ties, boundaries and empty wallets come up all the time.
+
+use crate::dice::Dice;
+use domain::command::NewLink;
+use domain::currency::Currency;
+use domain::money::Money;
+use domain::terms::*;
+use domain::time::Span;
+use domain::topic::{Skill, Topic};
+use rust_decimal::Decimal;
+
+pub const CARDS: &[&str] = &["cards", "cards/lost", "loans", "loans/home"];
+pub const TRAVEL: &[&str] = &["travel", "travel/visa"];
+
+pub fn topic(text: &str) -> Topic {
+    text.parse().expect("a topic")
+}
+pub fn skill(name: &str, level: u8) -> Skill {
+    Skill { level, name: topic(name) }
+}
+
+/// Whole steps of the grid: a quarter of the currency's unit, 25 where it has no smaller part.
+pub fn grid(steps: i64, currency: Currency) -> Money {
+    let amount = match currency.exponent() {
+        0 => Decimal::new(steps * 25, 0),
+        2 => Decimal::new(steps * 25, 2),
+        exponent => Decimal::new(steps * 250, exponent),
+    };
+    Money::new(amount, currency).expect("the grid keeps the exponent")
+}
+
+pub fn currency(dice: &mut Dice) -> Currency {
+    dice.one(&["EUR", "EUR", "EUR", "JPY", "KWD"]).parse().expect("a currency")
+}
+
+fn sometimes<T>(dice: &mut Dice, percent: usize, value: impl FnOnce(&mut Dice) -> T) -> Option<T> {
+    if dice.percent(percent) { Some(value(dice)) } else { None }
+}
+
+pub fn rules(dice: &mut Dice) -> AuctionRules {
+    let currency = currency(dice);
+    let direction = dice.one(&[Direction::Forward, Direction::Reverse]);
+    let format = dice.one(&[
+        AuctionFormat::SealedFirstPrice,
+        AuctionFormat::SealedSecondPrice,
+        AuctionFormat::Open,
+        AuctionFormat::Proxy,
+        AuctionFormat::Proxy,
+    ]);
+    let forward = direction == Direction::Forward;
+    let at = |steps: i64| grid(steps, currency).amount();
+    let reserve = sometimes(dice, if forward { 50 } else { 100 }, |dice| {
+        at(if forward { dice.between(4, 16) } else { dice.between(20, 40) })
+    });
+    let starting_price =
+        sometimes(dice, 40, |dice| at(if forward { dice.between(1, 6) } else { dice.between(30, 44) }));
+    let sealed = format.is_sealed();
+    let buy_now = sometimes(dice, if sealed { 0 } else { 30 }, |dice| {
+        at(if forward { dice.between(16, 30) } else { dice.between(2, 16) })
+    });
+    let open_for = Span::seconds(dice.between(2, 60));
+    let hard_close = sometimes(dice, 50, |dice| Span(open_for.0 + Span::seconds(dice.between(0, 40)).0));
+    let soft_close = if hard_close.is_some() && !sealed {
+        sometimes(dice, 70, |dice| Span::seconds(dice.between(1, 20)))
+    } else {
+        None
+    };
+    let increment = match dice.throw(4) {
+        0 => vec![],
+        1 => vec![IncrementStep { by: at(1), from: at(0) }],
+        2 => vec![IncrementStep { by: at(1), from: at(2) }, IncrementStep { by: at(3), from: at(10) }],
+        _ => vec![IncrementStep { by: at(2), from: at(0) }, IncrementStep { by: at(1), from: at(12) }],
+    };
+    AuctionRules {
+        buy_now,
+        currency,
+        direction,
+        format,
+        hard_close,
+        increment,
+        open_for,
+        reserve,
+        reserve_hidden: reserve.is_some() && dice.percent(40),
+        rounds: dice.between(1, 3) as u32,
+        soft_close,
+        starting_price,
+    }
+}
+
+pub fn terms(dice: &mut Dice) -> OfferTerms {
+    OfferTerms {
+        accepts_questions: dice.percent(80),
+        allocation: Allocation::Auction(rules(dice)),
+        channels: dice.one(&[
+            vec![ChannelKind::Message],
+            vec![ChannelKind::Telephone],
+            vec![ChannelKind::Message, ChannelKind::Telephone],
+        ]),
+        consent_window: Span::seconds(dice.between(1, 25)),
+        independent_agents_only: dice.percent(25),
+        links: vec![],
+        max_wait: Span::seconds(dice.one(&[1, 30, 120, 600, 3_600])),
+        required_skills: if dice.percent(15) { vec![skill(dice.one(&["cards", "travel"]), 2)] } else { vec![] },
+        shown_before_consent: vec![],
+        terms: None,
+        title: "Help".to_owned(),
+        valid_until: None,
+        wrap_up: sometimes(dice, 55, |dice| Span::seconds(dice.between(1, 90))),
+    }
+}
+
+pub fn links(dice: &mut Dice) -> Vec<NewLink> {
+    let topics = if dice.percent(60) { CARDS } else { TRAVEL };
+    let count = 1 + dice.throw(2);
+    topics[..topics.len().min(count + dice.throw(3))]
+        .iter()
+        .map(|name| NewLink { label: format!("Ask about {name}"), topic: topic(name) })
+        .collect()
+}

@@ -1,0 +1,154 @@
+//! What is asked of `community`: providers and their offers, call servers, and customers who accept.
+
+use crate::deeds::{Deed, operator, sealed};
+use crate::dice::Dice;
+use crate::house::log;
+use crate::known::Known;
+use crate::menu::{self, grid, topic};
+use domain::actor::Actor;
+use domain::command::{Acceptance, Command, Content, OfferChange};
+use domain::event::community::{CreditLimit, Location};
+use domain::ids::{CustomerId, ProviderId};
+use domain::log::LogName;
+use domain::patch::Patch;
+use domain::terms::Initiator;
+
+pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    let offer = dice.recent(&known.offers)?;
+    let link = if dice.percent(60) { dice.pick(&offer.terms.links).map(|link| link.id) } else { None };
+    let question = link.is_none() && (offer.terms.accepts_questions || dice.percent(15)) || dice.percent(10);
+    let customer = CustomerId(dice.between(1, 9) as u128);
+    let topics = match dice.throw(6) {
+        0 => vec![topic(dice.one(&["cards", "loans/home", "travel"]))],
+        1 => vec![topic("cards/lost"), topic("loans")],
+        _ => vec![],
+    };
+    let channel = dice.one(&offer.terms.channels);
+    let acceptance = Acceptance {
+        offer: offer.id,
+        offer_revision: if dice.percent(20) { Some(offer.revision) } else { None },
+        link,
+        known_topics: topics.clone(),
+        topics,
+        question: question.then(|| sealed(customer)),
+        content: if dice.percent(20) {
+            let origin = dice.one(&["https://bank.example", "https://community.example", "https://else.example"]);
+            Some(Content { origin: origin.to_owned(), page: sealed(customer) })
+        } else {
+            None
+        },
+        channel,
+        initiator: if dice.percent(97) { Initiator::Customer } else { Initiator::ContactCenter },
+        language: dice.one(&[None, Some("en".to_owned()), Some("de".to_owned())]),
+        customer,
+        customer_is_new: dice.percent(50),
+        profile: dice.percent(30).then(|| sealed(customer)),
+        terms_version: None,
+        waiting: vec![(log("main"), dice.between(0, 5) as u64), (log("east"), dice.between(0, 5) as u64)],
+        community_origins: vec!["https://community.example".to_owned()],
+    };
+    let actor = if dice.percent(50) { Actor::Anonymous } else { Actor::Customer(customer) };
+    Some((LogName::community(), actor, Command::AcceptOffer(Box::new(acceptance))))
+}
+
+pub fn revise_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    let offer = dice.pick(&known.offers)?;
+    let terms = menu::terms(dice);
+    let change = OfferChange {
+        allocation: dice.percent(50).then_some(terms.allocation),
+        consent_window: dice.percent(50).then_some(terms.consent_window),
+        max_wait: dice.percent(50).then_some(terms.max_wait),
+        wrap_up: match dice.throw(3) {
+            0 => terms.wrap_up.map_or(Patch::Keep, Patch::Set),
+            1 => Patch::Clear,
+            _ => Patch::Keep,
+        },
+        links: if dice.percent(30) { Some(menu::links(dice)) } else { None },
+        ..OfferChange::default()
+    };
+    let expected_revision = if dice.percent(90) { offer.revision } else { offer.revision + 1 };
+    let command = Command::ReviseOffer { offer: offer.id, expected_revision, change };
+    Some((LogName::community(), Actor::Provider(offer.provider), command))
+}
+pub fn retire_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    // Not the last two, or the day would be over.
+    let (keep, offers) = (2, &known.offers);
+    let offer = if offers.len() > keep && dice.percent(30) { offers.first()?.clone() } else { return None };
+    Some((LogName::community(), Actor::Provider(offer.provider), Command::RetireOffer { offer: offer.id }))
+}
+pub fn update_provider(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    let provider = dice.pick(&known.providers)?;
+    let command = Command::UpdateProvider {
+        provider,
+        name: dice.percent(30).then(|| "Bank & Co".to_owned()),
+        homepage: dice.one(&[Patch::Keep, Patch::Clear]),
+        origins: dice.percent(30).then(|| vec!["https://bank.example".to_owned()]),
+        // Mostly back at once.
+        suspended: if dice.percent(40) { Some(dice.percent(15)) } else { None },
+        credit_limits: None,
+    };
+    Some((LogName::community(), operator(), command))
+}
+pub fn limit_provider(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    let provider = dice.pick(&known.providers)?;
+    let limits = limits(dice);
+    let command = Command::UpdateProvider {
+        provider,
+        name: None,
+        homepage: Patch::Keep,
+        origins: None,
+        suspended: None,
+        credit_limits: Some(limits),
+    };
+    Some((LogName::community(), operator(), command))
+}
+pub fn limits(dice: &mut Dice) -> Vec<CreditLimit> {
+    let mut limits: Vec<CreditLimit> = vec![];
+    for _ in 0..1 + dice.throw(3) {
+        let call_server = log(dice.one(&["main", "east"]));
+        let limit = grid(dice.between(0, 80), menu::currency(dice));
+        let same = |one: &CreditLimit| one.call_server == call_server && one.limit.currency() == limit.currency();
+        if !limits.iter().any(same) {
+            limits.push(CreditLimit { call_server, limit });
+        }
+    }
+    limits
+}
+pub fn register_provider(dice: &mut Dice, _: &Known, _: &LogName) -> Option<Deed> {
+    Some((LogName::community(), operator(), provider(dice, false)))
+}
+pub fn provider(dice: &mut Dice, limited: bool) -> Command {
+    Command::RegisterProvider {
+        name: "Bank".to_owned(),
+        homepage: Some("https://bank.example/".to_owned()),
+        origins: vec!["https://bank.example".to_owned()],
+        credit_limits: if limited { limits(dice) } else { vec![] },
+    }
+}
+pub fn publish_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    let provider = dice.pick(&known.providers)?;
+    Some(publish(dice, provider))
+}
+pub fn publish(dice: &mut Dice, provider: ProviderId) -> Deed {
+    let (terms, links) = (menu::terms(dice), menu::links(dice));
+    (LogName::community(), Actor::Provider(provider), Command::PublishOffer { provider, terms, links })
+}
+pub fn update_call_server(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {
+    let command = Command::UpdateCallServer {
+        name: log.clone(),
+        default: dice.percent(30).then_some(true),
+        topics: None,
+        languages: dice.percent(40).then(|| vec![dice.one(&["en", "de"]).to_owned()]),
+        locations: dice.percent(60).then(|| vec![location(dice)]),
+    };
+    Some((LogName::community(), operator(), command))
+}
+pub fn location(dice: &mut Dice) -> Location {
+    Location { name: dice.one(&["Graz", "Linz"]).to_owned() }
+}
+/// Both stand already, and the house's own names cannot be taken.
+pub fn open_call_server(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {
+    let name = if dice.percent(50) { log.clone() } else { LogName::community() };
+    let command = Command::OpenCallServer { name, topics: vec![], languages: vec![], locations: vec![] };
+    Some((LogName::community(), operator(), command))
+}
