@@ -1,0 +1,49 @@
+//! What `fuzz/` reaches besides the crate's public face. Built for it alone.
+//!
+//! Not here: properties of what is public anyway; those stand in `fuzz/fuzz_targets`.
+
+/// A second copy of the file, so that the first stays the socket's own.
+#[path = "ws/message.rs"]
+#[allow(dead_code)]
+mod message;
+
+use message::Message;
+use serde_json::{Value, json};
+
+/// Whether these two files, read as recorded history, keep what `replay` promises of any two; panics where not.
+pub fn check_recorded(auctions: &[u8], bids: &[u8]) {
+    crate::cli::check_recorded(auctions, bids);
+}
+
+/// Whether a client may say this on a socket; panics where what was read is not what was said.
+pub fn check_message(text: &str) -> bool {
+    let Some(message) = message::parse(text) else {
+        return false;
+    };
+    // What nobody reads is skipped, not read: there may be half a surrogate pair in it, which no text of ours can hold.
+    let Ok(said) = serde_json::from_str::<Value>(text) else {
+        return true;
+    };
+    match message {
+        // Tokens come back as headers, none of which may hold a line's end.
+        Message::Init(headers) => {
+            assert_eq!(said["type"], "connection_init");
+            assert!(headers.len() <= 2 && headers.values().all(|value| !value.as_bytes().contains(&b'\n')));
+        }
+        Message::Ping(payload) => {
+            let pong: Value = serde_json::from_str(&message::pong(payload.as_deref())).expect("a pong is JSON");
+            assert_eq!(
+                (&pong["type"], pong.get("payload")),
+                (&json!("pong"), payload.as_ref().map(|_| &said["payload"]))
+            );
+        }
+        Message::Pong => assert_eq!(said["type"], "pong"),
+        Message::Subscribe(id, params) => {
+            assert_eq!((&said["id"], &said["payload"]["query"]), (&json!(id), &json!(params.query)));
+            let complete: Value = serde_json::from_str(&message::complete(&id)).expect("a message is JSON");
+            assert_eq!(complete, json!({"id": id, "type": "complete"}));
+        }
+        Message::Complete(id) => assert!(said["id"] == id && (1..=128).contains(&id.len())),
+    }
+    true
+}

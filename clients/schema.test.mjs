@@ -1,0 +1,50 @@
+// graphql-inspector over the SDL: the file in the repository, the one the binary prints, the one before.
+//
+// Promises: the committed SDL is the binary's, with not one change between them; what the version before it
+// offered is still there, but for what breaks.json names with a reason.
+//
+// Leaves out: whether the SDL is the contract's (api/src/graphql/sdl_tests.rs).
+
+import { CriticalityLevel, diff } from '@graphql-inspector/core';
+import { buildSchema } from 'graphql';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const SDL = 'api/schema.graphql';
+const root = fileURLToPath(new URL('..', import.meta.url));
+const committed = readFileSync(`${root}/${SDL}`, 'utf8');
+const text = ({ criticality, message }) => `${criticality.level}: ${message}`;
+
+test('the committed SDL is the one the binary prints', async () => {
+  const printed = execFileSync(process.env.CALLMARKET_BIN, ['schema'], { encoding: 'utf8' });
+  const changes = await diff(buildSchema(committed), buildSchema(printed));
+  assert.deepEqual(changes.map(text), []);
+  assert.equal(printed, committed, 'the same schema, written otherwise');
+});
+
+test('nothing is taken away that the version before offered', async (t) => {
+  const before = previous();
+  if (before === undefined) return t.diagnostic('no version before this one is known here');
+  const accepted = JSON.parse(readFileSync(new URL('breaks.json', import.meta.url), 'utf8'));
+  const changes = await diff(buildSchema(before), buildSchema(committed));
+  const breaking = changes.filter((change) => change.criticality.level === CriticalityLevel.Breaking);
+  t.diagnostic(`${changes.length} changes, ${breaking.length} of them breaking`);
+  const unexplained = breaking.filter((change) => !(change.path in accepted));
+  assert.deepEqual(unexplained.map((change) => `${change.path}: ${change.message}`), []);
+});
+
+/** The newest text of the SDL in git that is not the present one; none without git or before the first change. */
+function previous() {
+  const quietly = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+  const git = (...command) => execFileSync('git', ['-C', root, ...command], quietly);
+  try {
+    const commits = git('log', '--format=%H', '-n', '2', '--', SDL).split('\n').filter(Boolean);
+    const texts = commits.map((commit) => git('show', `${commit}:${SDL}`));
+    return texts.find((text) => text !== committed);
+  } catch {
+    return undefined;
+  }
+}
