@@ -74,6 +74,12 @@ impl Drop for Scratch {
     }
 }
 
+/// A folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp runs");
+    assert!(status.success(), "{} cannot be copied", from.display());
+}
+
 /// What a command of the binary printed, and its exit code.
 pub struct Ran {
     pub code: i32,

@@ -42,7 +42,8 @@ impl Verify {
         let mut logs = Vec::new();
         for log in store.logs()? {
             match walk(&store, &log) {
-                Ok((events, head)) => {
+                Ok((events, head, state)) => {
+                    findings.extend(forked_sources(&store, &log, &state)?);
                     if !self.json {
                         let head = head.map_or_else(|| "empty".to_owned(), |head| Hex(&head.hash).to_string());
                         println!("{log}: {events} events, chain whole, head {head}");
@@ -82,7 +83,7 @@ impl Verify {
 }
 
 /// Checks the chain, that every event can be read, and that the state folds.
-fn walk(store: &dyn EventStore, log: &LogName) -> Result<(u64, Option<Head>), String> {
+fn walk(store: &dyn EventStore, log: &LogName) -> Result<(u64, Option<Head>, State), String> {
     let mut verifier = Verifier::new();
     let mut state = State::default();
     let mut from: Seq = 0;
@@ -96,9 +97,24 @@ fn walk(store: &dyn EventStore, log: &LogName) -> Result<(u64, Option<Head>), St
             fold(&mut state, &event)?;
         }
         if last {
-            return Ok((from, verifier.head()));
+            return Ok((from, verifier.head(), state));
         }
     }
+}
+
+/// What a log has taken over from others must stand there: `serve` refuses to start where it does not.
+fn forked_sources(store: &dyn EventStore, log: &LogName, state: &State) -> Result<Option<String>, Failure> {
+    for (source, taken) in &state.sources {
+        let found = store.read(source, taken.seq, 1)?;
+        let stands = found.first().is_some_and(|raw| raw.seq == taken.seq && Hex(&raw.hash).to_string() == *taken.hash);
+        if !stands {
+            return Ok(Some(format!(
+                "log {log}: it has taken over position {} of {source}, which holds another event, or none",
+                taken.seq
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// The fold trusts what the decisions wrote; a log that holds anything else makes it panic.
@@ -149,7 +165,7 @@ mod tests {
         // Retires an offer that was never published.
         let event = Recorded::seal(&log, 0, &GENESIS, OfferRetired { offer: OfferId(1) }.into(), facts);
         store.append(&log, None, std::slice::from_ref(&event.raw)).unwrap();
-        let finding = walk(&store, &log).unwrap_err();
+        let finding = walk(&store, &log).map(|_| ()).unwrap_err();
         assert!(finding.contains("position 0"), "{finding}");
     }
 }

@@ -240,7 +240,7 @@ impl TextScalar for Cursor {
     const FORM: &'static str = "a cursor as it was given is needed";
 
     fn read(text: &str) -> Option<Cursor> {
-        let fits = (1..=1_024).contains(&text.len()) && text.is_ascii();
+        let fits = (1..=crate::cursor::CURSOR_CHARACTERS_MAX).contains(&text.len()) && text.is_ascii();
         fits.then(|| Cursor(text.to_owned()))
     }
 }
@@ -557,7 +557,7 @@ mod tests {
             assert_eq!(read::<CurrencyCode>(bad), None, "{bad:?}");
         }
         assert_eq!(read::<CurrencyCode>("EUR").unwrap().0, "EUR");
-        assert_eq!(read::<Cursor>(&"x".repeat(1_025)), None);
+        assert_eq!(read::<Cursor>(&"x".repeat(crate::cursor::CURSOR_CHARACTERS_MAX + 1)), None);
     }
 
     #[test]

@@ -2,9 +2,8 @@
 //! ten thousand sockets leave nothing behind.
 
 use serde_json::{Value, json};
-use std::path::Path;
 use tests::feeds::{Socket, Sse};
-use tests::{House, Scratch, Town, eventually, text};
+use tests::{House, Scratch, Town, copy, eventually, text};
 
 const QUEUE_FEED: &str = "subscription($id: ID!, $after: Cursor) { queueFeed(queueId: $id, after: $after) { \
                           meta { cursor seq replay } kind inquiry { id } gap { reason } } }";
@@ -124,11 +123,6 @@ fn a_cursor_of_a_history_that_was_lost_is_told_as_a_gap() {
         Sse::open(&house, &town.operator.token, QUEUE_FEED, json!({"id": queue, "after": item["meta"]["cursor"]}));
     town.accept(&house, &offer);
     assert_eq!(feed.item()["kind"], "ENTERED");
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp runs");
-    assert!(status.success());
 }
 
 /// How many files and sockets a process has open.

@@ -1,7 +1,7 @@
 //! A clean end and a new start: every kind of object reads the same after it, to everybody.
 
 use serde_json::{Value, json};
-use tests::{Client, House, Scratch, Town, differences, eventually, text};
+use tests::{Client, House, Scratch, Town, copy, differences, eventually, run, text};
 
 /// What is asked, each in a request of its own; `serverNow` is not. Those with `$id` are asked for every id
 /// of that kind that the operator sees.
@@ -198,4 +198,43 @@ fn everything_reads_the_same_after_a_clean_restart() {
         let after = look(&mut client.at(&house), &objects, &ids);
         assert_eq!(differences(before, &after), Vec::<String>::new(), "to {who} something reads otherwise");
     }
+}
+
+#[test]
+fn a_community_log_that_came_back_older_is_found_before_it_is_built_on() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let house = House::open(&data);
+    let mut town = Town::found(&house, 1);
+    let rules = json!({"direction": "FORWARD", "format": "OPEN", "currency": "EUR", "startingPrice": "1.00", "openFor": "PT1H"});
+    let offer = town.publish(rules, json!({}));
+    town.accept(&house, &offer);
+    assert_eq!(house.stop(), 0);
+    let older = scratch.join("older");
+    copy(&data, &older);
+    let house = House::open(&data);
+    town.move_to(&house);
+    town.accept(&house, &offer);
+    assert_eq!(house.stop(), 0);
+    // Only this log comes back, and the history goes, as somebody in a hurry would do it.
+    for entry in std::fs::read_dir(data.join("logs")).unwrap().map(Result::unwrap) {
+        if entry.file_name().to_string_lossy().starts_with("community") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    for entry in std::fs::read_dir(older.join("logs")).unwrap().map(Result::unwrap) {
+        if entry.file_name().to_string_lossy().starts_with("community") {
+            std::fs::copy(entry.path(), data.join("logs").join(entry.file_name())).unwrap();
+        }
+    }
+    for file in ["history.sqlite", "history.sqlite-wal", "history.sqlite-shm"] {
+        let _ = std::fs::remove_file(data.join(file));
+    }
+    let folder = data.to_str().unwrap();
+    let verified = run(&["verify", "--data", folder]);
+    assert_eq!(verified.code, 1, "{}", verified.out);
+    assert!(verified.out.contains("log main: it has taken over position"), "{}", verified.out);
+    let served = run(&["serve", "--listen", "127.0.0.1:0", "--data", folder]);
+    assert_eq!(served.code, 1);
+    assert!(served.err.contains("community"), "{}", served.err);
 }

@@ -25,6 +25,7 @@ use futures_util::{Stream, stream};
 use projections::history::visibility::{Facts, Seen};
 use projections::history::{HistoryError, trail};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use store::raw::{GENESIS, Hash, Head};
@@ -35,8 +36,9 @@ use tokio::sync::watch;
 const PAGE: usize = 256;
 /// A log that moves often is read this often.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Late entries of one auction are looked for among this many events of it.
-const EVENTS_OF_AN_AUCTION: usize = 16_384;
+/// Late entries given at once, and events of their auction that are read at once.
+const LATE_AT_ONCE: u32 = 64;
+const EVENTS_AT_ONCE: usize = 1_024;
 
 #[derive(SimpleObject)]
 pub struct AuditFeedItem {
@@ -243,18 +245,20 @@ impl Search {
         if let Some(place) = from.filter(|place| place.late < ALL) {
             let last = self.app.store.read_at(log, &[place.seq])?.pop();
             let last = last.map(|raw| Recorded::open(log, raw)).transpose()?;
-            if let Some(event) = last {
-                self.let_out(&facts, &event, place.late, &mut given)?;
+            if let Some(event) = last
+                && self.let_out(&facts, &event, place.late, &mut given)?
+            {
+                return Ok(Some((given, Place { late: place.late + LATE_AT_ONCE, ..place })));
             }
         }
         let mut reached = from.unwrap_or(Place { seq: 0, hash: [0; 8], late: ALL });
         if start <= head.seq {
+            // What the filter says of positions and times is asked of what is told: a closing outside of them
+            // lets out what lies within.
             let range = trail::AuditFilter {
                 log: Some(log.clone()),
-                from_seq: Some(start.max(self.filter.from_seq.unwrap_or(0))),
-                to_seq: Some((head.seq + 1).min(self.filter.to_seq.unwrap_or(u64::MAX))),
-                from: self.filter.from,
-                to: self.filter.to,
+                from_seq: Some(start),
+                to_seq: Some(head.seq + 1),
                 ..trail::AuditFilter::default()
             };
             let named = self.filter.log.as_ref().is_none_or(|only| only == log);
@@ -275,7 +279,10 @@ impl Search {
                     continue;
                 }
                 self.tell(&facts, &event, &event, 0, &mut given)?;
-                self.let_out(&facts, &event, 0, &mut given)?;
+                if self.let_out(&facts, &event, 0, &mut given)? {
+                    let hash = event.raw.hash[..8].try_into().expect("eight of thirty-two");
+                    return Ok(Some((given, Place { seq: event.seq, hash, late: LATE_AT_ONCE })));
+                }
             }
             let Some(raw) = self.app.store.read(log, to, 1)?.into_iter().next().filter(|raw| raw.seq == to) else {
                 return Ok(None);
@@ -291,42 +298,80 @@ impl Search {
         !own && facts.auction(auction).is_none_or(|auction| auction.format.is_sealed())
     }
 
-    /// What waited for this event, where it is the first of the trail to tell of a closing.
+    /// What waited for this event, where it is the first of the trail to tell of a closing: a page of it, after
+    /// the `told` that were given already. Whether there is more.
     fn let_out(
         &self,
         facts: &Now<'_>,
         closing: &Recorded,
         told: u32,
         given: &mut Vec<Ready>,
-    ) -> Result<(), HistoryError> {
-        let Some(auction) = closing_of(&closing.event) else { return Ok(()) };
+    ) -> Result<bool, HistoryError> {
+        // In an agent's trail its own loss may be all that tells of the closing; elsewhere the outcome does.
+        let of_agent = match self.subject {
+            Some(Subject::AgentId(id)) => Some(Subject::from(id)),
+            _ => None,
+        };
+        let Some(auction) = closing_of(&closing.event, of_agent.is_some()) else { return Ok(false) };
         if !self.waits(facts, auction, None) {
-            return Ok(());
+            return Ok(false);
         }
+        let mut is_first = true;
+        if told == 0 {
+            self.each_before(closing, auction, of_agent, |event| {
+                is_first = closing_of(&event.event, of_agent.is_some()) != Some(auction);
+                Ok(if is_first { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            })?;
+        }
+        let (mut waited, mut more) = (0, false);
+        if is_first {
+            self.each_before(closing, auction, of_agent, |event| {
+                let hidden = hidden_bid(&event.event);
+                if hidden.is_none_or(|(of, bidder)| of != auction || !self.waits(facts, of, bidder)) {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                waited += 1;
+                more = waited > told.saturating_add(LATE_AT_ONCE);
+                if more {
+                    return Ok(ControlFlow::Break(()));
+                }
+                if waited > told {
+                    self.tell(facts, event, closing, waited, given)?;
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(more)
+    }
+
+    /// The auction's events before its closing, oldest first, page by page.
+    fn each_before(
+        &self,
+        closing: &Recorded,
+        auction: AuctionId,
+        of_agent: Option<Subject>,
+        mut each: impl FnMut(&Recorded) -> Result<ControlFlow<()>, HistoryError>,
+    ) -> Result<(), HistoryError> {
         let range = trail::AuditFilter {
             log: Some(closing.log.clone()),
             to_seq: Some(closing.seq),
             ..trail::AuditFilter::default()
         };
-        let bounds = trail::Bounds::events(EVENTS_OF_AN_AUCTION);
-        let all = self.app.history.trail(&*self.app.store, Some(auction.into()), &range, None, false, bounds)?;
-        let of_trail = |event: &&Arc<Recorded>| match self.subject {
-            Some(Subject::AgentId(id)) => event.subjects.contains(&id.into()),
-            _ => true,
-        };
-        let earlier = all.events.iter().filter(of_trail);
-        if earlier.clone().any(|event| closing_of(&event.event) == Some(auction)) {
-            return Ok(());
-        }
-        let waited = earlier.filter(|event| {
-            hidden_bid(&event.event).is_some_and(|(of, bidder)| of == auction && self.waits(facts, of, bidder))
-        });
-        for (at, event) in (1u32..).zip(waited) {
-            if at > told {
-                self.tell(facts, event, closing, at, given)?;
+        let (store, bounds) = (&*self.app.store, trail::Bounds::events(EVENTS_AT_ONCE));
+        let mut at = None;
+        loop {
+            let part = self.app.history.trail(store, Some(auction.into()), &range, at.as_ref(), false, bounds)?;
+            for event in &part.events {
+                let ours = of_agent.is_none_or(|agent| event.subjects.contains(&agent));
+                if ours && each(event)?.is_break() {
+                    return Ok(());
+                }
             }
+            if part.events.len() < EVENTS_AT_ONCE {
+                return Ok(());
+            }
+            at = part.events.last().map(|event| trail::Position::of(event));
         }
-        Ok(())
     }
 
     /// `event`, as the viewer may see it now, at the place of `at`.
@@ -338,7 +383,12 @@ impl Search {
         late: u32,
         given: &mut Vec<Ready>,
     ) -> Result<(), HistoryError> {
-        if !self.filter.fits(event) {
+        let filter = &self.filter;
+        let within = filter.from_seq.is_none_or(|from| from <= event.seq)
+            && filter.to_seq.is_none_or(|to| event.seq < to)
+            && filter.from.is_none_or(|from| from <= event.time)
+            && filter.to.is_none_or(|to| event.time < to);
+        if !within || !filter.fits(event) {
             return Ok(());
         }
         let seen = self.see(event, facts);
@@ -374,15 +424,15 @@ fn hidden_bid(event: &Event) -> Option<(AuctionId, Option<AgentId>)> {
     }
 }
 
-/// The auction that is closed by now, where the event tells so.
-fn closing_of(event: &Event) -> Option<AuctionId> {
+/// The auction that is closed by now, where the event tells so. `of_agent`: also by what became of a bid.
+fn closing_of(event: &Event, of_agent: bool) -> Option<AuctionId> {
     let Event::Auction(event) = event else { return None };
     match event {
         AuctionEvent::Awarded(e) => Some(e.auction),
-        AuctionEvent::BidLost(e) => Some(e.auction),
-        AuctionEvent::BidForfeited(e) => Some(e.auction),
         AuctionEvent::Unsold(e) => Some(e.auction),
         AuctionEvent::Cancelled(e) => Some(e.auction),
+        AuctionEvent::BidLost(e) => of_agent.then_some(e.auction),
+        AuctionEvent::BidForfeited(e) => of_agent.then_some(e.auction),
         AuctionEvent::Opened(_)
         | AuctionEvent::BidPlaced(_)
         | AuctionEvent::BidOutbid(_)

@@ -369,3 +369,40 @@ async fn after_a_fork_nobody_is_shown_what_was_lost() {
     assert_eq!(item(&mut feed).await["kind"], "GAP");
     assert_eq!(feed.next().await, None);
 }
+
+#[tokio::test]
+async fn more_sealed_bids_than_a_page_are_let_out_once_each() {
+    let house = House::start();
+    let market = market(&house, "SEALED_FIRST_PRICE").await;
+    let operator = who(Role::Operator);
+    let mut feed = watch(&house, &operator, &audit_feed(), &market.inquiry, Value::Null);
+    nothing(&mut feed).await;
+    // Each later bid of an agent supersedes its earlier one; all of them are told.
+    let mut bids = Vec::new();
+    for number in 0..200 {
+        let amount = json!({ "amount": format!("{}.{:02}", 5 + number / 100, number % 100), "currency": "EUR" });
+        let bid = json!({ "auctionId": market.auction, "amount": amount });
+        let agent = &market.agents[number % 2];
+        bids.push(house.tell(agent, "placeBid", bid, "bid { id }").await["seq"].take());
+    }
+    let within = bids[..100].to_vec();
+    let document = "subscription($id: ID, $to: Seq) { auditFeed(subject: $id, filter: { log: \"main\", toSeq: $to }) { entry { seq } } }";
+    let mut bounded = house.watch(&operator, document, json!({ "id": market.inquiry, "to": bids[100] }));
+    nothing(&mut bounded).await;
+    house.close(&market).await;
+    let told = until(&mut feed, |item| item["entry"]["type"] == "reservation.opened.v1").await;
+    let late: Vec<&Value> = told.iter().filter(|item| item["entry"]["type"] == "auction.bid_placed.v1").collect();
+    let seqs: Vec<Value> = late.iter().map(|item| item["entry"]["seq"].clone()).collect();
+    assert_eq!(seqs, bids);
+    // Taken up among the last of them.
+    let mut again = watch(&house, &operator, &audit_feed(), &market.inquiry, late[190]["meta"]["cursor"].clone());
+    for expected in &late[191..] {
+        assert_eq!(item(&mut again).await["entry"], expected["entry"]);
+    }
+    // A filter bounds what is told, not the closing that lets it out.
+    let mut seqs = Vec::new();
+    while seqs.len() < within.len() {
+        seqs.push(item(&mut bounded).await["entry"]["seq"].take());
+    }
+    assert_eq!(seqs, within);
+}
