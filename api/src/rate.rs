@@ -15,8 +15,8 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Of one caller, by default. A `placeBid` costs some 10, so that is thousands of bids a second: what one
-/// program does, and less than the house can do for all.
+/// Of one caller, by default. A `placeBid` that asks for little costs some 10, so that allows some 10,000 of them
+/// a second: meant to stop loops that ran wild, not a busy program. Not derived from what the house can do.
 pub const COST_PER_SECOND: u32 = 100_000;
 /// How long a rested caller can go on at once what it may do in this time.
 const BURST: u32 = 5;

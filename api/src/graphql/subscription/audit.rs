@@ -22,6 +22,7 @@ use domain::ids::{AgentId, AuctionId, Subject};
 use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
 use futures_util::{Stream, stream};
+use projections::feed::Mark;
 use projections::history::visibility::{Facts, Seen};
 use projections::history::{HistoryError, trail};
 use std::collections::{BTreeMap, VecDeque};
@@ -124,7 +125,7 @@ pub(super) async fn follow(
 }
 
 fn place_at((log, head): (&LogName, &Head)) -> (LogName, Place) {
-    (log.clone(), Place { seq: head.seq, hash: head.hash[..8].try_into().expect("eight of thirty-two"), late: ALL })
+    (log.clone(), Place { seq: head.seq, hash: Mark::from(*head).hash, late: ALL })
 }
 
 /// An entry, with where the feed is once it is given.
@@ -280,14 +281,14 @@ impl Search {
                 }
                 self.tell(&facts, &event, &event, 0, &mut given)?;
                 if self.let_out(&facts, &event, 0, &mut given)? {
-                    let hash = event.raw.hash[..8].try_into().expect("eight of thirty-two");
+                    let hash = Mark::from(event.raw.head()).hash;
                     return Ok(Some((given, Place { seq: event.seq, hash, late: LATE_AT_ONCE })));
                 }
             }
             let Some(raw) = self.app.store.read(log, to, 1)?.into_iter().next().filter(|raw| raw.seq == to) else {
                 return Ok(None);
             };
-            reached = Place { seq: to, hash: raw.hash[..8].try_into().expect("eight of thirty-two"), late: ALL };
+            reached = Place { seq: to, hash: Mark::from(raw.head()).hash, late: ALL };
         }
         Ok(Some((given, reached)))
     }
@@ -399,7 +400,7 @@ impl Search {
             None => GENESIS,
             Some(seq) => self.app.store.read_at(&event.log, &[seq])?.pop().map_or(GENESIS, |raw| raw.hash),
         };
-        let hash = at.raw.hash[..8].try_into().expect("eight of thirty-two");
+        let hash = Mark::from(at.raw.head()).hash;
         let place = Place { seq: at.seq, hash, late };
         let entry = self.entry(event, seen, &previous);
         given.push(Ready { entry, log: event.log.clone(), place, at: event.time });

@@ -198,18 +198,12 @@ impl<F: Feed> Source<F> {
                 Ok(Step::Read) if !reader.is_catching_up() && reader.lag() > LAG_MAX => {
                     self.reading = Reading::Stops(GapReason::SlowConsumer);
                 }
-                Ok(Step::Read) => {
-                    let read = tokio::task::spawn_blocking(move || {
-                        let outcome = reader.read_on();
-                        (reader, outcome)
-                    });
-                    match read.await {
-                        Ok((reader, Ok(()))) => self.reading = Reading::Goes(reader),
-                        Ok((_, Err(FeedError::Forked))) => self.reading = Reading::Stops(GapReason::Retention),
-                        Ok((_, Err(error))) => return Some(Err(unreadable(&error))),
-                        Err(_) => return Some(Err(code(ErrorCode::Internal, "Following failed."))),
-                    }
-                }
+                Ok(Step::Read) => match read_on(reader).await {
+                    Ok(Ok(reader)) => self.reading = Reading::Goes(reader),
+                    Ok(Err(FeedError::Forked)) => self.reading = Reading::Stops(GapReason::Retention),
+                    Ok(Err(error)) => return Some(Err(unreadable(&error))),
+                    Err(error) => return Some(Err(error)),
+                },
                 Ok(Step::Wait) => {
                     reader.arrived().await;
                     self.reading = Reading::Goes(reader);
@@ -240,6 +234,12 @@ impl<F: Feed> Source<F> {
         let meta = FeedMeta::new(cursor.clone(), &self.log, seq, self.app.clock.now(), false);
         self.feed.gap(meta, FeedGap::new(reason, cursor))
     }
+}
+
+/// The reader after it has read a page of the log, off the async threads.
+pub(super) async fn read_on(mut reader: Box<Reader>) -> Result<Result<Box<Reader>, FeedError>, Error> {
+    let read = tokio::task::spawn_blocking(move || reader.read_on().map(|()| reader));
+    read.await.map_err(|_| code(ErrorCode::Internal, "Following failed."))
 }
 
 pub(super) fn unreadable(error: &dyn std::error::Error) -> Error {

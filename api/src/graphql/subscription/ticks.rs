@@ -1,7 +1,7 @@
 //! `auctionTicks`: an auction's present state, at once and whenever it changes, never more often than asked.
 //! Between two ticks everything coalesces, so a slow reader misses steps and never the last state.
 
-use super::source::{nothing_to_watch, unreadable};
+use super::source::{nothing_to_watch, read_on, unreadable};
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::types::Auction;
@@ -34,7 +34,7 @@ pub(super) async fn follow(
     let watched = vec![Watched::Inquiry(found.row.inquiry)];
     let reader = app.feeds.follow(&found.row.log, watched, None).map_err(|error| unreadable(&error))?;
     let pause = Duration::from_secs(1) / max_per_second.unsigned_abs();
-    let ticks = Ticks { app: app.clone(), viewer, id, reader: Some(reader), pause, last: None };
+    let ticks = Ticks { app: app.clone(), viewer, id, reader: Some(Box::new(reader)), pause, last: None };
     Ok(stream::unfold(ticks, |mut ticks| async move {
         let tick = ticks.next().await?;
         Some((tick, ticks))
@@ -46,7 +46,7 @@ struct Ticks {
     viewer: Actor,
     id: AuctionId,
     /// Absent once the feed has ended.
-    reader: Option<Reader>,
+    reader: Option<Box<Reader>>,
     pause: Duration,
     last: Option<Instant>,
 }
@@ -90,13 +90,8 @@ impl Ticks {
                     }
                 }
                 Step::Read => {
-                    let read = tokio::task::spawn_blocking(move || {
-                        let outcome = reader.read_on();
-                        (reader, outcome)
-                    });
-                    let (reader, outcome) = read.await.map_err(|_| code(ErrorCode::Internal, "Following failed."))?;
-                    outcome.map_err(|error| unreadable(&error))?;
-                    self.reader = Some(reader);
+                    let read = read_on(reader).await?;
+                    self.reader = Some(read.map_err(|error| unreadable(&error))?);
                 }
                 Step::Wait => {
                     reader.arrived().await;
