@@ -20,7 +20,10 @@ use std::thread::JoinHandle;
 
 mod key;
 
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/vault/sqlite/0001_key.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/vault/sqlite/0001_key.sql"),
+    include_str!("../../migrations/vault/sqlite/0002_key_in_place.sql"),
+];
 
 /// Callers that may wait; one more waits until the thread has taken a batch.
 const QUEUE: usize = 1_024;
@@ -116,7 +119,7 @@ impl Vault {
     pub fn in_memory() -> Result<Vault, VaultOpenError> {
         let failed = |source| OpenError::Sqlite { step: "making", path: ":memory:".into(), source };
         let connection = Connection::open_in_memory().map_err(failed)?;
-        connection.execute_batch(MIGRATIONS[0]).map_err(failed)?;
+        connection.execute_batch(&MIGRATIONS.concat()).map_err(failed)?;
         Vault::start(Worker::new(connection, Key::random(), None))
     }
 
@@ -281,12 +284,19 @@ impl Worker {
     fn answer(&self, ask: &Ask) -> Result<Result<Answer, VaultError>, VaultError> {
         match ask {
             Ask::Key { subject, make } => {
-                let sql = "SELECT sealed FROM key WHERE subject = ?";
+                let sql = "SELECT sealed FROM subject LEFT JOIN sealed_key USING (no) WHERE subject = ?";
                 match self.find(sql, subject)? {
                     Some(None) if *make => Ok(Err(VaultError::Erased)),
                     Some(None) => Ok(Ok(Answer::Key(None))),
                     Some(Some(sealed)) => self.unseal("key", subject, &sealed).map(|key| Ok(Answer::Key(Some(key)))),
-                    None if *make => self.make("INSERT INTO key (subject, sealed) VALUES (?, ?)", "key", subject),
+                    None if *make => {
+                        let made = self.make("INSERT INTO sealed_key (sealed) VALUES (?2)", "key", subject)?;
+                        if made.is_ok() {
+                            let sql = "INSERT INTO subject (subject, no) VALUES (?, last_insert_rowid())";
+                            self.change(sql, subject, "making a key")?;
+                        }
+                        Ok(made)
+                    }
                     None => Ok(Ok(Answer::Key(None))),
                 }
             }
@@ -300,11 +310,13 @@ impl Worker {
                 if !self.writes {
                     return Ok(Err(VaultError::ReadOnly));
                 }
-                let sql = "INSERT INTO key (subject, sealed) VALUES (?, NULL) \
-                           ON CONFLICT DO UPDATE SET sealed = NULL";
-                let mut erase = self.connection.prepare_cached(sql).map_err(failed("erasing a key"))?;
-                let erased = erase.execute([subject]);
-                erased.map(|_| Ok(Answer::Done)).map_err(failed("erasing a key"))
+                // As long as the key was, so it is overwritten where it stands.
+                let sql = "UPDATE sealed_key SET sealed = zeroblob(length(sealed)) \
+                           WHERE no = (SELECT no FROM subject WHERE subject = ?)";
+                self.change(sql, subject, "erasing a key")?;
+                let sql = "INSERT INTO subject (subject, no) VALUES (?, NULL) ON CONFLICT DO UPDATE SET no = NULL";
+                self.change(sql, subject, "erasing a key")?;
+                Ok(Ok(Answer::Done))
             }
         }
     }
@@ -315,6 +327,12 @@ impl Worker {
         select.query_row([name], |row| row.get(0)).optional().map_err(failed("looking"))
     }
 
+    fn change(&self, sql: &str, subject: &str, step: &'static str) -> Result<usize, VaultError> {
+        let changed = self.connection.prepare_cached(sql).and_then(|mut change| change.execute([subject]));
+        changed.map_err(failed(step))
+    }
+
+    /// `sql` takes the name and the sealed key.
     fn make(&self, sql: &str, kind: &str, name: &str) -> Result<Result<Answer, VaultError>, VaultError> {
         if !self.writes {
             return Ok(Err(VaultError::ReadOnly));
@@ -350,7 +368,7 @@ impl Worker {
     }
 }
 
-/// Deleted keys are overwritten with zeros: the migration says what happens without.
+/// What moves or goes, goes with its bytes: pages that are freed are overwritten with zeros.
 fn overwrite_what_is_deleted(connection: &Connection, path: PathBuf) -> Result<(), OpenError> {
     let setting = "secure_delete";
     match connection.query_row("PRAGMA secure_delete = ON", [], |row| row.get(0)) {

@@ -63,7 +63,7 @@ fn an_erased_key_leaves_no_trace_in_the_files() {
     // The beginning of each sealed key: version, nonce, and some of the ciphertext.
     let sealed: HashSet<[u8; 33]> = {
         let shell = Connection::open(scratch.0.join("vault.sqlite")).unwrap();
-        let mut select = shell.prepare("SELECT substr(sealed, 1, 33) FROM key").unwrap();
+        let mut select = shell.prepare("SELECT substr(sealed, 1, 33) FROM sealed_key").unwrap();
         select.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
     let traces = || {
@@ -78,6 +78,45 @@ fn an_erased_key_leaves_no_trace_in_the_files() {
     assert_eq!(traces(), 0);
     assert!(kept.iter().all(|subject| vault.existing(subject).unwrap().is_some()));
 }
+
+/// A vault of the first shape opens with its keys; what was erased stays erased, and nothing of it stays behind.
+#[test]
+fn keys_of_the_first_shape_are_taken_over() {
+    let scratch = Scratch::new();
+    drop(open(&scratch));
+    let path = scratch.0.join("vault.sqlite");
+    let master = Key(fs::read(scratch.0.join("keys/master")).unwrap().try_into().unwrap());
+    let sealed = |subject: &str, key: &Key| master.seal(&place("key", subject), &key.0);
+    let keys: Vec<(String, Key)> = (0..200).map(|n| (format!("cus_{n}"), Key::random())).collect();
+    let old = {
+        let check: Vec<u8> = {
+            let now = Connection::open(&path).unwrap();
+            now.query_row("SELECT sealed FROM secret WHERE name = ?", [CHECK], |row| row.get(0)).unwrap()
+        };
+        for name in ["vault.sqlite", "vault.sqlite-wal", "vault.sqlite-shm"] {
+            let _ = fs::remove_file(scratch.0.join(name));
+        }
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(&format!("{} PRAGMA user_version = 1;", MIGRATIONS[0])).unwrap();
+        old.execute("INSERT INTO secret VALUES (?, ?)", params![CHECK, check]).unwrap();
+        for (subject, key) in &keys {
+            old.execute("INSERT INTO key VALUES (?, ?)", params![subject, sealed(subject, key)]).unwrap();
+        }
+        old.execute("INSERT INTO key VALUES ('gone', NULL)", []).unwrap();
+        old
+    };
+    drop(old);
+    let vault = open(&scratch);
+    for (subject, key) in &keys {
+        assert!(vault.existing(subject).unwrap().unwrap() == *key, "{subject}");
+    }
+    assert!(matches!(vault.key_for("gone"), Err(VaultError::Erased)));
+    assert!(matches!(vault.key_for("new"), Ok(_)));
+    vault.erase(&keys[7].0).unwrap();
+    assert!(vault.existing(&keys[7].0).unwrap().is_none());
+    assert!(vault.existing(&keys[8].0).unwrap().unwrap() == keys[8].1);
+}
+
 fn for_each_at_once(subjects: &[String], ask: impl Fn(&str) -> Result<(), VaultError> + Sync) {
     std::thread::scope(|scope| {
         for part in subjects.chunks(50) {
@@ -99,7 +138,7 @@ fn those_who_ask_together_share_a_commit() {
 
     // The same without threads: all requests wait when the worker starts.
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(MIGRATIONS[0]).unwrap();
+    connection.execute_batch(&MIGRATIONS.concat()).unwrap();
     let mut worker = Worker::new(connection, Key::random(), None);
     let (requests, queue) = sync_channel(10);
     let mut answers = Vec::new();
@@ -114,7 +153,7 @@ fn those_who_ask_together_share_a_commit() {
     let before = worker.connection.total_changes();
     worker.run(&queue);
     assert!(answers.iter().all(|answer| answer.recv().unwrap().is_ok()));
-    assert_eq!(worker.connection.total_changes() - before, 6, "five keys and one erasure");
+    assert_eq!(worker.connection.total_changes() - before, 12, "five keys and one erasure, two rows each");
     assert!(lock(&worker.cache).get("subject 4").is_none(), "made and erased in one batch");
 }
 
