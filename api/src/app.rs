@@ -24,6 +24,7 @@ use projections::history::projector::Projector;
 use projections::history::{History, HistoryError};
 use projections::live::{Dossier, DossierHandle, Live};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use store::backend::EventStore;
@@ -126,8 +127,8 @@ struct KeyIndex {
 }
 
 impl OldKeys for KeyIndex {
-    fn find(&self, hash: u128, now: Timestamp) -> Result<Option<Seen>, Unfindable> {
-        let found = self.history.find_key(&*self.store, &self.log, hash, now);
+    fn find(&self, hash: u128, within: RangeInclusive<Seq>, now: Timestamp) -> Result<Option<Seen>, Unfindable> {
+        let found = self.history.find_key(&*self.store, &self.log, hash, within, now);
         let found = found.map_err(|error| Unfindable(error.to_string()))?;
         Ok(found.map(|key| Seen { first: key.seq, events: key.events, fingerprint: key.fingerprint, at: key.time }))
     }
@@ -200,7 +201,7 @@ impl App {
                 feeds.publish(events);
             }
             moved.send_replace(());
-            projector.wake();
+            projector.publish(events);
         });
         let mut subscribers = vec![views];
         if !log.is_reserved() {

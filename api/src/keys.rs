@@ -115,9 +115,9 @@ impl RoamingKeys {
             let gone = lock(&self.recent).gone.get(log).map_or(0, |gone| gone + 1);
             // What history lacks yet stands here, unless it fell out: then the log's end is read for it.
             let found = if gone <= folded {
-                history.find_folded_key(log, hash, now)?
+                history.find_folded_key(store, log, hash, 0..=Seq::MAX, now)?
             } else {
-                history.find_key(store, log, hash, now)?
+                history.find_key(store, log, hash, 0..=Seq::MAX, now)?
             };
             if let Some(found) = found {
                 return Ok(Some(found.time));

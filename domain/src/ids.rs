@@ -4,8 +4,10 @@
 //!
 //! Not here: where the randomness comes from (the writer's envelope, see [`IdSource`]).
 
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -193,6 +195,12 @@ impl IdSource {
     /// `entropy`: 64 random bits of the command. `now_us`: Unix microseconds.
     pub fn new(now_us: i64, entropy: u64) -> IdSource {
         IdSource { millis: (now_us / 1_000).max(0) as u64, entropy, count: std::cell::Cell::new(0) }
+    }
+
+    /// When the decision was made that gave this id: the millisecond. The first one also has what is older.
+    pub fn made_at(id: u128) -> Range<Timestamp> {
+        let start = (id >> 80) as i64 * 1_000;
+        Timestamp(if start == 0 { i64::MIN } else { start })..Timestamp(start + 1_000)
     }
 
     /// 48 bits of time, the version and variant bits of a UUIDv7, the count and the entropy.

@@ -3,7 +3,9 @@
 //!
 //! ```text
 //! apply, subjects   one event → its rows, and the index of whom it concerns
+//! runs, segments    that index, and the one of keys, many to a row
 //! follow, projector one slice of a log → one transaction; the thread that keeps at it
+//! bell, handed      who wakes the thread; events that it need not read
 //! rebuild           the file anew beside the old one; the file against a fold from zero
 //! trail, scope      audit trails: the index up to the checkpoint, the log itself beyond it
 //! lists, keys, rows pages of rows; idempotency keys
@@ -13,12 +15,14 @@
 //! Rows and the checkpoint of their log are written in one transaction, so a row is there exactly when
 //! its event is folded in. The logs decide: this file can be lost, deleted and folded again.
 //!
-//! Deliberately not here: the bytes of events (read from the log), what is open now (`live`), and any
+//! Deliberately not here: the bytes of events and bids (read from the log), what is open now (`live`), and any
 //! cursor or statement that outlives a call (a long reader would keep SQLite's write-ahead log growing).
 
 mod apply;
+mod bell;
 mod facts;
 mod follow;
+mod handed;
 pub mod keys;
 pub mod lists;
 mod postings;
@@ -26,7 +30,9 @@ pub mod projector;
 pub mod rebuild;
 mod redact;
 pub mod rows;
+mod runs;
 mod scope;
+mod segments;
 mod subjects;
 pub mod trail;
 pub mod visibility;
@@ -44,9 +50,10 @@ use domain::ids::Subject;
 use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use store::backend::ReadError;
 use store::chain::{ChainError, Verifier};
@@ -55,7 +62,7 @@ use store::recorded::{CorruptEvent, Recorded};
 
 /// The schema, by number; `PRAGMA user_version` says which one a file has.
 const SCHEMA: &str = include_str!("../../migrations/history/sqlite/0001_history.sql");
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Idle connections kept for reading.
 const READERS_MAX: usize = 8;
 
@@ -68,7 +75,7 @@ pub enum HistoryError {
         #[source]
         source: rusqlite::Error,
     },
-    #[error("history file {path} has schema {found}, this program knows {VERSION}: rebuild it")]
+    #[error("history file {path} has schema {found}, this program knows {VERSION}: `callmarket rebuild` folds it anew")]
     Schema { path: PathBuf, found: i64 },
     #[error("the disk is full while {step}")]
     Full { step: &'static str },
@@ -147,6 +154,8 @@ pub struct History {
     files: RwLock<Files>,
     progress: Mutex<Progress>,
     moved: Condvar,
+    /// Wakes the projector.
+    bell: bell::Bell,
 }
 
 /// Everything that a rebuild replaces. Its write lock is held only while the new file takes its place.
@@ -207,7 +216,7 @@ impl History {
     fn over(files: Files) -> Result<History, HistoryError> {
         let checkpoints = checkpoints(&lock(&files.write).db).map_err(at("reading the checkpoints"))?;
         let progress = Mutex::new(Progress { generation: 0, checkpoints, turned_away: 0, full: false });
-        Ok(History { files: RwLock::new(files), progress, moved: Condvar::new() })
+        Ok(History { files: RwLock::new(files), progress, moved: Condvar::new(), bell: bell::Bell::default() })
     }
 
     /// Folds events that follow the log's checkpoint, in one transaction with the new checkpoint. On any
@@ -216,7 +225,17 @@ impl History {
     /// Errors: `Overtaken` where they do not follow, `Fork` and `Chain` where they are not chained to
     /// what was folded, `Apply` with the first event that could not be applied.
     pub fn project(&self, log: &LogName, events: &[Recorded]) -> Result<(), HistoryError> {
-        let outcome = self.fold_in(log, events);
+        self.projected(log, events, Links::All)
+    }
+
+    /// The same with events that this process has recorded or read in this order: only their first one's link is
+    /// checked, since the others' were made or checked when they were.
+    fn project_handed(&self, log: &LogName, events: &[Arc<Recorded>]) -> Result<(), HistoryError> {
+        self.projected(log, events, Links::First)
+    }
+
+    fn projected<E: Borrow<Recorded>>(&self, log: &LogName, events: &[E], links: Links) -> Result<(), HistoryError> {
+        let outcome = self.fold_in(log, events, links);
         if let Err(HistoryError::Full { .. }) = &outcome {
             let mut progress = lock(&self.progress);
             progress.turned_away += 1;
@@ -227,8 +246,9 @@ impl History {
         outcome
     }
 
-    fn fold_in(&self, log: &LogName, events: &[Recorded]) -> Result<(), HistoryError> {
+    fn fold_in<E: Borrow<Recorded>>(&self, log: &LogName, events: &[E], links: Links) -> Result<(), HistoryError> {
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+        let (first, last) = (first.borrow(), last.borrow());
         let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
         let mut writer = lock(&files.write);
         // Numbers given in a transaction that fails are nobody's: the cache comes back only after commit.
@@ -236,7 +256,11 @@ impl History {
         let tx = writer.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(at("beginning"))?;
         let log_no = subjects::log_no(&tx, log).map_err(at("numbering the log"))?;
         let old = checkpoint(&tx, log_no).map_err(at("reading the checkpoint"))?;
-        if let Err(error) = linked(log, old, first, events) {
+        let checked = match links {
+            Links::All => events,
+            Links::First => &events[..1],
+        };
+        if let Err(error) = linked(log, old, first, checked) {
             // Whoever was faster, we go on from there.
             if let (HistoryError::Overtaken { .. }, Some(old)) = (&error, old) {
                 lock(&self.progress).checkpoints.insert(log.clone(), old);
@@ -246,9 +270,9 @@ impl History {
 
         let mut fold = apply::Fold::new(&tx, log, log_no, &mut numbers);
         for event in events {
-            fold.event(event)?;
+            fold.event(event.borrow())?;
         }
-        fold.finish(last.time, events.len())?;
+        fold.finish(last.time)?;
         let checkpoint = Checkpoint { head: last.raw.head(), time: last.time };
         if !advance(&tx, log_no, old, checkpoint).map_err(at("writing the checkpoint"))? {
             return Err(HistoryError::Overtaken { log: log.clone(), at: old.map(|old| old.head.seq), from: first.seq });
@@ -275,6 +299,7 @@ impl History {
     /// Waits until the log is folded up to `seq`, inclusive. `false`: it took longer than `timeout`.
     pub fn wait_for(&self, log: &LogName, seq: Seq, timeout: Duration) -> bool {
         let end = Instant::now() + timeout;
+        let mut hurry = None;
         let mut progress = lock(&self.progress);
         loop {
             if progress.checkpoints.get(log).is_some_and(|checkpoint| checkpoint.head.seq >= seq) {
@@ -284,6 +309,7 @@ impl History {
             if left.is_zero() {
                 return false;
             }
+            hurry.get_or_insert_with(|| self.bell.hurry());
             progress = self.moved.wait_timeout(progress, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -292,6 +318,7 @@ impl History {
     /// projector, and a slice that is turned away ends the wait.
     pub fn wait_unless_full(&self, heads: &[(LogName, Head)], timeout: Duration) -> Waited {
         let end = Instant::now() + timeout;
+        let mut hurry = None;
         let mut progress = lock(&self.progress);
         let turned_away = progress.turned_away;
         loop {
@@ -308,6 +335,7 @@ impl History {
             if left.is_zero() {
                 return Waited::Late;
             }
+            hurry.get_or_insert_with(|| self.bell.hurry());
             progress = self.moved.wait_timeout(progress, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -394,14 +422,26 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
+/// Whose links to the event before them are checked.
+#[derive(Clone, Copy)]
+enum Links {
+    All,
+    First,
+}
+
 /// Whether the events are the next ones of the very log that was folded in so far.
-fn linked(log: &LogName, old: Option<Checkpoint>, first: &Recorded, events: &[Recorded]) -> Result<(), HistoryError> {
+fn linked<E: Borrow<Recorded>>(
+    log: &LogName,
+    old: Option<Checkpoint>,
+    first: &Recorded,
+    events: &[E],
+) -> Result<(), HistoryError> {
     let known = old.map(|old| old.head);
     if first.seq != Head::next(known) {
         return Err(HistoryError::Overtaken { log: log.clone(), at: known.map(|head| head.seq), from: first.seq });
     }
     let mut chain = Verifier::after(known);
-    for event in events {
+    for event in events.iter().map(E::borrow) {
         chain.check(&event.raw).map_err(|source| match known {
             Some(known) if event.seq == first.seq => {
                 HistoryError::Fork { log: log.clone(), known, found: Some(event.raw.head()) }

@@ -10,6 +10,7 @@ use crate::recorded::Recorded;
 use domain::log::Seq;
 use domain::time::{Span, Timestamp};
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 /// After this much event time a key is free again.
 pub const KEPT: Span = Span::days(1);
@@ -26,8 +27,9 @@ pub struct Seen {
 
 /// Keys of the last 24 h that the window does not hold any more.
 pub trait OldKeys: Send + Sync {
-    /// The key's command in this log, of the 24 h before `now`; may answer an older one.
-    fn find(&self, hash: u128, now: Timestamp) -> Result<Option<Seen>, Unfindable>;
+    /// The key's newest command in this log among those that begin at positions `within`, of the 24 h before
+    /// `now`; may answer an older one.
+    fn find(&self, hash: u128, within: RangeInclusive<Seq>, now: Timestamp) -> Result<Option<Seen>, Unfindable>;
 }
 
 /// The index of old keys cannot be asked now, so whether the key is new is not known.
@@ -38,6 +40,8 @@ pub struct Unfindable(pub String);
 /// A Bloom filter of one generation: ten bits and four probes a key let about one stranger in eighty pass.
 struct Filter {
     bits: Vec<u64>,
+    /// Where its commands begin, so that only that part of the index is asked.
+    within: RangeInclusive<Seq>,
     /// The newest key's time: the filter is dropped 24 h after it.
     newest: Timestamp,
 }
@@ -48,7 +52,9 @@ const PROBES: u32 = 4;
 impl Filter {
     fn of(keys: &HashMap<u128, Seen>) -> Filter {
         let words = (keys.len() * BITS_PER_KEY).div_ceil(64).max(1);
-        let mut filter = Filter { bits: vec![0; words], newest: Timestamp(i64::MIN) };
+        let (first, last) =
+            keys.values().fold((Seq::MAX, 0), |(first, last), seen| (first.min(seen.first), last.max(seen.first)));
+        let mut filter = Filter { bits: vec![0; words], within: first..=last, newest: Timestamp(i64::MIN) };
         for (hash, seen) in keys {
             for probe in 0..PROBES {
                 let bit = filter.bit(*hash, probe);
@@ -95,11 +101,14 @@ impl KeyWindow {
 
     /// The command that used this key within 24 h before `now`.
     pub fn find(&self, hash: u128, now: Timestamp, older: &dyn OldKeys) -> Result<Option<Seen>, Unfindable> {
-        let found = match self.young.get(&hash).or_else(|| self.old.get(&hash)) {
-            Some(seen) => Some(*seen),
-            None if self.gone.iter().any(|filter| filter.maybe(hash)) => older.find(hash, now)?,
-            None => None,
-        };
+        let mut found = self.young.get(&hash).or_else(|| self.old.get(&hash)).copied();
+        // The newest first: an older command of the key no longer counts.
+        for filter in self.gone.iter().rev().filter(|filter| filter.maybe(hash)) {
+            if found.is_some() {
+                break;
+            }
+            found = older.find(hash, filter.within.clone(), now)?;
+        }
         Ok(found.filter(|seen| now - seen.at < KEPT))
     }
 
@@ -142,7 +151,7 @@ impl KeyWindow {
 pub struct NoOldKeys;
 
 impl OldKeys for NoOldKeys {
-    fn find(&self, _: u128, _: Timestamp) -> Result<Option<Seen>, Unfindable> {
+    fn find(&self, _: u128, _: RangeInclusive<Seq>, _: Timestamp) -> Result<Option<Seen>, Unfindable> {
         Ok(None)
     }
 }
@@ -154,8 +163,8 @@ mod tests {
 
     struct Index(Mutex<HashMap<u128, Seen>>);
     impl OldKeys for Index {
-        fn find(&self, hash: u128, _: Timestamp) -> Result<Option<Seen>, Unfindable> {
-            Ok(self.0.lock().unwrap().get(&hash).copied())
+        fn find(&self, hash: u128, within: RangeInclusive<Seq>, _: Timestamp) -> Result<Option<Seen>, Unfindable> {
+            Ok(self.0.lock().unwrap().get(&hash).copied().filter(|seen| within.contains(&seen.first)))
         }
     }
 

@@ -130,7 +130,7 @@ impl Rebuild {
     pub(crate) fn run(self) -> Result<Found, Failure> {
         let folder = self.place.alone()?;
         let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(&folder)?);
-        let history = History::open(&folder.history())?;
+        let history = History::open_to_rebuild(&folder.history())?;
         history.rebuild(&*store, |_, _, _| {})?;
         println!("history rebuilt");
         Ok(Found::Nothing)

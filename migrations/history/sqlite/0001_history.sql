@@ -4,8 +4,11 @@
 -- Choices:
 -- * Ids are text, as the API and the logs write them. A body of 128 bits takes 30 characters instead of
 --   16 bytes, and for that every row can be read in any SQLite shell, and text order is id order, which
---   is time order: keyset pages and appends run along the right edge of every index. The one table with
---   a row per event and subject, subject_event, holds integers only.
+--   is time order: keyset pages and appends run along the right edge of every index. The indexes that grow
+--   with every event, subject_event and the keys, hold integers only, many to a row.
+-- * No row for a bid. A bid's id holds the instant of its event, so the log finds it, and its auction's
+--   events tell the rest. With a row a bid, and a second B-tree over their places, a bid cost this file
+--   ten statements (docs/adr/0013).
 -- * Money is text at its currency's exponent, exactly as in the log. SQLite has no decimal, and REAL
 --   would round. Nothing here is ever summed by SQL.
 -- * Rows name their log by its text, not by its number: numbers follow the order in which logs were met,
@@ -32,18 +35,22 @@ CREATE TABLE subject(
   id TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- Which events concern a subject: the index of every audit trail. WITHOUT ROWID, so a trail is one range
--- of one B-tree. The offer of an inquiry has a row here for each event of that inquiry; its provider has
--- not, because a provider's few offers are merged while reading, and each row costs at every bid.
+-- Which events concern a subject: the index of every audit trail. A row is a run: `first`, and in `seqs` the
+-- distances of those that follow, each a LEB128 number. One slice of the log makes one run of a subject, or
+-- several of bounded length, so what is written follows the busy subjects and not the events. Runs of a
+-- subject never overlap. WITHOUT ROWID, so a trail is one range of one B-tree. The offer of an inquiry has
+-- entries here for each event of that inquiry; its provider has not, because a provider's few offers are
+-- merged while reading.
 CREATE TABLE subject_event(
   subject INTEGER NOT NULL,
   log     INTEGER NOT NULL,
-  seq     INTEGER NOT NULL,
-  PRIMARY KEY(subject, log, seq)
+  first   INTEGER NOT NULL,
+  seqs    BLOB NOT NULL,
+  PRIMARY KEY(subject, log, first)
 ) STRICT, WITHOUT ROWID;
 
 -- Ids that are no subject of any event, and the inquiry or offer they lead to: channels, messages,
--- records, links. Bids have rows of their own and need none here.
+-- records, links. Bids are found by their time and need none here.
 CREATE TABLE lookup(
   id   TEXT PRIMARY KEY,
   home TEXT NOT NULL
@@ -112,27 +119,6 @@ CREATE INDEX auction_by_state ON auction(state, id);
 CREATE INDEX auction_by_inquiry ON auction(inquiry, id);
 CREATE INDEX auction_by_call_server ON auction(call_server, id);
 
--- No index by auction or by agent: the bids of either are its rows in subject_event, each looked up by its
--- place, and both B-trees of this table grow at their right edge alone. An index on (agent, id) scattered
--- its inserts: with it history followed 29,000 bids a second instead of 43,000 (2 cores, 500 agents).
--- amount: PROXY, the agent's maximum. Who may see it is decided where it is shown, never here.
-CREATE TABLE bid(
-  id          TEXT PRIMARY KEY,
-  auction     TEXT NOT NULL,
-  inquiry     TEXT NOT NULL,
-  agent       TEXT NOT NULL,
-  bidder      INTEGER NOT NULL,
-  amount      TEXT NOT NULL,
-  currency    TEXT NOT NULL,
-  state       TEXT NOT NULL,
-  standing    TEXT NOT NULL,
-  loss_reason TEXT,
-  placed_at   INTEGER NOT NULL,
-  log         TEXT NOT NULL,
-  seq         INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX bid_by_place ON bid(log, seq);
-
 -- at, log, seq: of the event that brought the state about.
 CREATE TABLE settlement(
   id        TEXT PRIMARY KEY,
@@ -175,17 +161,26 @@ CREATE UNIQUE INDEX posting_by_id ON posting(id);
 CREATE INDEX posting_by_settlement ON posting(settlement) WHERE settlement IS NOT NULL;
 CREATE INDEX posting_by_account ON posting(account, at, log, seq, leg);
 
--- Idempotency keys of the last 24 hours of event time. In the order of the log, so that old ones are cut
--- off its front; a key may come again after 24 hours, so the hash alone is no primary key.
-CREATE TABLE idempotency_key(
-  log         TEXT NOT NULL,
-  seq         INTEGER NOT NULL,
-  hash        BLOB NOT NULL CHECK(length(hash) = 16),
-  fingerprint BLOB NOT NULL CHECK(length(fingerprint) = 8),
-  events      INTEGER NOT NULL,
-  time        INTEGER NOT NULL,
-  PRIMARY KEY(log, seq)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX idempotency_key_by_hash ON idempotency_key(hash, log, seq);
+-- Idempotency keys of the last 24 hours of event time: the first half of each hash, and the position of
+-- its event, which has the rest. An index over hashes would scatter its inserts over a day's keys, so
+-- they stand in segments: each slice adds one, eight of one level become one of the next, and after a
+-- day the whole segment goes. Segments of a log never overlap.
+CREATE TABLE key_segment(
+  no     INTEGER PRIMARY KEY,
+  log    INTEGER NOT NULL,
+  first  INTEGER NOT NULL,
+  last   INTEGER NOT NULL,
+  newest INTEGER NOT NULL,
+  level  INTEGER NOT NULL,
+  keys   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX key_segment_by_last ON key_segment(log, last);
 
-PRAGMA user_version = 1;
+-- The keys of a segment in the order of their hashes, cut by the hash into parts of about a page.
+-- place: the segment's number << 16 | the part's. keys: 16 bytes each, half a hash and a position.
+CREATE TABLE key_part(
+  place INTEGER PRIMARY KEY,
+  keys  BLOB NOT NULL
+) STRICT;
+
+PRAGMA user_version = 2;

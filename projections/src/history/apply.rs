@@ -4,14 +4,15 @@
 //! applied, and is named. Logs are folded independently, so nothing here may need a row of another log:
 //! what a call server's rows say of offers comes from `inquiry.registered`, never from `community`.
 //!
-//! Not here: what is derived from several rows (dossiers, balances, statuses).
+//! Not here: what is derived from several rows (dossiers, balances, statuses), and bids: the log finds them, and
+//! their auction's events tell what became of them.
 
 use super::postings::postings_of;
-use super::rows::{AuctionState, BidState, InquiryState, SettlementState, Whole, word};
+use super::rows::{AuctionState, InquiryState, SettlementState, Whole, word};
 use super::subjects::{self, Numbers};
-use super::{HistoryError, at};
+use super::{HistoryError, at, runs, segments};
 use domain::event::Event;
-use domain::event::auction::{AuctionEvent, BidPlaced, LossReason, Standing};
+use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
 use domain::event::inquiry::{InquiryEvent, InquiryRegistered};
 use domain::event::queue::QueueEvent;
@@ -19,11 +20,10 @@ use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
 use domain::event::settlement::{SettlementEscrowed, SettlementEvent};
 use domain::event::wallet::WalletEvent;
-use domain::ids::{AgentId, AuctionId, BidId, InquiryId, OfferId, ProviderId, SettlementId, Subject};
+use domain::ids::{AgentId, AuctionId, InquiryId, OfferId, ProviderId, SettlementId, Subject};
 use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
 use rusqlite::{Params, Transaction, params};
-use store::keys::KEPT;
 use store::recorded::Recorded;
 
 /// What is true while one slice of one log is folded.
@@ -32,40 +32,39 @@ pub(super) struct Fold<'a> {
     log: &'a LogName,
     log_no: i64,
     numbers: &'a mut Numbers,
-    /// (subject, seq): written sorted at the end, so that each subject's rows land on one page.
+    /// (subject, seq), written as runs at the end.
     concerned: Vec<(i64, Seq)>,
+    /// Written as one segment at the end, and the time of the last of them.
+    keys: Vec<segments::Entry>,
+    newest_key: Timestamp,
 }
 
 impl<'a> Fold<'a> {
     pub(super) fn new(tx: &'a Transaction<'a>, log: &'a LogName, log_no: i64, numbers: &'a mut Numbers) -> Fold<'a> {
-        Fold { tx, log, log_no, numbers, concerned: Vec::new() }
+        let newest_key = Timestamp(i64::MIN);
+        Fold { tx, log, log_no, numbers, concerned: Vec::new(), keys: Vec::new(), newest_key }
     }
 
     pub(super) fn event(&mut self, e: &Recorded) -> Result<(), HistoryError> {
         self.rows(e)?;
         for (id, home) in subjects::homes(&e.event) {
-            // Bids have rows; a revised offer repeats its links.
+            // Bids are found by their time; a revised offer repeats its links.
             if !matches!(id, Subject::BidId(_)) {
                 self.put("INSERT OR IGNORE INTO lookup(id, home) VALUES(?1, ?2)", (id.to_string(), home.to_string()))?;
             }
         }
-        self.subjects(e)?;
-        self.key(e)
+        if let Some(key) = e.key {
+            self.keys.push((segments::half(key.hash), e.seq));
+            self.newest_key = e.time;
+        }
+        self.subjects(e)
     }
 
-    /// Writes what was gathered, and cuts keys that are too old off the front.
-    pub(super) fn finish(mut self, time: Timestamp, events: usize) -> Result<(), HistoryError> {
-        self.concerned.sort_unstable();
-        self.concerned.dedup();
-        for (subject, seq) in std::mem::take(&mut self.concerned) {
-            let sql = "INSERT INTO subject_event(subject, log, seq) VALUES(?1, ?2, ?3)";
-            self.put(sql, (subject, self.log_no, Whole(seq)))?;
-        }
-        // Bounded by the slice, so that a transaction stays short; twice as many, so that it catches up.
-        let sql = "DELETE FROM idempotency_key WHERE log = ?1 AND time < ?2 AND seq IN
-                   (SELECT seq FROM idempotency_key WHERE log = ?1 ORDER BY seq LIMIT ?3)";
-        let oldest = time.0.saturating_sub(KEPT.0);
-        self.put(sql, (self.log.as_str(), oldest, Whole(2 * events as u64 + 16))).map(drop)
+    /// Writes what was gathered, and cuts keys that are too old off the front. `time`: of the last event.
+    pub(super) fn finish(mut self, time: Timestamp) -> Result<(), HistoryError> {
+        runs::write(self.tx, self.log_no, &mut self.concerned).map_err(at("writing the index"))?;
+        segments::add(self.tx, self.log_no, self.newest_key, self.keys).map_err(at("writing keys"))?;
+        segments::cut(self.tx, self.log_no, time).map_err(at("cutting keys"))
     }
 
     fn put(&self, sql: &str, params: impl Params) -> Result<usize, HistoryError> {
@@ -84,26 +83,18 @@ impl<'a> Fold<'a> {
 
     /// The subjects of the event and, through its inquiry, the offer.
     fn subjects(&mut self, e: &Recorded) -> Result<(), HistoryError> {
-        let number = at("numbering a subject");
-        let mut all = e.subjects.clone();
-        if let Some(inquiry) = subjects::inquiry_of(&all)
-            && !all.iter().any(|subject| matches!(subject, Subject::OfferId(_)))
-        {
-            let offer = self.numbers.offer(self.tx, inquiry).map_err(at("finding an inquiry's offer"))?;
-            all.push(offer.ok_or_else(|| self.unfit(e, "its inquiry is not registered"))?.into());
+        let mut names_offer = false;
+        for subject in &e.subjects {
+            names_offer |= matches!(subject, Subject::OfferId(_));
+            let no = self.numbers.subject(self.tx, *subject).map_err(at("numbering a subject"))?;
+            self.concerned.push((no, e.seq));
         }
-        let numbers = all.into_iter().map(|subject| self.numbers.subject(self.tx, subject));
-        let numbers: Vec<i64> = numbers.collect::<Result<_, _>>().map_err(number)?;
-        self.concerned.extend(numbers.into_iter().map(|no| (no, e.seq)));
+        if let Some(inquiry) = subjects::inquiry_of(&e.subjects).filter(|_| !names_offer) {
+            let offer = self.numbers.offer_of(self.tx, inquiry).map_err(at("finding an inquiry's offer"))?;
+            let offer = offer.ok_or_else(|| self.unfit(e, "its inquiry is not registered"))?;
+            self.concerned.push((offer, e.seq));
+        }
         Ok(())
-    }
-
-    fn key(&self, e: &Recorded) -> Result<(), HistoryError> {
-        let Some(key) = e.key else { return Ok(()) };
-        let sql =
-            "INSERT INTO idempotency_key(log, seq, hash, fingerprint, events, time) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
-        let (hash, fingerprint) = (key.hash.to_be_bytes(), key.fingerprint.to_be_bytes());
-        self.put(sql, (self.log.as_str(), Whole(e.seq), hash, fingerprint, key.events, e.time.0)).map(drop)
     }
 
     fn rows(&self, e: &Recorded) -> Result<(), HistoryError> {
@@ -205,9 +196,11 @@ impl<'a> Fold<'a> {
                 )?;
                 self.inquiry_is(e, a.inquiry, InquiryState::InAuction)
             }
-            AuctionEvent::BidPlaced(b) => self.bid(e, b),
-            AuctionEvent::BidOutbid(b) => self.bid_is(e, b.bid, BidState::Outbid, None),
-            AuctionEvent::BidWithdrawn(b) => self.bid_is(e, b.bid, BidState::Withdrawn, None),
+            AuctionEvent::BidPlaced(_)
+            | AuctionEvent::BidOutbid(_)
+            | AuctionEvent::BidWithdrawn(_)
+            | AuctionEvent::BidLost(_)
+            | AuctionEvent::BidForfeited(_) => Ok(()),
             AuctionEvent::Extended(a) => {
                 let sql = "UPDATE auction SET closes_at = ?2 WHERE id = ?1";
                 self.change(e, MISSING, sql, (a.auction.to_string(), a.closes_at.0))
@@ -216,11 +209,8 @@ impl<'a> Fold<'a> {
                 let sql = "UPDATE auction SET state = ?2, closed_at = coalesce(closed_at, ?3), winner = ?4, clearing_price = ?5
                            WHERE id = ?1";
                 let (id, state, winner) = (a.auction.to_string(), word(&AuctionState::Awarded), a.agent.to_string());
-                self.change(e, MISSING, sql, (id, state, e.time.0, winner, a.price.amount().to_string()))?;
-                self.bid_is(e, a.bid, BidState::Won, None)
+                self.change(e, MISSING, sql, (id, state, e.time.0, winner, a.price.amount().to_string()))
             }
-            AuctionEvent::BidLost(b) => self.bid_is(e, b.bid, BidState::Lost, Some(b.reason)),
-            AuctionEvent::BidForfeited(b) => self.bid_is(e, b.bid, BidState::Forfeited, Some(b.reason)),
             AuctionEvent::Unsold(a) => {
                 self.auction_ends(e, a.auction, AuctionState::Unsold)?;
                 self.inquiry_leaves(a.inquiry, InquiryState::InAuction)
@@ -235,46 +225,6 @@ impl<'a> Fold<'a> {
             "UPDATE auction SET state = ?2, closed_at = coalesce(closed_at, ?3), winner = NULL, clearing_price = NULL
                    WHERE id = ?1";
         self.change(e, "its auction was never opened", sql, (id.to_string(), word(&state), e.time.0))
-    }
-
-    fn bid(&self, e: &Recorded, b: &BidPlaced) -> Result<(), HistoryError> {
-        let state = match b.standing {
-            Standing::Sealed | Standing::Leads => BidState::Active,
-            Standing::OutbidAtOnce | Standing::NoEffect => BidState::Outbid,
-        };
-        let sql = "INSERT INTO bid(id, auction, inquiry, agent, bidder, amount, currency, state, standing, placed_at, log, seq)
-                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-        let (id, auction, inquiry) = (b.bid.to_string(), b.auction.to_string(), b.inquiry.to_string());
-        let (agent, amount, currency) = (b.agent.to_string(), b.amount.amount().to_string(), b.amount.currency());
-        let (state, standing, log) = (word(&state), word(&b.standing), self.log.as_str());
-        let currency = currency.code();
-        self.put(
-            sql,
-            params![
-                id,
-                auction,
-                inquiry,
-                agent,
-                b.bidder,
-                amount,
-                currency,
-                state,
-                standing,
-                e.time.0,
-                log,
-                Whole(e.seq)
-            ],
-        )?;
-        match b.supersedes {
-            Some(earlier) => self.bid_is(e, earlier, BidState::Superseded, None),
-            None => Ok(()),
-        }
-    }
-
-    fn bid_is(&self, e: &Recorded, id: BidId, state: BidState, loss: Option<LossReason>) -> Result<(), HistoryError> {
-        let sql = "UPDATE bid SET state = ?2, loss_reason = ?3 WHERE id = ?1";
-        let loss = loss.map(|reason| word(&reason));
-        self.change(e, "its bid was never placed", sql, (id.to_string(), word(&state), loss))
     }
 
     fn reservation(&self, e: &Recorded, event: &ReservationEvent) -> Result<(), HistoryError> {

@@ -201,6 +201,11 @@ pub(super) fn outbid(bid: u128, agent: AgentId) -> BidOutbid {
     BidOutbid { agent, auction: AUCTION, bid: BidId(bid), inquiry: INQUIRY }
 }
 
+/// The same about an inquiry that was never registered, so that it cannot be applied.
+pub(super) fn of_nobody(event: BidOutbid) -> BidOutbid {
+    BidOutbid { inquiry: InquiryId(99), ..event }
+}
+
 pub(super) fn why(ranked: Vec<(AgentId, &str)>) -> Why {
     let place = |(agent, amount): (AgentId, &str)| Ranked {
         amount: Some(eur(amount)),

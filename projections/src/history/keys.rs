@@ -1,12 +1,10 @@
 //! Idempotency keys of the last 24 hours of event time: older than the writer's memory, younger than a
 //! day. After that a key is free.
 
-use super::rows::Whole;
-use super::{History, HistoryError, scope};
+use super::{History, HistoryError, scope, segments, subjects};
 use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
-use rusqlite::OptionalExtension;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use store::backend::EventStore;
 use store::keys::KEPT;
 use store::raw::Head;
@@ -26,46 +24,57 @@ pub struct FoundKey {
 }
 
 impl History {
-    /// The command with this key in the log, if it was recorded less than 24 hours before `now`. Never
-    /// behind: what is not folded yet is read from the log.
+    /// The newest command with this key among those that begin at positions `within` of the log, if it was
+    /// recorded less than 24 hours before `now`. Never behind: what is not folded yet is read from the log.
     pub fn find_key(
         &self,
         store: &dyn EventStore,
         log: &LogName,
         hash: u128,
+        within: RangeInclusive<Seq>,
         now: Timestamp,
     ) -> Result<Option<FoundKey>, HistoryError> {
-        let from = Head::next(self.checkpoint(log).map(|checkpoint| checkpoint.head));
+        let from = Head::next(self.checkpoint(log).map(|checkpoint| checkpoint.head)).max(*within.start());
         let mut found = None;
-        scope::scan(store, log, from, |event| {
-            found = key_of(&event).filter(|(known, _)| *known == hash).map(|(_, key)| key).or(found.take());
-            ControlFlow::Continue(())
-        })?;
+        if from <= *within.end() {
+            scope::scan(store, log, from, |event| {
+                if event.seq > *within.end() {
+                    return ControlFlow::Break(());
+                }
+                found = key_of(&event).filter(|(known, _)| *known == hash).map(|(_, key)| key).or(found.take());
+                ControlFlow::Continue(())
+            })?;
+        }
         if found.is_none() {
-            return self.find_folded_key(log, hash, now);
+            return self.find_folded_key(store, log, hash, within, now);
         }
         Ok(found.filter(|key| now - key.time < KEPT))
     }
 
     /// The same up to the log's checkpoint alone, for whoever knows the rest.
-    pub fn find_folded_key(&self, log: &LogName, hash: u128, now: Timestamp) -> Result<Option<FoundKey>, HistoryError> {
-        let found = self.read("finding a key", |db| {
-            db.prepare_cached(
-                "SELECT seq, time, fingerprint, events FROM idempotency_key
-                 WHERE hash = ?1 AND log = ?2 ORDER BY seq DESC LIMIT 1",
-            )?
-            .query_row((hash.to_be_bytes(), log.as_str()), |row| {
-                Ok(FoundKey {
-                    log: log.clone(),
-                    seq: row.get::<_, Whole>("seq")?.0,
-                    time: Timestamp(row.get("time")?),
-                    fingerprint: u64::from_be_bytes(row.get("fingerprint")?),
-                    events: row.get("events")?,
-                })
-            })
-            .optional()
+    pub fn find_folded_key(
+        &self,
+        store: &dyn EventStore,
+        log: &LogName,
+        hash: u128,
+        within: RangeInclusive<Seq>,
+        now: Timestamp,
+    ) -> Result<Option<FoundKey>, HistoryError> {
+        let seqs = self.read("finding a key", |db| {
+            // One instant: a merge moves keys from segment to segment.
+            let tx = db.unchecked_transaction()?;
+            let Some(log_no) = subjects::known_log_no(&tx, log)? else { return Ok(Vec::new()) };
+            segments::find(&tx, log_no, segments::half(hash), &within, now)
         })?;
-        Ok(found.filter(|key| now - key.time < KEPT))
+        for seq in seqs {
+            for raw in store.read_at(log, &[seq])? {
+                let found = key_of(&Recorded::open(log, raw)?);
+                if let Some((_, key)) = found.filter(|(known, _)| *known == hash) {
+                    return Ok(Some(key).filter(|key| now - key.time < KEPT));
+                }
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -4,14 +4,12 @@
 //! Where a filter allows several values of one column, each value is a statement of its own and the
 //! pages are merged: SQLite would otherwise read and sort every row of them for each page.
 
-use super::rows::{self, AuctionRow, BidRow, InquiryRow, PostingRow, SettlementRow, word};
+use super::rows::{self, AuctionRow, InquiryRow, PostingRow, SettlementRow, word};
 use super::rows::{AuctionState, InquiryState, SettlementState};
 use super::trail::Position;
 use super::{History, HistoryError};
 use domain::currency::Currency;
-use domain::ids::{
-    AgentId, AuctionId, BidId, CustomerId, InquiryId, OfferId, ProviderId, QueueId, SettlementId, Subject,
-};
+use domain::ids::{AgentId, AuctionId, CustomerId, InquiryId, OfferId, ProviderId, QueueId, SettlementId, Subject};
 use domain::log::LogName;
 use domain::time::Timestamp;
 use domain::topic::Topic;
@@ -181,10 +179,6 @@ impl History {
 
     pub fn auction(&self, id: AuctionId) -> Result<Option<AuctionRow>, HistoryError> {
         self.row("SELECT * FROM auction WHERE id = ?1", id, rows::auction)
-    }
-
-    pub fn bid(&self, id: BidId) -> Result<Option<BidRow>, HistoryError> {
-        self.row("SELECT * FROM bid WHERE id = ?1", id, rows::bid)
     }
 
     pub fn settlements(

@@ -1,26 +1,29 @@
 //! The thread that keeps history up to date: woken by the writer, or every `POLL`, it follows every log of
-//! the store from its checkpoint, slice by slice.
+//! the store from its checkpoint, slice by slice. What writers hand over it folds as it is; what they did
+//! not, or what does not follow, it reads from the log.
 //!
 //! It promises short transactions (at most 250 ms, so readers and `rebuild` get in between), that no log
 //! waits for another, and to say where it stands: `status`. A full disk, or a store that does not answer,
 //! is waited for. An event that cannot be applied stops its log, loudly, until a rebuild or a restart;
 //! the other logs go on.
 
+use super::handed::Handed;
 use super::{History, HistoryError, follow, lock};
 use domain::ids::Subject;
 use domain::log::{LogName, Seq};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use store::backend::EventStore;
 use store::raw::Head;
+use store::recorded::Recorded;
 
 /// Other processes' events are found by asking.
 const POLL: Duration = Duration::from_millis(100);
-/// After a wake-up more events are let gather: one transaction of many rows costs far less than many of
-/// one, and nobody waits for it, since readers read the log's tail themselves.
-const GATHER: Duration = Duration::from_millis(20);
+/// From the beginning of one slice to that of the next: one transaction of many events costs far less than
+/// many of few. Nobody waits for it: trails read the log's tail themselves, and whoever waits for rows ends it.
+const GATHER: Duration = Duration::from_millis(100);
 /// A slice aims at this, to stay below 250 ms when the machine is busy.
 const SLICE: Duration = Duration::from_millis(100);
 const EVENTS_MIN: usize = 64;
@@ -71,31 +74,33 @@ pub struct Projector {
 struct Shared {
     history: Arc<History>,
     store: Arc<dyn EventStore>,
+    handed: Handed,
     status: Mutex<Status>,
-    bell: Mutex<Bell>,
-    rung: Condvar,
-}
-
-#[derive(Default)]
-struct Bell {
-    woken: bool,
-    stop: bool,
 }
 
 impl Projector {
     /// Errors: the thread cannot be started.
     pub fn start(history: Arc<History>, store: Arc<dyn EventStore>) -> std::io::Result<Projector> {
-        let shared = Shared { history, store, status: Mutex::default(), bell: Mutex::default(), rung: Condvar::new() };
+        let shared = Shared { history, store, handed: Handed::default(), status: Mutex::default() };
         let shared = Arc::new(shared);
         let runner = Runner::new(shared.clone());
         let thread = std::thread::Builder::new().name("history".into()).spawn(move || runner.run())?;
         Ok(Projector { shared, thread: Some(thread) })
     }
 
-    /// There are new events. Never blocks; many calls are one.
+    /// Takes over consecutive acknowledged events of one log. Never blocks, and never waits for the folding.
+    pub fn publish(&self, events: &[Arc<Recorded>]) {
+        let Some(last) = events.last() else { return };
+        // At the start writers tell their whole logs.
+        if self.shared.history.checkpoint(&last.log).is_none_or(|known| known.head.seq < last.seq) {
+            self.shared.handed.put(events);
+            self.wake();
+        }
+    }
+
+    /// There may be events that nobody handed over. Never blocks; many calls are one.
     pub fn wake(&self) {
-        lock(&self.shared.bell).woken = true;
-        self.shared.rung.notify_one();
+        self.shared.history.bell.ring();
     }
 
     pub fn status(&self) -> Status {
@@ -108,8 +113,7 @@ impl Projector {
     }
 
     fn end(&mut self) {
-        lock(&self.shared.bell).stop = true;
-        self.shared.rung.notify_one();
+        self.shared.history.bell.stop();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -133,43 +137,43 @@ struct Runner {
     generation: u64,
     events_max: usize,
     backoff: Duration,
+    /// When the last slice began that had any event.
+    folded: Instant,
 }
 
 impl Runner {
     fn new(shared: Arc<Shared>) -> Runner {
         let generation = shared.history.generation();
-        Runner { shared, stopped: BTreeSet::new(), generation, events_max: 1_024, backoff: BACKOFF_MIN }
+        Runner {
+            shared,
+            stopped: BTreeSet::new(),
+            generation,
+            events_max: 1_024,
+            backoff: BACKOFF_MIN,
+            folded: Instant::now(),
+        }
     }
 
     fn run(mut self) {
+        let bell = &self.shared.clone().history.bell;
         loop {
-            let pause = match self.round() {
-                Round::More => Duration::ZERO,
-                Round::Idle => POLL,
+            let round = self.round();
+            // What comes after idleness is folded at once, and what follows it gathers.
+            let end = self.folded + GATHER;
+            let goes_on = match round {
+                Round::More => !bell.is_stopped(),
+                Round::Soon => bell.gather(end),
+                // Whoever wakes now is served by the round that follows.
+                Round::Idle => bell.sleep(POLL) && bell.gather(end),
                 Round::Wait => {
                     self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
-                    self.backoff
+                    bell.sleep(self.backoff) && bell.gather(end)
                 }
             };
-            if !matches!(pause, Duration::ZERO) && !self.pause(pause) || lock(&self.shared.bell).stop {
+            if !goes_on {
                 return;
             }
         }
-    }
-
-    /// Waits until woken, but no longer than `pause`. `false`: it is time to end.
-    fn pause(&self, pause: Duration) -> bool {
-        let idle = |bell: &mut Bell| !bell.woken && !bell.stop;
-        let bell = lock(&self.shared.bell);
-        let (mut bell, _) =
-            self.shared.rung.wait_timeout_while(bell, pause, idle).unwrap_or_else(PoisonError::into_inner);
-        if bell.woken && !bell.stop {
-            // Whoever wakes now is served by the round that follows.
-            let gather = |bell: &mut Bell| !bell.stop;
-            bell = self.shared.rung.wait_timeout_while(bell, GATHER, gather).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        bell.woken = false;
-        !bell.stop
     }
 
     /// One slice of each log that has more.
@@ -195,12 +199,15 @@ impl Runner {
                 self.report(&log, None);
                 continue;
             }
-            let begun = Instant::now();
-            match follow::slice(&history, &*store, &log, self.events_max, None) {
+            let (begun, events_max) = (Instant::now(), self.events_max);
+            match self.slice(&log) {
                 Ok(events) => {
+                    if events > 0 {
+                        self.folded = begun;
+                    }
                     self.adapt(events, begun.elapsed());
-                    if self.report(&log, Some(None)) && !matches!(round, Round::Wait) {
-                        round = Round::More;
+                    if self.report(&log, Some(None)) && matches!(round, Round::Idle | Round::Soon) {
+                        round = if events == events_max { Round::More } else { Round::Soon };
                     }
                 }
                 Err(error) => {
@@ -225,6 +232,22 @@ impl Runner {
             self.backoff = BACKOFF_MIN;
         }
         round
+    }
+
+    /// Folds what was handed over, or what the log has.
+    fn slice(&self, log: &LogName) -> Result<usize, HistoryError> {
+        let history = &*self.shared.history;
+        let next = Head::next(history.checkpoint(log).map(|checkpoint| checkpoint.head));
+        let events = self.shared.handed.take(log, next, self.events_max);
+        if !events.is_empty() {
+            match history.project_handed(log, &events) {
+                Ok(()) => return Ok(events.len()),
+                Err(full @ HistoryError::Full { .. }) => return Err(full),
+                // Whatever is wrong with them, the log decides, and says it better.
+                Err(_) => self.shared.handed.forget(log),
+            }
+        }
+        follow::slice(history, &*self.shared.store, log, self.events_max, None)
     }
 
     fn waits_already(&self, log: &LogName) -> bool {
@@ -257,8 +280,10 @@ impl Runner {
 }
 
 enum Round {
-    /// Some log has more: go on at once.
+    /// Some log has more than one slice takes: go on at once.
     More,
+    /// Some log has more, which may gather.
+    Soon,
     Idle,
     /// Something has to pass first.
     Wait,

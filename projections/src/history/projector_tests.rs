@@ -3,11 +3,12 @@
 use super::fixture::*;
 use super::projector::{Projector, Status};
 use super::rebuild::DifferenceKind;
-use super::{History, Waited, lock};
+use super::{History, HistoryError, Waited, lock};
 use domain::log::LogName;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::backend::EventStore;
+use store::recorded::{KeyMark, Recorded};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -65,7 +66,7 @@ fn the_projector_follows_every_log() {
 #[test]
 fn a_bad_event_stops_its_log_alone() {
     let mut logs = life();
-    let bad = logs.add(&main_log(), 100, outbid(98, BEN));
+    let bad = logs.add(&main_log(), 100, of_nobody(outbid(98, BEN)));
     let history = Arc::new(History::open_in_memory().unwrap());
     let projector = Projector::start(history.clone(), Arc::new(logs.store.clone())).unwrap();
     let status = until(&projector, |status| !status.is_well());
@@ -117,9 +118,9 @@ fn a_rebuilt_file_takes_the_place_of_the_old_one() {
     assert!(history.wait_for(&LogName::community(), 2, PATIENCE));
     assert_eq!(history.verify(&logs.store).unwrap(), None);
 
-    execute(&history, "UPDATE bid SET state = 'ACTIVE' WHERE state = 'LOST'");
+    execute(&history, "UPDATE auction SET state = 'OPEN'");
     let found = history.verify(&logs.store).unwrap().unwrap();
-    assert_eq!((found.table, found.kind), ("bid", DifferenceKind::Column(7)));
+    assert_eq!((found.table, found.kind), ("auction", DifferenceKind::Column(4)));
     execute(&history, "DELETE FROM lookup");
     assert_eq!(history.verify(&logs.store).unwrap().unwrap().kind, DifferenceKind::Missing);
     execute(&history, "INSERT INTO lookup VALUES('a', 'b')");
@@ -142,4 +143,102 @@ fn a_rebuilt_file_takes_the_place_of_the_old_one() {
     let reopened = History::open(&folder.file()).unwrap();
     assert_eq!(reopened.checkpoint(&main_log()).unwrap().head, logs.store.head(&main_log()).unwrap().unwrap());
     assert_eq!(reopened.verify(&logs.store).unwrap(), None);
+}
+
+fn shared(logs: &Logs, log: &LogName) -> Vec<Arc<Recorded>> {
+    logs.recorded[log].iter().cloned().map(Arc::new).collect()
+}
+
+#[test]
+fn what_is_handed_over_is_folded_and_the_log_has_the_rest() {
+    let mut logs = life();
+    let main = main_log();
+    let history = Arc::new(History::open_in_memory().unwrap());
+    let projector = Projector::start(history.clone(), Arc::new(logs.store.clone())).unwrap();
+    let all = shared(&logs, &main);
+    // A gap, a repetition, and an end that nobody hands over.
+    for batch in [&all[..4], &all[6..8], &all[7..10]] {
+        projector.publish(batch);
+    }
+    assert!(history.wait_for(&main, all.len() as u64 - 1, PATIENCE), "{:?}", projector.status());
+    // Of another history: the log decides.
+    let foreign = {
+        let mut other = life();
+        other.add(&main, 200, of_nobody(outbid(1, BEN)));
+        shared(&other, &main)
+    };
+    let last = logs.add(&main, 201, outbid(1, BEN));
+    projector.publish(&foreign[foreign.len() - 1..]);
+    assert!(history.wait_for(&main, last.seq, PATIENCE), "{:?}", projector.status());
+    assert!(history.wait_for(&LogName::community(), 2, PATIENCE));
+    assert!(until(&projector, |status| status.logs.values().all(|log| log.lag == 0)).is_well());
+    assert_eq!(history.verify(&logs.store).unwrap(), None);
+}
+
+#[test]
+fn a_list_that_waits_does_not_wait_for_the_gathering() {
+    let history = Arc::new(History::open_in_memory().unwrap());
+    let begun = Instant::now();
+    let gathering = std::thread::spawn({
+        let history = history.clone();
+        move || {
+            history.bell.gather(begun + PATIENCE);
+            begun.elapsed()
+        }
+    });
+    let heads = [(main_log(), store::raw::Head { seq: 0, hash: [0; 32] })];
+    let waiting = std::thread::spawn({
+        let history = history.clone();
+        move || history.wait_unless_full(&heads, PATIENCE)
+    });
+    assert!(gathering.join().unwrap() < PATIENCE);
+    let logs = life();
+    history.project(&main_log(), &logs.recorded[&main_log()][..1]).unwrap();
+    assert_eq!(waiting.join().unwrap(), Waited::There);
+}
+
+#[test]
+fn a_process_that_dies_between_slices_goes_on_where_the_rows_are() {
+    let folder = Folder::new("dies");
+    let mut logs = life();
+    let main = main_log();
+    let key = |hash: u128| Some(KeyMark { hash: hash << 64 | 7, fingerprint: 1, events: 1 });
+    for at in 200..260 {
+        logs.add_by(&main, at, outbid(1, BEN), domain::actor::Actor::Agent(ANN), key(at as u128));
+    }
+    let events = &logs.recorded[&main];
+    let mut done = 0;
+    while done < events.len() {
+        // Nothing of it is closed: what is written is what a killed process leaves.
+        let history = std::mem::ManuallyDrop::new(History::open(&folder.file()).unwrap());
+        assert_eq!(history.checkpoint(&main).map_or(0, |known| known.head.seq as usize + 1), done);
+        for chunk in events[done..].chunks(3).take(4) {
+            history.project(&main, chunk).unwrap();
+            done += chunk.len();
+        }
+        let found = |event: &Recorded| {
+            let hash = event.key.unwrap().hash;
+            history.find_folded_key(&logs.store, &main, hash, 0..=u64::MAX, event.time).unwrap().map(|key| key.seq)
+        };
+        for event in events[..done].iter().filter(|event| event.key.is_some()) {
+            assert_eq!(found(event), Some(event.seq));
+        }
+        for event in events[done..].iter().filter(|event| event.key.is_some()) {
+            assert_eq!(found(event), None);
+        }
+    }
+    assert_eq!(History::open(&folder.file()).unwrap().verify(&logs.store).unwrap(), None);
+}
+
+#[test]
+fn a_file_of_another_schema_is_refused_and_rebuilt() {
+    let folder = Folder::new("schema");
+    let logs = life();
+    rusqlite::Connection::open(folder.file()).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
+    let refused = History::open(&folder.file()).err().unwrap();
+    assert!(matches!(refused, HistoryError::Schema { found: 1, .. }), "{refused}");
+    let history = History::open_to_rebuild(&folder.file()).unwrap();
+    history.rebuild(&logs.store, |_, _, _| ()).unwrap();
+    assert_eq!(history.checkpoint(&main_log()).unwrap().head, logs.store.head(&main_log()).unwrap().unwrap());
+    assert_eq!(history.verify(&logs.store).unwrap(), None);
 }

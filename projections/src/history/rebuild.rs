@@ -3,8 +3,12 @@
 //! `rebuild` serves the old file until the new one takes its place; `verify` compares a fold from zero
 //! with what stands in the file, table by table, without showing what it found: rows hold sealed bids.
 
-use super::{Checkpoint, Files, History, HistoryError, Progress, at, checkpoints, follow, lock};
+use super::trail::first_at;
+use super::{
+    Checkpoint, Files, History, HistoryError, Progress, at, checkpoints, follow, lock, runs, segments, subjects,
+};
 use domain::log::{LogName, Seq};
+use domain::time::Timestamp;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::collections::BTreeMap;
@@ -37,6 +41,17 @@ pub enum DifferenceKind {
 }
 
 impl History {
+    /// Opens the file for a rebuild: one of another schema gives way to an empty one.
+    pub fn open_to_rebuild(path: &Path) -> Result<History, HistoryError> {
+        match History::open(path) {
+            Err(HistoryError::Schema { .. }) => {
+                remove(path).map_err(|source| HistoryError::Swap { path: path.to_owned(), source })?;
+                History::open(path)
+            }
+            opened => opened,
+        }
+    }
+
     /// Folds all logs into a new file beside this one, which then takes its place. Readers and the
     /// projector go on with the old one meanwhile. `progress` hears each log, how far it is, and its head.
     ///
@@ -85,6 +100,7 @@ impl History {
         let compare = |db: &Connection| -> Result<Option<Difference>, HistoryError> {
             // One read transaction: checkpoints and rows of one instant.
             let tx = db.unchecked_transaction().map_err(at("beginning a snapshot"))?;
+            let mut kept = BTreeMap::new();
             for (log, checkpoint) in checkpoints(&tx).map_err(at("reading the checkpoints"))? {
                 while Head::next(fresh.checkpoint(&log).map(|done| done.head)) <= checkpoint.head.seq {
                     if follow::slice(&fresh, store, &log, SLICE, Some(checkpoint.head.seq))? == 0 {
@@ -96,10 +112,12 @@ impl History {
                 if found != Some(checkpoint.head) {
                     return Err(HistoryError::Fork { log, known: checkpoint.head, found });
                 }
+                let oldest = Timestamp(checkpoint.time.0.saturating_sub(KEPT.0 - 1));
+                kept.insert(log.clone(), first_at(store, &log, checkpoint.head.seq + 1, oldest)?);
             }
             let expected = fresh.files.read().unwrap_or_else(PoisonError::into_inner);
             let expected = lock(&expected.write);
-            difference(&expected.db, &tx).map_err(at("comparing rows"))
+            difference(&expected.db, &tx, &kept).map_err(at("comparing rows"))
         };
         match &files.path {
             None => compare(&lock(&files.write).db),
@@ -163,16 +181,9 @@ fn remove(path: &Path) -> std::io::Result<()> {
 }
 
 /// Every table, with how many of its first columns are its key, in the order of the key. Numbers are
-/// given in the order of meeting, which differs between two folds: names stand for them. Keys that are
-/// too old may be there or not.
+/// given in the order of meeting, which differs between two folds: names stand for them.
 const TABLES: &[(&str, usize, &str)] = &[
     ("checkpoint", 1, "SELECT l.name, c.seq, c.hash, c.time FROM checkpoint c JOIN log l ON l.no = c.log ORDER BY 1"),
-    (
-        "subject_event",
-        3,
-        "SELECT s.id, l.name, e.seq FROM subject s CROSS JOIN subject_event e ON e.subject = s.no
-         JOIN log l ON l.no = e.log ORDER BY 1, 2, 3",
-    ),
     ("lookup", 1, "SELECT * FROM lookup ORDER BY id"),
     ("offer", 1, "SELECT * FROM offer ORDER BY id"),
     ("inquiry", 1, "SELECT * FROM inquiry ORDER BY id"),
@@ -180,45 +191,106 @@ const TABLES: &[(&str, usize, &str)] = &[
     ("inquiry_queue", 2, "SELECT * FROM inquiry_queue ORDER BY queue, inquiry"),
     ("inquiry_agent", 2, "SELECT * FROM inquiry_agent ORDER BY agent, inquiry"),
     ("auction", 1, "SELECT * FROM auction ORDER BY id"),
-    ("bid", 1, "SELECT * FROM bid ORDER BY id"),
     ("settlement", 1, "SELECT * FROM settlement ORDER BY id"),
     ("posting", 4, "SELECT * FROM posting ORDER BY at, log, seq, leg"),
-    (
-        "idempotency_key",
-        2,
-        "SELECT k.* FROM idempotency_key k JOIN log l ON l.name = k.log JOIN checkpoint c ON c.log = l.no
-         WHERE k.time >= c.time - {KEPT} ORDER BY k.log, k.seq",
-    ),
 ];
 
-fn difference(expected: &Connection, found: &Connection) -> rusqlite::Result<Option<Difference>> {
+/// The index of subjects: where its runs begin depends on the slices, so it is compared entry by entry.
+const RUNS: &str = "SELECT s.id, l.name, e.first, e.seqs FROM subject s CROSS JOIN subject_event e ON e.subject = s.no
+                    JOIN log l ON l.no = e.log ORDER BY 1, 2, 3";
+
+/// `kept`: from where on each log's keys must be there; older ones may be or not.
+fn difference(
+    expected: &Connection,
+    found: &Connection,
+    kept: &BTreeMap<LogName, Seq>,
+) -> rusqlite::Result<Option<Difference>> {
     for (table, key, sql) in TABLES.iter().copied() {
-        let sql = sql.replace("{KEPT}", &KEPT.0.to_string());
-        let (mut left, mut right) = (expected.prepare(&sql)?, found.prepare(&sql)?);
+        let (mut left, mut right) = (expected.prepare(sql)?, found.prepare(sql)?);
         let (mut left, mut right) = (left.query(())?, right.query(())?);
-        loop {
-            let (row, kind) = match (values(left.next()?)?, values(right.next()?)?) {
-                (None, None) => break,
-                (Some(left), None) => (left, DifferenceKind::Missing),
-                (None, Some(right)) => (right, DifferenceKind::Unfounded),
-                (Some(left), Some(right)) => match left.iter().zip(&right).position(|(left, right)| left != right) {
-                    None => continue,
-                    // Another key: the lesser one stands alone on its side.
-                    Some(column) if column < key && before(&left[column], &right[column]) => {
-                        (left, DifferenceKind::Missing)
-                    }
-                    Some(column) if column < key => (right, DifferenceKind::Unfounded),
-                    Some(column) => (left, DifferenceKind::Column(column)),
-                },
-            };
-            return Ok(Some(Difference { table, row: named(&row[..key]), kind }));
+        let differs = compare(table, key, || values(left.next()?), || values(right.next()?))?;
+        if differs.is_some() {
+            return Ok(differs);
+        }
+    }
+    let (mut left, mut right) = (expected.prepare(RUNS)?, found.prepare(RUNS)?);
+    let (left, right) = (entries(left.query(())?), entries(right.query(())?));
+    let differs = compare("subject_event", 3, left, right)?;
+    if differs.is_some() {
+        return Ok(differs);
+    }
+    for (log, from) in kept {
+        let (left, right) = (keys(expected, log, *from)?, keys(found, log, *from)?);
+        let differs = compare("key_segment", 2, left, right)?;
+        if differs.is_some() {
+            return Ok(differs);
         }
     }
     Ok(None)
 }
 
+/// The first row in which two tables differ.
+fn compare(
+    table: &'static str,
+    key: usize,
+    mut expected: impl FnMut() -> rusqlite::Result<Option<Vec<Value>>>,
+    mut found: impl FnMut() -> rusqlite::Result<Option<Vec<Value>>>,
+) -> rusqlite::Result<Option<Difference>> {
+    loop {
+        let (row, kind) = match (expected()?, found()?) {
+            (None, None) => return Ok(None),
+            (Some(left), None) => (left, DifferenceKind::Missing),
+            (None, Some(right)) => (right, DifferenceKind::Unfounded),
+            (Some(left), Some(right)) => match left.iter().zip(&right).position(|(left, right)| left != right) {
+                None => continue,
+                // Another key: the lesser one stands alone on its side.
+                Some(column) if column < key && before(&left[column], &right[column]) => {
+                    (left, DifferenceKind::Missing)
+                }
+                Some(column) if column < key => (right, DifferenceKind::Unfounded),
+                Some(column) => (left, DifferenceKind::Column(column)),
+            },
+        };
+        return Ok(Some(Difference { table, row: named(&row[..key]), kind }));
+    }
+}
+
 fn values(row: Option<&rusqlite::Row<'_>>) -> rusqlite::Result<Option<Vec<Value>>> {
     row.map(|row| (0..row.as_ref().column_count()).map(|column| row.get(column)).collect()).transpose()
+}
+
+fn number(number: u64) -> Value {
+    Value::Integer(number as i64)
+}
+
+/// Subject, log and position, one by one.
+fn entries(mut rows: rusqlite::Rows<'_>) -> impl FnMut() -> rusqlite::Result<Option<Vec<Value>>> {
+    let (mut of, mut run) = ([Value::Null, Value::Null], Vec::new().into_iter());
+    move || {
+        loop {
+            if let Some(seq) = run.next() {
+                let [subject, log] = of.clone();
+                return Ok(Some(vec![subject, log, number(seq)]));
+            }
+            let Some(row) = rows.next()? else { return Ok(None) };
+            (of, run) = ([row.get(0)?, row.get(1)?], runs::run(row)?.into_iter());
+        }
+    }
+}
+
+/// Log, position and half a hash, one by one.
+fn keys(
+    db: &Connection,
+    log: &LogName,
+    from: Seq,
+) -> rusqlite::Result<impl FnMut() -> rusqlite::Result<Option<Vec<Value>>>> {
+    let name = Value::Text(log.to_string());
+    let log_no = subjects::known_log_no(db, log)?.unwrap_or_default();
+    let mut next = segments::in_order(db, log_no, from)?;
+    Ok(move || {
+        let entry = next()?;
+        Ok(entry.map(|(half, seq)| vec![name.clone(), number(seq), number(half)]))
+    })
 }
 
 /// In SQLite's order; the columns of keys are integers or text.

@@ -2,10 +2,9 @@
 //! sets of words through serde, money at its currency's exponent. A column that does not read back is a
 //! damaged file, and says so as an SQL error.
 //!
-//! Not here: what a viewer may see of a row. A bid's amount stands here as the log has it.
+//! Not here: what a viewer may see of a row, and bids, which are read from the log.
 
 use domain::currency::Currency;
-use domain::event::auction::{LossReason, Standing};
 use domain::ids::{
     AccountId, AgentId, AuctionId, BidId, CustomerId, EventId, InquiryId, OfferId, PostingId, ProviderId, SettlementId,
     Subject,
@@ -40,20 +39,6 @@ pub enum AuctionState {
     Awarded,
     Unsold,
     Cancelled,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum BidState {
-    Active,
-    /// By a better bid; also a bid of the leader that had no effect beside its higher one.
-    Outbid,
-    /// By the same agent's later bid.
-    Superseded,
-    Withdrawn,
-    Won,
-    Forfeited,
-    Lost,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,24 +79,6 @@ pub struct AuctionRow {
     pub closed_at: Option<Timestamp>,
     pub winner: Option<AgentId>,
     pub clearing_price: Option<Money>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BidRow {
-    pub id: BidId,
-    pub auction: AuctionId,
-    pub inquiry: InquiryId,
-    pub agent: AgentId,
-    /// The agent's number in its auction: 3 of `B3`.
-    pub bidder: u32,
-    /// PROXY: the agent's maximum.
-    pub amount: Money,
-    pub state: BidState,
-    pub standing: Standing,
-    pub loss_reason: Option<LossReason>,
-    pub placed_at: Timestamp,
-    pub log: LogName,
-    pub seq: Seq,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,23 +214,6 @@ pub(super) fn auction(row: &Row<'_>) -> rusqlite::Result<AuctionRow> {
         closed_at: row.get::<_, Option<i64>>("closed_at")?.map(Timestamp),
         winner: text_if(row, "winner")?,
         clearing_price: money_if(row, "clearing_price")?,
-    })
-}
-
-pub(super) fn bid(row: &Row<'_>) -> rusqlite::Result<BidRow> {
-    Ok(BidRow {
-        id: text(row, "id")?,
-        auction: text(row, "auction")?,
-        inquiry: text(row, "inquiry")?,
-        agent: text(row, "agent")?,
-        bidder: row.get("bidder")?,
-        amount: money(row, "amount")?,
-        state: closed(row, "state")?,
-        standing: closed(row, "standing")?,
-        loss_reason: row.get::<_, Option<Word<LossReason>>>("loss_reason")?.map(|Word(reason)| reason),
-        placed_at: time(row, "placed_at")?,
-        log: text(row, "log")?,
-        seq: whole(row, "seq")?,
     })
 }
 

@@ -3,11 +3,13 @@
 
 use super::rows::Text;
 use super::subjects::{self, needs_home};
+use super::trail::first_at;
 use super::{Checkpoint, History, HistoryError};
 use domain::event::Event;
+use domain::event::auction::AuctionEvent;
 use domain::event::community::OfferEvent;
 use domain::event::inquiry::InquiryEvent;
-use domain::ids::{InquiryId, OfferId, ProviderId, Subject};
+use domain::ids::{AuctionId, BidId, IdSource, InquiryId, OfferId, ProviderId, Subject};
 use domain::log::{LogName, Seq};
 use rusqlite::OptionalExtension;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,8 +18,9 @@ use store::backend::EventStore;
 use store::raw::Head;
 use store::recorded::Recorded;
 
-/// Events of one read.
-const PAGE: usize = 2_048;
+/// Events of the first read of a log, and of the largest.
+const PAGE_MIN: usize = 64;
+const PAGE_MAX: usize = 2_048;
 
 pub(super) type Checkpoints = BTreeMap<LogName, Checkpoint>;
 
@@ -132,10 +135,11 @@ pub(super) fn scan(
     from: Seq,
     mut each: impl FnMut(Recorded) -> ControlFlow<()>,
 ) -> Result<(), HistoryError> {
-    let mut from = from;
+    let (mut from, mut size) = (from, PAGE_MIN);
     loop {
-        let page = store.read(log, from, PAGE)?;
-        let ended = page.len() < PAGE;
+        let page = store.read(log, from, size)?;
+        let ended = page.len() < size;
+        size = (2 * size).min(PAGE_MAX);
         for raw in page {
             from = raw.seq + 1;
             if each(Recorded::open(log, raw)?).is_break() {
@@ -178,6 +182,9 @@ pub(super) fn home(
     if let Subject::PostingId(id) = id {
         return Ok(history.posting(store, id)?.and_then(|row| row.home()));
     }
+    if let Subject::BidId(bid) = id {
+        return Ok(auction_of(store, bid)?.map(Subject::from));
+    }
     // The tail first: what is folded meanwhile is then found in the rows.
     let mut found = None;
     scan_tails(store, known, |event| {
@@ -187,12 +194,36 @@ pub(super) fn home(
     if found.is_some() {
         return Ok(found);
     }
-    let sql = match id {
-        Subject::BidId(_) => "SELECT auction FROM bid WHERE id = ?1",
-        _ => "SELECT home FROM lookup WHERE id = ?1",
-    };
     let row = history.read("finding an id", |db| {
-        db.prepare_cached(sql)?.query_row([id.to_string()], |row| row.get::<_, Text<Subject>>(0)).optional()
+        db.prepare_cached("SELECT home FROM lookup WHERE id = ?1")?
+            .query_row([id.to_string()], |row| row.get::<_, Text<Subject>>(0))
+            .optional()
     })?;
     Ok(row.map(|Text(home)| home))
+}
+
+/// The auction of a bid: its id was made in the millisecond of its event, so a few events of each log are read.
+fn auction_of(store: &dyn EventStore, bid: BidId) -> Result<Option<AuctionId>, HistoryError> {
+    let instant = IdSource::made_at(bid.0);
+    for log in store.logs()?.into_iter().filter(|log| !log.is_reserved()) {
+        let end = Head::next(store.head(&log)?);
+        let from = first_at(store, &log, end, instant.start)?;
+        let mut found = None;
+        scan(store, &log, from, |event| {
+            if let Event::Auction(AuctionEvent::BidPlaced(placed)) = &event.event
+                && placed.bid == bid
+            {
+                found = Some(placed.auction);
+            }
+            if found.is_some() || event.time >= instant.end {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }

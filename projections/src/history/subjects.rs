@@ -7,24 +7,59 @@ use domain::event::community::OfferEvent;
 use domain::event::session::SessionEvent;
 use domain::ids::{InquiryId, OfferId, Subject};
 use domain::log::LogName;
+use domain::table::FixedHasher;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash};
 
-/// Entries of the writer's caches before they start anew: a few tens of megabytes.
-const CACHE_MAX: usize = 200_000;
+/// Entries of one generation of a cache; all of them together stay below ten megabytes, however long the logs
+/// are. What is busy stays, and what fell out costs one look-up.
+const GENERATION_MAX: usize = 32_768;
+
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<FixedHasher>>;
+
+/// The newest entries, in two generations.
+struct Recent<K, V> {
+    young: Map<K, V>,
+    old: Map<K, V>,
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Recent<K, V> {
+        Recent { young: Map::default(), old: Map::default() }
+    }
+}
+
+impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
+    fn get(&mut self, key: K) -> Option<V> {
+        if let Some(value) = self.young.get(&key) {
+            return Some(*value);
+        }
+        let value = self.old.remove(&key)?;
+        self.insert(key, value);
+        Some(value)
+    }
+    fn insert(&mut self, key: K, value: V) {
+        if self.young.len() >= GENERATION_MAX {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+}
 
 /// What the writer remembers of the rows, so that a busy auction costs no look-ups.
 #[derive(Default)]
 pub(super) struct Numbers {
-    subjects: HashMap<Subject, i64>,
-    offers: HashMap<InquiryId, OfferId>,
+    subjects: Recent<Subject, i64>,
+    /// An inquiry's offer, by its number.
+    offers: Recent<InquiryId, i64>,
 }
 
 impl Numbers {
     /// The subject's number; a new subject gets the next one.
     pub(super) fn subject(&mut self, db: &Connection, subject: Subject) -> rusqlite::Result<i64> {
-        if let Some(no) = self.subjects.get(&subject) {
-            return Ok(*no);
+        if let Some(no) = self.subjects.get(subject) {
+            return Ok(no);
         }
         let id = subject.to_string();
         let no = match subject_no(db, &id)? {
@@ -34,26 +69,21 @@ impl Numbers {
                 db.last_insert_rowid()
             }
         };
-        if self.subjects.len() >= CACHE_MAX {
-            self.subjects.clear();
-        }
         self.subjects.insert(subject, no);
         Ok(no)
     }
 
-    /// The offer of an inquiry that is registered; `None` where it is not.
-    pub(super) fn offer(&mut self, db: &Connection, inquiry: InquiryId) -> rusqlite::Result<Option<OfferId>> {
-        if let Some(offer) = self.offers.get(&inquiry) {
-            return Ok(Some(*offer));
+    /// The number of the offer of an inquiry that is registered; `None` where it is not.
+    pub(super) fn offer_of(&mut self, db: &Connection, inquiry: InquiryId) -> rusqlite::Result<Option<i64>> {
+        if let Some(offer) = self.offers.get(inquiry) {
+            return Ok(Some(offer));
         }
         let found = db
             .prepare_cached("SELECT offer FROM inquiry WHERE id = ?1")?
             .query_row([inquiry.to_string()], |row| row.get::<_, super::rows::Text<OfferId>>(0))
             .optional()?;
         let Some(super::rows::Text(offer)) = found else { return Ok(None) };
-        if self.offers.len() >= CACHE_MAX {
-            self.offers.clear();
-        }
+        let offer = self.subject(db, offer.into())?;
         self.offers.insert(inquiry, offer);
         Ok(Some(offer))
     }
@@ -127,4 +157,24 @@ pub(super) fn needs_home(id: Subject) -> bool {
             | Subject::RecordId(_)
             | Subject::PostingId(_)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_is_bounded_and_keeps_what_is_busy() {
+        let mut cache = Recent::default();
+        cache.insert(u64::MAX, 7);
+        for number in 0..10 * GENERATION_MAX as u64 {
+            cache.insert(number, number);
+            assert_eq!(cache.get(number), Some(number));
+            if number % 1_000 == 0 {
+                assert_eq!(cache.get(u64::MAX), Some(7));
+            }
+        }
+        assert!(cache.young.len() + cache.old.len() <= 2 * GENERATION_MAX);
+        assert_eq!(cache.get(0), None);
+    }
 }

@@ -4,7 +4,7 @@ use super::fixture::*;
 use super::keys::FoundKey;
 use super::lists::PostingPosition;
 use super::lists::{AuctionFilter, InquiryFilter, PostingsOf, SettlementFilter};
-use super::rows::{AuctionState, BidState, InquiryState};
+use super::rows::{AuctionState, InquiryState};
 use super::trail::{AuditFilter, Bounds, Position};
 use super::visibility::{AuctionFacts, Facts, InquiryFacts};
 use super::{History, HistoryError, follow};
@@ -51,18 +51,6 @@ fn all(history: &History, logs: &Logs, subject: Option<Subject>, reverse: bool) 
 }
 
 #[test]
-fn a_bid_without_effect_supersedes_nothing() {
-    let mut logs = Logs::default();
-    logs.add(&main_log(), 1, registered(INQUIRY, OFFER, PROVIDER));
-    logs.add(&main_log(), 1, opened(AUCTION, INQUIRY, AuctionFormat::Proxy));
-    logs.add(&main_log(), 2, bid(1, ANN, "10.00", Standing::Leads));
-    logs.add(&main_log(), 3, bid(2, ANN, "9.00", Standing::NoEffect));
-    let history = folded(&logs, |_| usize::MAX);
-    let states = [1, 2].map(|id| history.bid(BidId(id)).unwrap().unwrap().state);
-    assert_eq!(states, [BidState::Active, BidState::Outbid]);
-}
-
-#[test]
 fn rows_say_what_happened() {
     let logs = life();
     let history = folded(&logs, |_| usize::MAX);
@@ -73,11 +61,6 @@ fn rows_say_what_happened() {
     assert_eq!(
         (auction.state, auction.winner, auction.clearing_price),
         (AuctionState::Awarded, Some(ANN), Some(eur("7.00")))
-    );
-    let bids = [1, 2].map(|id| history.bid(BidId(id)).unwrap().unwrap());
-    assert_eq!(
-        bids.iter().map(|bid| (bid.state, bid.amount)).collect::<Vec<_>>(),
-        [(BidState::Lost, eur("6.00")), (BidState::Won, eur("7.00"))]
     );
     let facts: &dyn Facts = &history;
     assert_eq!(facts.auction(AUCTION), Some(AuctionFacts { format: AuctionFormat::Open, open: false }));
@@ -274,21 +257,35 @@ fn a_key_is_kept_for_a_day_of_event_time() {
     logs.add_by(&main_log(), 200, will.clone(), Actor::Agent(ANN), key(2));
     for folded_events in 0..=2 {
         let history = folded(&logs, |_| folded_events);
-        let find = |hash, now| history.find_key(&logs.store, &main_log(), hash, Timestamp(now)).unwrap();
+        let find = |hash, now| history.find_key(&logs.store, &main_log(), hash, 0..=Seq::MAX, Timestamp(now)).unwrap();
         let found = FoundKey { log: main_log(), seq: 0, time: Timestamp(100), fingerprint: u64::MAX, events: 2 };
         assert_eq!(find(u128::MAX, 100 + day - 1), Some(found));
         assert_eq!(find(u128::MAX, 100 + day), None);
         assert_eq!(find(3, 100), None);
-        assert_eq!(history.find_key(&logs.store, &LogName::community(), 2, Timestamp(0)).unwrap(), None);
+        assert_eq!(history.find_key(&logs.store, &LogName::community(), 2, 0..=9, Timestamp(0)).unwrap(), None);
     }
     // Later events cut it off, and the same key may come again.
-    logs.add_by(&main_log(), 150 + day, will, Actor::Agent(ANN), key(u128::MAX));
-    let history = folded(&logs, |_| 3);
-    let found = history.find_key(&logs.store, &main_log(), u128::MAX, Timestamp(150 + day)).unwrap();
-    assert_eq!(found.map(|key| key.seq), Some(2));
-    let left: i64 =
-        history.read("test", |db| db.query_row("SELECT count(*) FROM idempotency_key", (), |row| row.get(0))).unwrap();
-    assert_eq!(left, 2);
+    logs.add_by(&main_log(), 150 + day, will.clone(), Actor::Agent(ANN), key(u128::MAX));
+    let history = History::open_in_memory().unwrap();
+    for event in &logs.recorded[&main_log()] {
+        history.project(&main_log(), std::slice::from_ref(event)).unwrap();
+    }
+    let find = |within| {
+        let now = Timestamp(150 + day);
+        history.find_key(&logs.store, &main_log(), u128::MAX, within, now).unwrap().map(|key| key.seq)
+    };
+    assert_eq!([find(0..=Seq::MAX), find(2..=2), find(0..=1)], [Some(2), Some(2), None]);
+    let segments = |history: &History| -> Vec<i64> {
+        let sql = "SELECT first FROM key_segment ORDER BY first";
+        let rows = |db: &rusqlite::Connection| db.prepare(sql)?.query_map((), |row| row.get(0))?.collect();
+        history.read("test", rows).unwrap()
+    };
+    assert_eq!(segments(&history), [1, 2], "the key of the second event is a moment younger than a day");
+    assert_eq!(history.verify(&logs.store).unwrap(), None);
+    let none = logs.add(&main_log(), 200 + day, will);
+    history.project(&main_log(), &[none]).unwrap();
+    assert_eq!(segments(&history), [2]);
+    assert_eq!(history.verify(&logs.store).unwrap(), None, "what is cut off may be there or not");
 }
 
 #[test]
@@ -332,9 +329,7 @@ fn an_event_without_its_row_is_named_and_nothing_of_it_stays() {
     let mut logs = life();
     let main = main_log();
     let bad = logs.add(&main, 100, super::fixture::bid(5, ANN, "1.00", Standing::Leads));
-    let mut outbid = super::fixture::outbid(99, BEN);
-    outbid.bid = BidId(98);
-    let bad_seq = logs.add(&main, 101, outbid).seq;
+    let bad_seq = logs.add(&main, 101, of_nobody(outbid(5, BEN))).seq;
     let history = folded(&logs, |log| if *log == main { 4 } else { 3 });
     let error = follow::slice(&history, &logs.store, &main, 1_000, None).unwrap_err();
     assert!(

@@ -13,7 +13,7 @@
 //!
 //! Not here: what the viewer may see of them (`visibility`).
 
-use super::rows::Whole;
+use super::runs;
 use super::scope::{Checkpoints, Scope, home};
 use super::subjects::{self, needs_home};
 use super::{History, HistoryError};
@@ -296,7 +296,7 @@ impl Plan<'_> {
 }
 
 /// The first position at or after `time`; `end` where there is none.
-fn first_at(store: &dyn EventStore, log: &LogName, end: Seq, time: Timestamp) -> Result<Seq, HistoryError> {
+pub(super) fn first_at(store: &dyn EventStore, log: &LogName, end: Seq, time: Timestamp) -> Result<Seq, HistoryError> {
     let (mut low, mut high) = (0, end);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -404,20 +404,10 @@ impl Source {
     /// The first page of positions in the range, in the direction of reading.
     fn indexed_seqs(&self, plan: &Plan<'_>, range: &Range<Seq>) -> Result<Vec<Seq>, HistoryError> {
         let Some(log_no) = self.log_no else { return Ok(Vec::new()) };
-        let order = if plan.reverse { "DESC" } else { "ASC" };
-        let sql = format!(
-            "SELECT seq FROM subject_event WHERE subject = ?1 AND log = ?2 AND seq >= ?3 AND seq < ?4
-             ORDER BY seq {order} LIMIT ?5"
-        );
         let mut seqs = plan.history.read("reading the index", |db| {
             let mut seqs: Vec<Seq> = Vec::new();
-            let mut statement = db.prepare_cached(&sql)?;
             for subject in &self.numbers {
-                let span = (subject, log_no, Whole(range.start), Whole(range.end), Whole(self.page as u64));
-                for seq in statement.query_map(span, |row| row.get(0))? {
-                    let Whole(seq) = seq?;
-                    seqs.push(seq);
-                }
+                seqs.extend(runs::read(db, *subject, log_no, range, plan.reverse, self.page)?);
             }
             Ok(seqs)
         })?;

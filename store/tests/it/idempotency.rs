@@ -4,6 +4,7 @@ use crate::support::*;
 use domain::log::Seq;
 use domain::refusal::Refusal;
 use domain::time::{Span, Timestamp};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use store::keys::{KEPT, OldKeys, Seen, Unfindable};
@@ -25,13 +26,13 @@ impl Scan {
 }
 
 impl OldKeys for Scan {
-    fn find(&self, hash: u128, _: Timestamp) -> Result<Option<Seen>, Unfindable> {
+    fn find(&self, hash: u128, within: RangeInclusive<Seq>, _: Timestamp) -> Result<Option<Seen>, Unfindable> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.away.load(Ordering::SeqCst) {
             return Err(Unfindable("away".into()));
         }
         let log = log_of(&self.store, &main_log());
-        let found = log.iter().rev().find_map(|event| {
+        let found = log.iter().rev().filter(|event| within.contains(&event.seq)).find_map(|event| {
             let key = event.key.filter(|key| key.hash == hash)?;
             Some(Seen { first: event.seq, events: key.events, fingerprint: key.fingerprint, at: event.time })
         });

@@ -4,6 +4,7 @@
 use crate::house::{House, lock};
 use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, Weak};
 use store::backend::{AppendError, EventStore, Limits, ReadError};
 use store::clock::{Clock, TurnedClock};
@@ -109,10 +110,11 @@ pub struct OnTheLog {
 }
 
 impl OldKeys for OnTheLog {
-    fn find(&self, hash: u128, now: Timestamp) -> Result<Option<Seen>, Unfindable> {
+    fn find(&self, hash: u128, within: RangeInclusive<Seq>, now: Timestamp) -> Result<Option<Seen>, Unfindable> {
         let raw = self.store.read(&self.log, 0, usize::MAX >> 1).map_err(|error| Unfindable(error.to_string()))?;
         let text = format!("\"hash\":\"{hash:032x}\"");
-        let named = raw.into_iter().rev().find(|raw| String::from_utf8_lossy(&raw.envelope).contains(&text));
+        let mut asked = raw.into_iter().rev().filter(|raw| within.contains(&raw.seq));
+        let named = asked.find(|raw| String::from_utf8_lossy(&raw.envelope).contains(&text));
         let event = named.map(|raw| Recorded::open(&self.log, raw).expect("what was written reads"));
         Ok(event.filter(|event| now - event.time < KEPT).and_then(|event| {
             let KeyMark { fingerprint, events, .. } = event.key?;
