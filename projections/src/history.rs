@@ -9,6 +9,7 @@
 //! rebuild           the file anew beside the old one; the file against a fold from zero
 //! trail, scope      audit trails: the index up to the checkpoint, the log itself beyond it
 //! lists, keys, rows pages of rows; idempotency keys
+//! customers         since when one is a customer, and what it gave last
 //! postings          the legs of an event, and one of them by its id
 //! visibility, redact  what of an event a viewer may see; facts, from the rows, for it
 //! ```
@@ -20,6 +21,7 @@
 
 mod apply;
 mod bell;
+pub mod customers;
 mod facts;
 mod follow;
 mod handed;

@@ -82,6 +82,15 @@ CREATE INDEX inquiry_by_customer ON inquiry(customer, id);
 CREATE INDEX inquiry_by_call_server ON inquiry(call_server, id);
 CREATE INDEX inquiry_by_accepted_at ON inquiry(accepted_at);
 
+-- What acceptances say of customers: the first of each, and those that gave a profile, which is read from the log.
+CREATE TABLE customer(
+  id      TEXT NOT NULL,
+  seq     INTEGER NOT NULL,
+  at      INTEGER NOT NULL,
+  profile INTEGER NOT NULL CHECK(profile IN (0, 1)),
+  PRIMARY KEY(id, seq)
+) STRICT, WITHOUT ROWID;
+
 -- Each topic with its ancestors: `cards` finds an inquiry about `cards/lost` by equality.
 CREATE TABLE inquiry_topic(
   topic   TEXT NOT NULL,

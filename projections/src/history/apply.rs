@@ -13,7 +13,7 @@ use super::subjects::{self, Numbers};
 use super::{HistoryError, at, runs, segments};
 use domain::event::Event;
 use domain::event::auction::AuctionEvent;
-use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
+use domain::event::community::{CallServerEvent, OfferAccepted, OfferEvent, ProviderEvent};
 use domain::event::inquiry::{InquiryEvent, InquiryRegistered};
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
@@ -101,7 +101,10 @@ impl<'a> Fold<'a> {
         match &e.event {
             Event::Provider(ProviderEvent::Registered(_) | ProviderEvent::Updated(_)) => Ok(()),
             Event::Offer(OfferEvent::Published(o)) => self.offer(o.offer, o.provider),
-            Event::Offer(OfferEvent::Accepted(o)) => self.offer(o.offer, o.provider),
+            Event::Offer(OfferEvent::Accepted(o)) => {
+                self.offer(o.offer, o.provider)?;
+                self.customer(e, o)
+            }
             Event::Offer(OfferEvent::Revised(_) | OfferEvent::Retired(_)) => Ok(()),
             Event::CallServer(
                 CallServerEvent::Opened(_)
@@ -125,6 +128,12 @@ impl<'a> Fold<'a> {
     fn offer(&self, offer: OfferId, provider: ProviderId) -> Result<(), HistoryError> {
         let sql = "INSERT OR IGNORE INTO offer(id, provider) VALUES(?1, ?2)";
         self.put(sql, (offer.to_string(), provider.to_string())).map(drop)
+    }
+
+    fn customer(&self, e: &Recorded, o: &OfferAccepted) -> Result<(), HistoryError> {
+        let sql = "INSERT INTO customer(id, seq, at, profile) SELECT ?1, ?2, ?3, ?4
+                   WHERE ?4 OR NOT EXISTS (SELECT 1 FROM customer WHERE id = ?1)";
+        self.put(sql, (o.customer.to_string(), Whole(e.seq), e.time.0, o.profile.is_some())).map(drop)
     }
 
     fn inquiry(&self, e: &Recorded, event: &InquiryEvent) -> Result<(), HistoryError> {

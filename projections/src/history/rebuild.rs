@@ -189,6 +189,7 @@ const TABLES: &[(&str, usize, &str)] = &[
     ("inquiry", 1, "SELECT * FROM inquiry ORDER BY id"),
     ("inquiry_topic", 2, "SELECT * FROM inquiry_topic ORDER BY topic, inquiry"),
     ("inquiry_queue", 2, "SELECT * FROM inquiry_queue ORDER BY queue, inquiry"),
+    ("customer", 2, "SELECT * FROM customer ORDER BY id, seq"),
     ("inquiry_agent", 2, "SELECT * FROM inquiry_agent ORDER BY agent, inquiry"),
     ("auction", 1, "SELECT * FROM auction ORDER BY id"),
     ("settlement", 1, "SELECT * FROM settlement ORDER BY id"),

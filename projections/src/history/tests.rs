@@ -1,5 +1,6 @@
 //! History as its readers see it: rows, trails, keys.
 
+use super::customers::CustomerRow;
 use super::fixture::*;
 use super::keys::FoundKey;
 use super::lists::PostingPosition;
@@ -13,6 +14,7 @@ use domain::event::agent::{AgentStatusSet, Will, WillReason};
 use domain::event::auction::Standing;
 use domain::ids::*;
 use domain::log::{LogName, Seq};
+use domain::sealed::Sealed;
 use domain::terms::AuctionFormat;
 use domain::time::{Span, Timestamp};
 use std::sync::Arc;
@@ -48,6 +50,33 @@ fn all(history: &History, logs: &Logs, subject: Option<Subject>, reverse: bool) 
             .unwrap()
             .events,
     )
+}
+
+/// One row for the first acceptance and one for each profile; the others say nothing of the customer.
+#[test]
+fn a_customer_is_one_since_its_first_acceptance_and_has_the_profile_it_gave_last() {
+    let community = LogName::community();
+    let mut logs = Logs::default();
+    logs.add(&community, 5, published(OFFER, PROVIDER));
+    let given = |text: &str| Some(Sealed { ciphertext: text.into(), subject: CUSTOMER.into() });
+    for (at, profile) in [(10, None), (20, given("one")), (30, None), (40, given("two")), (50, None)] {
+        let mut e = accepted(InquiryId(at), OFFER, PROVIDER);
+        e.profile = profile;
+        logs.add(&community, at as i64, e);
+    }
+    let history = folded(&logs, |_| usize::MAX);
+    let customer = |until| history.customer(&logs.store, CUSTOMER, until).unwrap();
+    let row = |profile: Option<&str>| Some(CustomerRow { since: Timestamp(10), profile: profile.and_then(given) });
+    assert_eq!(customer(Some(0)), None);
+    assert_eq!(customer(Some(1)), row(None));
+    assert_eq!(customer(Some(2)), row(Some("one")));
+    assert_eq!(customer(Some(3)), row(Some("one")));
+    assert_eq!(customer(Some(4)), row(Some("two")));
+    assert_eq!(customer(None), row(Some("two")));
+    assert_eq!(history.customer(&logs.store, CustomerId(2), None).unwrap(), None);
+    let rows: Result<i64, _> =
+        history.read("counting", |db| db.query_row("SELECT count(*) FROM customer", (), |row| row.get(0)));
+    assert_eq!(rows.unwrap(), 3);
 }
 
 #[test]

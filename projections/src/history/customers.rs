@@ -1,0 +1,56 @@
+//! What acceptances say of a customer: since when it is one, and the profile that it gave last. The rows say which
+//! events those are; the sealed profile is read from the log.
+//!
+//! As far as `community` is folded in: a customer of a moment ago may be missing.
+
+use super::rows::Whole;
+use super::{History, HistoryError};
+use domain::event::Event;
+use domain::event::community::OfferEvent;
+use domain::ids::CustomerId;
+use domain::log::{LogName, Seq};
+use domain::sealed::Sealed;
+use domain::time::Timestamp;
+use rusqlite::OptionalExtension;
+use store::backend::EventStore;
+use store::recorded::Recorded;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerRow {
+    /// Of the first acceptance.
+    pub since: Timestamp,
+    /// As given last; absent where it never was.
+    pub profile: Option<Sealed>,
+}
+
+impl History {
+    /// `until`: as it was at this position of `community`; absent: now.
+    pub fn customer(
+        &self,
+        store: &dyn EventStore,
+        id: CustomerId,
+        until: Option<Seq>,
+    ) -> Result<Option<CustomerRow>, HistoryError> {
+        let (id, until) = (id.to_string(), until.map_or(i64::MAX, |seq| i64::try_from(seq).unwrap_or(i64::MAX)));
+        let found = self.read("reading a customer", |db| {
+            let sql = "SELECT at FROM customer WHERE id = ?1 AND seq <= ?2 ORDER BY seq LIMIT 1";
+            let since = db.prepare_cached(sql)?.query_row((&id, until), |row| row.get(0)).optional()?;
+            let sql = "SELECT seq FROM customer WHERE id = ?1 AND seq <= ?2 AND profile ORDER BY seq DESC LIMIT 1";
+            let profile = db.prepare_cached(sql)?.query_row((&id, until), |row| row.get(0)).optional()?;
+            Ok(since.map(|since| (Timestamp(since), profile)))
+        })?;
+        let Some((since, given_at)) = found else { return Ok(None) };
+        let profile = match given_at {
+            Some(Whole(seq)) => profile_at(store, seq)?,
+            None => None,
+        };
+        Ok(Some(CustomerRow { since, profile }))
+    }
+}
+
+fn profile_at(store: &dyn EventStore, seq: Seq) -> Result<Option<Sealed>, HistoryError> {
+    let log = LogName::community();
+    let Some(raw) = store.read_at(&log, &[seq])?.pop() else { return Ok(None) };
+    let Event::Offer(OfferEvent::Accepted(e)) = Recorded::open(&log, raw)?.event else { return Ok(None) };
+    Ok(e.profile)
+}
