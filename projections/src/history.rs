@@ -231,9 +231,10 @@ impl History {
     }
 
     /// The same with events that this process has recorded or read in this order: only their first one's link is
-    /// checked, since the others' were made or checked when they were.
-    fn project_handed(&self, log: &LogName, events: &[Arc<Recorded>]) -> Result<(), HistoryError> {
-        self.projected(log, events, Links::First)
+    /// checked, since the others' were made or checked when they were. `generation`: of the file when they were
+    /// taken. A file that was rebuilt since may hold less, because the store does.
+    fn project_handed(&self, log: &LogName, events: &[Arc<Recorded>], generation: u64) -> Result<(), HistoryError> {
+        self.projected(log, events, Links::First { generation })
     }
 
     fn projected<E: Borrow<Recorded>>(&self, log: &LogName, events: &[E], links: Links) -> Result<(), HistoryError> {
@@ -252,6 +253,12 @@ impl History {
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
         let (first, last) = (first.borrow(), last.borrow());
         let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        if let Links::First { generation } = links
+            && generation != self.generation()
+        {
+            let at = self.checkpoint(log).map(|checkpoint| checkpoint.head.seq);
+            return Err(HistoryError::Overtaken { log: log.clone(), at, from: first.seq });
+        }
         let mut writer = lock(&files.write);
         // Numbers given in a transaction that fails are nobody's: the cache comes back only after commit.
         let mut numbers = std::mem::take(&mut writer.numbers);
@@ -260,7 +267,7 @@ impl History {
         let old = checkpoint(&tx, log_no).map_err(at("reading the checkpoint"))?;
         let checked = match links {
             Links::All => events,
-            Links::First => &events[..1],
+            Links::First { .. } => &events[..1],
         };
         if let Err(error) = linked(log, old, first, checked) {
             // Whoever was faster, we go on from there.
@@ -428,7 +435,7 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
 #[derive(Clone, Copy)]
 enum Links {
     All,
-    First,
+    First { generation: u64 },
 }
 
 /// Whether the events are the next ones of the very log that was folded in so far.

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use store::recorded::Recorded;
 
-/// Of one log: some thirty megabytes.
-const EVENTS_MAX: usize = 32_768;
+/// Of one log: some twenty megabytes, and half a second of the fastest log.
+const EVENTS_MAX: usize = 16_384;
 
 #[derive(Default)]
 pub(super) struct Handed {
@@ -49,5 +49,49 @@ impl Handed {
     /// Whatever waits is read from the log instead.
     pub(super) fn forget(&self, log: &LogName) {
         lock(&self.logs).remove(log);
+    }
+
+    pub(super) fn clear(&self) {
+        lock(&self.logs).clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{life, main_log};
+    use super::*;
+
+    #[test]
+    fn what_it_gives_follows_without_a_gap() {
+        let main = main_log();
+        let all: Vec<Arc<Recorded>> = life().recorded[&main].iter().cloned().map(Arc::new).collect();
+        let handed = Handed::default();
+        let seqs = |next, max| handed.take(&main, next, max).iter().map(|event| event.seq).collect::<Vec<_>>();
+        let nothing: [Seq; 0] = [];
+        handed.put(&all[2..5]);
+        assert_eq!(seqs(0, 9), nothing, "what stands before them is not there");
+        handed.put(&all[6..8]);
+        handed.put(&all[5..6]);
+        assert_eq!(seqs(3, 2), [3, 4]);
+        assert_eq!(seqs(5, 9), [5], "what did not follow was left out");
+        handed.put(&all[7..9]);
+        assert_eq!(seqs(6, 9), nothing);
+        assert_eq!(seqs(8, 9), [8]);
+        handed.put(&all[9..11]);
+        assert_eq!(seqs(20, 9), nothing, "the log was read further");
+        handed.put(&all[4..6]);
+        handed.forget(&main);
+        assert_eq!(seqs(4, 9), nothing);
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let mut event = life().recorded[&main_log()][0].clone();
+        let handed = Handed::default();
+        for seq in 0..2 * EVENTS_MAX as Seq {
+            event.seq = seq;
+            handed.put(&[Arc::new(event.clone())]);
+        }
+        assert_eq!(handed.take(&main_log(), 0, usize::MAX).len(), EVENTS_MAX);
     }
 }

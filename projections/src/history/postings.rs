@@ -66,19 +66,20 @@ fn legs_of(event: &Event) -> Option<(Option<SettlementId>, Option<AccountId>, &[
 impl History {
     /// The posting of this id, never behind: what is not folded in yet is read from the logs.
     pub fn posting(&self, store: &dyn EventStore, id: PostingId) -> Result<Option<PostingRow>, HistoryError> {
-        let mut found = None;
-        // The tail first: what is folded meanwhile is then found in the rows.
-        scan_tails(store, &self.checkpoints(), |event| {
-            found = postings_of(&event).into_iter().find(|row| row.id == id);
-            if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        if found.is_some() {
-            return Ok(found);
-        }
-        self.read("finding a posting", |db| {
+        // The rows first, since most ids are old. What they lacked then stands beyond these checkpoints.
+        let known = self.checkpoints();
+        let row = self.read("finding a posting", |db| {
             db.prepare_cached("SELECT * FROM posting WHERE id = ?1")?
                 .query_row([id.to_string()], rows::posting)
                 .optional()
-        })
+        })?;
+        let mut found = None;
+        if row.is_none() {
+            scan_tails(store, &known, |event| {
+                found = postings_of(&event).into_iter().find(|row| row.id == id);
+                if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+        }
+        Ok(row.or(found))
     }
 }

@@ -182,6 +182,8 @@ impl Runner {
         if history.generation() != self.generation {
             self.generation = history.generation();
             self.stopped.clear();
+            // What waits may have been lost by the store, which is why the file was rebuilt.
+            self.shared.handed.clear();
         }
         let mut logs: BTreeSet<LogName> = match store.logs() {
             Ok(logs) => logs.into_iter().collect(),
@@ -240,7 +242,7 @@ impl Runner {
         let next = Head::next(history.checkpoint(log).map(|checkpoint| checkpoint.head));
         let events = self.shared.handed.take(log, next, self.events_max);
         if !events.is_empty() {
-            match history.project_handed(log, &events) {
+            match history.project_handed(log, &events, self.generation) {
                 Ok(()) => return Ok(events.len()),
                 Err(full @ HistoryError::Full { .. }) => return Err(full),
                 // Whatever is wrong with them, the log decides, and says it better.

@@ -176,6 +176,21 @@ fn what_is_handed_over_is_folded_and_the_log_has_the_rest() {
 }
 
 #[test]
+fn what_the_store_lost_is_not_folded_into_a_rebuilt_file() {
+    let logs = life();
+    let (main, history) = (main_log(), History::open_in_memory().unwrap());
+    let (all, generation) = (shared(&logs, &main), history.generation());
+    history.project_handed(&main, &all[..9], generation).unwrap();
+    let store = logs.store.clone();
+    store.drop_tail(&main, 4);
+    let kept = all.len() - 4;
+    history.rebuild(&store, |_, _, _| ()).unwrap();
+    let lost = history.project_handed(&main, &all[kept..], generation);
+    assert!(matches!(lost, Err(HistoryError::Overtaken { .. })), "{lost:?}");
+    assert_eq!(history.checkpoint(&main).unwrap().head, all[kept - 1].raw.head());
+}
+
+#[test]
 fn a_list_that_waits_does_not_wait_for_the_gathering() {
     let history = Arc::new(History::open_in_memory().unwrap());
     let begun = Instant::now();

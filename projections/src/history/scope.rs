@@ -185,21 +185,21 @@ pub(super) fn home(
     if let Subject::BidId(bid) = id {
         return Ok(auction_of(store, bid)?.map(Subject::from));
     }
-    // The tail first: what is folded meanwhile is then found in the rows.
-    let mut found = None;
-    scan_tails(store, known, |event| {
-        found = subjects::homes(&event.event).into_iter().find_map(|(known, home)| (known == id).then_some(home));
-        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    if found.is_some() {
-        return Ok(found);
-    }
+    // The rows first, since most ids are old. What they lacked then stands beyond checkpoints of before.
     let row = history.read("finding an id", |db| {
         db.prepare_cached("SELECT home FROM lookup WHERE id = ?1")?
             .query_row([id.to_string()], |row| row.get::<_, Text<Subject>>(0))
             .optional()
     })?;
-    Ok(row.map(|Text(home)| home))
+    if let Some(Text(home)) = row {
+        return Ok(Some(home));
+    }
+    let mut found = None;
+    scan_tails(store, known, |event| {
+        found = subjects::homes(&event.event).into_iter().find_map(|(known, home)| (known == id).then_some(home));
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(found)
 }
 
 /// The auction of a bid: its id was made in the millisecond of its event, so a few events of each log are read.
