@@ -27,7 +27,6 @@ use crate::time::{Span, Timestamp};
 use crate::wallet::{self, change_hold};
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Who bids in one auction at most, so that the events of its closing fit one batch.
 pub const BIDDERS_MAX: u32 = 1_000;
@@ -412,7 +411,7 @@ pub fn apply(state: &mut State, event: &AuctionEvent, at: Timestamp) {
                 provider: inquiry.provider,
                 independent_agents_only: inquiry.terms.independent_agents_only,
                 desired_skills: inquiry.desired_skills.clone(),
-                rules: Arc::new(e.rules.clone()),
+                rules: state.shared.rules(inquiry.offer, &e.rules),
                 round: e.round,
                 phase: AuctionPhase::Open,
                 closes_at: e.closes_at,

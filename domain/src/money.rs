@@ -73,6 +73,9 @@ impl Money {
     /// Errors: `Scale` where the amount has more decimals than the currency; `Overflow`.
     pub fn new(amount: Decimal, currency: Currency) -> Result<Money, MoneyError> {
         let exponent = currency.exponent();
+        if amount.scale() == exponent && !amount.is_zero() {
+            return Ok(Money { amount, currency });
+        }
         let mut exact = amount;
         exact.rescale(exponent);
         if exact != amount {

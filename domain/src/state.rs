@@ -11,6 +11,7 @@ use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::{LogName, Seq};
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 use crate::table::{Journal, Row, Table};
 use crate::terms::{AuctionRules, ChannelKind, Direction, OfferTerms};
 use crate::time::{Span, Timestamp};
@@ -405,10 +406,11 @@ pub struct State {
     pub sources: BTreeMap<LogName, Taken>,
     pub scalars: Scalars,
     pub(crate) journal: Journal,
+    pub(crate) shared: Shared,
 }
 
 impl PartialEq for State {
-    /// The journal is no part of what the log says.
+    /// The journal is no part of what the log says, nor is how often it is kept in memory.
     fn eq(&self, other: &State) -> bool {
         self.providers == other.providers
             && self.offers == other.offers
