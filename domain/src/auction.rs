@@ -217,7 +217,7 @@ fn second_after(
 pub fn withdraw_bid(state: &State, id: BidId, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
     let Actor::Agent(agent) = ctx.actor else { return Err(Refusal::Forbidden) };
     let missing = Refusal::NotFound { field: "bidId" };
-    let bid = state.bids.get(&id).filter(|bid| bid.agent == agent).ok_or(missing)?;
+    let bid = state.bids.get(id).filter(|bid| bid.agent == agent).ok_or(missing)?;
     let auction = state.auctions.get(bid.auction).expect("a bid has its auction");
     if auction.phase != AuctionPhase::Open || auction.closes_at <= ctx.now {
         return Err(Refusal::AuctionClosed);
@@ -480,34 +480,37 @@ fn close_phase(state: &mut State, id: AuctionId, phase: AuctionPhase, awarded: O
 }
 
 fn bid_placed(state: &mut State, e: &BidPlaced) {
-    let old = state.bidders.get((e.auction, e.agent)).copied();
-    let auction = state.auctions.get(e.auction).expect("an auction opens first");
-    let Bidding { bids: number, last_bid, last_bidder, .. } = auction.bidding;
-    let AuctionRules { direction, currency, .. } = *auction.rules;
     let amount = e.amount.amount();
-    let before =
-        old.unwrap_or(Bidder { number: e.bidder, bids: 0, bid: None, hold: Decimal::ZERO, before: last_bidder });
-    let mut bidder = Bidder { bids: before.bids + 1, ..before };
-    if e.standing != Standing::NoEffect {
-        bidder.bid = Some(CountingBid { id: e.bid, number, amount, phase: BidPhase::Live });
-        if direction == Direction::Forward {
-            bidder.hold = e.hold.map_or(Decimal::ZERO, Money::amount);
-        }
-    }
-    state.record_bid(e.bid, Bid { auction: e.auction, agent: e.agent, before: last_bid });
-    state.bidders.put(&mut state.journal, (e.auction, e.agent), bidder);
-    state.change_bidding(e.auction, |bidding| {
-        bidding.second = second_after(direction, bidding, amount, e.standing, e.agent);
+    let (direction, currency, before) = state.change_bidding(e.auction, |bidding, rules| {
+        let before = (bidding.bids, bidding.last_bid, bidding.last_bidder);
+        bidding.second = second_after(rules.direction, bidding, amount, e.standing, e.agent);
         bidding.bids += 1;
         bidding.price = e.price.map(Money::amount);
         bidding.last_bid = Some(e.bid);
-        if old.is_none() {
-            bidding.bidders += 1;
+        // Numbers have no gaps: a new one is a new bidder's.
+        if e.bidder > bidding.bidders {
+            bidding.bidders = e.bidder;
             bidding.last_bidder = Some(e.agent);
         }
         if e.standing == Standing::Leads {
             bidding.best = Some(Best { bid: e.bid, agent: e.agent, amount });
         }
+        (rules.direction, rules.currency, before)
     });
-    change_hold(state, Party::Agent(e.agent), currency, before.hold, bidder.hold);
+    let (number, last_bid, last_bidder) = before;
+    state.record_bid(e.bid, Bid { auction: e.auction, agent: e.agent, before: last_bid });
+    let mut holds = (Decimal::ZERO, Decimal::ZERO);
+    let new = || Bidder { number: e.bidder, bids: 0, bid: None, hold: Decimal::ZERO, before: last_bidder };
+    state.bidders.change_or_put(&mut state.journal, (e.auction, e.agent), new, |bidder| {
+        bidder.bids += 1;
+        holds.0 = bidder.hold;
+        if e.standing != Standing::NoEffect {
+            bidder.bid = Some(CountingBid { id: e.bid, number, amount, phase: BidPhase::Live });
+            if direction == Direction::Forward {
+                bidder.hold = e.hold.map_or(Decimal::ZERO, Money::amount);
+            }
+        }
+        holds.1 = bidder.hold;
+    });
+    change_hold(state, Party::Agent(e.agent), currency, holds.0, holds.1);
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// An ISO 4217 currency that amounts can be in. Four bytes, copied freely.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Currency {
     code: [u8; 3],
     exponent: u8,
@@ -32,6 +32,13 @@ impl FromStr for Currency {
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| UnknownCurrency)?;
         let at = CODES.binary_search_by(|(known, _)| known.as_bytes().cmp(&code[..])).map_err(|_| UnknownCurrency)?;
         Ok(Currency { code, exponent: CODES[at].1 })
+    }
+}
+/// As one number: half of what a wallet is found by.
+impl std::hash::Hash for Currency {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let [a, b, c] = self.code;
+        state.write_u32(u32::from_le_bytes([a, b, c, self.exponent]));
     }
 }
 impl Serialize for Currency {

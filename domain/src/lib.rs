@@ -27,6 +27,7 @@ pub mod event;
 pub mod refusal;
 
 // The state, and what takes it back.
+pub mod bids;
 mod shared;
 pub mod state;
 pub mod table;

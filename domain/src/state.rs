@@ -2,6 +2,7 @@
 //! back. `community` fills the first tables, a call server the others. Closed inquiries leave it, so
 //! memory follows open work.
 
+use crate::bids::Bids;
 use crate::currency::Currency;
 use crate::event::agent::Will;
 use crate::event::auction::LossReason;
@@ -389,9 +390,7 @@ pub struct State {
     pub queue_topics: BTreeMap<Topic, QueueId>,
     pub inquiries: Table<Inquiry>,
     pub auctions: Table<Auction>,
-    /// In order of id, which is nearly that of recording: an insertion finds its place warm, and a map that grows
-    /// never stops to move all of itself.
-    pub bids: BTreeMap<BidId, Bid>,
+    pub bids: Bids,
     pub bidders: Table<Bidder>,
     pub reservations: Table<Reservation>,
     pub sessions: Table<Session>,
@@ -460,7 +459,7 @@ impl State {
                 Undo::Auction(key, old) => self.auctions.restore(key, old.map(|row| *row)),
                 Undo::Bidding(key, old) => self.auctions.alter(key, |row| row.bidding = old),
                 Undo::BidRecorded(id) => {
-                    self.bids.remove(&id);
+                    self.bids.remove(id);
                 }
                 Undo::BidDropped(id, row) => {
                     self.bids.insert(id, row);
@@ -528,20 +527,23 @@ impl State {
         }
     }
     /// Changes what a bid changes of its auction.
-    pub(crate) fn change_bidding(&mut self, auction: AuctionId, change: impl FnOnce(&mut Bidding)) {
+    pub(crate) fn change_bidding<R>(
+        &mut self,
+        auction: AuctionId,
+        change: impl FnOnce(&mut Bidding, &AuctionRules) -> R,
+    ) -> R {
         let journal = &mut self.journal.entries;
         self.auctions.alter(auction, |row| {
             journal.push(Undo::Bidding(auction, row.bidding));
-            change(&mut row.bidding);
-        });
+            change(&mut row.bidding, &row.rules)
+        })
     }
     pub(crate) fn record_bid(&mut self, id: BidId, row: Bid) {
-        let old = self.bids.insert(id, row);
-        debug_assert!(old.is_none(), "an id is given once");
+        self.bids.insert(id, row);
         self.journal.entries.push(Undo::BidRecorded(id));
     }
     pub(crate) fn drop_bid(&mut self, id: BidId) -> Option<Bid> {
-        let row = self.bids.remove(&id)?;
+        let row = self.bids.remove(id)?;
         self.journal.entries.push(Undo::BidDropped(id, row));
         Some(row)
     }

@@ -7,6 +7,7 @@
 
 use crate::state::Undo;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// A folded multiplication for each word, with a fixed start. Keys are ids that this house minted, so nobody outside
@@ -108,9 +109,29 @@ impl<V: Row> Table<V> {
         journal.entries.push(V::undo(key, Some(old.clone())));
         Some(old)
     }
+    /// Changes a row, or puts one there first where there is none.
+    pub(crate) fn change_or_put(
+        &mut self,
+        journal: &mut Journal,
+        key: V::Key,
+        new: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V),
+    ) {
+        match self.rows.entry(key) {
+            Entry::Occupied(known) => {
+                let row = known.into_mut();
+                journal.entries.push(V::undo(key, Some(row.clone())));
+                change(row);
+            }
+            Entry::Vacant(place) => {
+                journal.entries.push(V::undo(key, None));
+                change(place.insert(new()));
+            }
+        }
+    }
     /// Changes a row, unnoted: the caller notes it, or puts back what was.
-    pub(crate) fn alter(&mut self, key: V::Key, change: impl FnOnce(&mut V)) {
-        change(self.rows.get_mut(&key).expect("an event changes only what an earlier event made"));
+    pub(crate) fn alter<R>(&mut self, key: V::Key, change: impl FnOnce(&mut V) -> R) -> R {
+        change(self.rows.get_mut(&key).expect("an event changes only what an earlier event made"))
     }
     /// Puts an old row back, unnoted.
     pub(crate) fn restore(&mut self, key: V::Key, old: Option<V>) {
