@@ -82,6 +82,13 @@ macro_rules! ids {
                 pub const PREFIX: &'static str = $prefix;
             }
             impl $name {
+                /// Appends the id's text, which is ASCII and needs no escape anywhere.
+                pub fn append_to(&self, out: &mut Vec<u8>) {
+                    out.extend_from_slice(concat!($prefix, "_").as_bytes());
+                    let start = out.len();
+                    out.resize(start + BODY, 0);
+                    encode(self.0, &mut out[start..]);
+                }
                 /// Calls `with` with the id as text.
                 fn with_text<R>(&self, with: impl FnOnce(&str) -> R) -> R {
                     const START: usize = concat!($prefix, "_").len();
@@ -129,6 +136,12 @@ macro_rules! ids {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Subject { $($name($name),)* }
 
+        impl Subject {
+            /// Appends the id's text, which is ASCII and needs no escape anywhere.
+            pub fn append_to(&self, out: &mut Vec<u8>) {
+                match self { $(Subject::$name(id) => id.append_to(out),)* }
+            }
+        }
         impl Serialize for Subject {
             fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
                 match self { $(Subject::$name(id) => id.serialize(s),)* }
@@ -245,6 +258,9 @@ mod tests {
         fn an_id_reads_back_as_written(value: u128) {
             let id = AuctionId(value);
             prop_assert_eq!(id.to_string().parse::<AuctionId>(), Ok(id));
+            let mut bytes = b"-".to_vec();
+            Subject::from(id).append_to(&mut bytes);
+            prop_assert_eq!(bytes, format!("-{id}").into_bytes());
             prop_assert_eq!(id.to_string().parse::<Subject>(), Ok(Subject::AuctionId(id)));
             prop_assert!(id.to_string().parse::<BidId>().is_err());
         }

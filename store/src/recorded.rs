@@ -16,16 +16,19 @@ use domain::time::Timestamp;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write;
 
 /// 128 bits that name a command; all its events carry it as their correlation, and so does what follows
 /// from them in other logs. Shown as `cmd_` and 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CommandId(pub u128);
 
+impl CommandId {
+    const PREFIX: &str = "cmd_";
+}
+
 impl fmt::Display for CommandId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cmd_{:032x}", self.0)
+        write!(f, "{}{:032x}", Self::PREFIX, self.0)
     }
 }
 impl fmt::Debug for CommandId {
@@ -36,7 +39,7 @@ impl fmt::Debug for CommandId {
 impl std::str::FromStr for CommandId {
     type Err = domain::ids::BadId;
     fn from_str(text: &str) -> Result<CommandId, Self::Err> {
-        let digits = text.strip_prefix("cmd_").filter(|digits| digits.len() == 32).ok_or(domain::ids::BadId)?;
+        let digits = text.strip_prefix(Self::PREFIX).filter(|digits| digits.len() == 32).ok_or(domain::ids::BadId)?;
         u128::from_str_radix(digits, 16).map(CommandId).map_err(|_| domain::ids::BadId)
     }
 }
@@ -152,61 +155,90 @@ struct StoredKey<'a> {
 const ENVELOPE_BYTES: usize = 640;
 
 /// The canonical envelope, byte for byte what serde would write of an `Envelope`, without the texts in between: it is
-/// written for every event, and half of what an event costs in bytes.
+/// written for every event, and is half of its bytes.
 fn write_envelope(log: &LogName, seq: Seq, type_name: &str, subjects: &[Subject], facts: &Facts) -> Vec<u8> {
     let mut out = Vec::with_capacity(ENVELOPE_BYTES);
-    let written = try_write_envelope(&mut out, log, seq, type_name, subjects, facts);
-    written.expect("memory takes what is written, and an envelope has string keys and no floats");
-    out
-}
-
-fn try_write_envelope(
-    out: &mut Vec<u8>,
-    log: &LogName,
-    seq: Seq,
-    type_name: &str,
-    subjects: &[Subject],
-    facts: &Facts,
-) -> std::io::Result<()> {
     out.push(b'{');
     match &facts.actor {
-        Actor::Operator(name) | Actor::Finance(name) => {
-            out.extend_from_slice(br#""actor":"#);
-            serde_json::to_writer(&mut *out, &**name)?;
-            out.push(b',');
-        }
-        Actor::Provider(id) => write!(out, r#""actor":"{id}","#)?,
-        Actor::Agent(id) => write!(out, r#""actor":"{id}","#)?,
-        Actor::Customer(id) => write!(out, r#""actor":"{id}","#)?,
+        Actor::Operator(name) | Actor::Finance(name) => member(&mut out, "actor", |out| json(out, &**name)),
+        Actor::Provider(id) => member(&mut out, "actor", |out| quoted(out, |out| id.append_to(out))),
+        Actor::Agent(id) => member(&mut out, "actor", |out| quoted(out, |out| id.append_to(out))),
+        Actor::Customer(id) => member(&mut out, "actor", |out| quoted(out, |out| id.append_to(out))),
         Actor::Anonymous | Actor::System => {}
     }
     if let Some(causation) = facts.causation {
-        write!(out, r#""causation":"{causation}","#)?;
+        member(&mut out, "causation", |out| quoted(out, |out| causation.append_to(out)));
     }
-    write!(out, r#""correlation":"{}","#, facts.correlation)?;
+    member(&mut out, "correlation", |out| {
+        quoted(out, |out| {
+            out.extend_from_slice(CommandId::PREFIX.as_bytes());
+            hex(out, &facts.correlation.0.to_be_bytes());
+        })
+    });
     if let Some(KeyMark { hash, fingerprint, events }) = facts.key {
-        write!(out, r#""key":{{"events":{events},"fingerprint":"{fingerprint:016x}","hash":"{hash:032x}"}},"#)?;
+        member(&mut out, "key", |out| {
+            out.push(b'{');
+            member(out, "events", |out| json(out, &events));
+            member(out, "fingerprint", |out| quoted(out, |out| hex(out, &fingerprint.to_be_bytes())));
+            member(out, "hash", |out| quoted(out, |out| hex(out, &hash.to_be_bytes())));
+            end(out, b'}');
+        });
     }
-    write!(out, r#""log":"{log}","role":"#)?;
-    serde_json::to_writer(&mut *out, &facts.actor.role())?;
-    write!(out, r#","seq":{seq},"#)?;
+    member(&mut out, "log", |out| json(out, log));
+    member(&mut out, "role", |out| json(out, &facts.actor.role()));
+    member(&mut out, "seq", |out| json(out, &seq));
     if let Some(source) = &facts.source {
-        out.extend_from_slice(br#""source":"#);
-        serde_json::to_writer(&mut *out, source)?;
-        out.push(b',');
+        member(&mut out, "source", |out| json(out, source));
     }
-    out.extend_from_slice(br#""subjects":["#);
-    for (at, subject) in subjects.iter().enumerate() {
-        let comma = if at == 0 { "" } else { "," };
-        write!(out, r#"{comma}"{subject}""#)?;
-    }
-    write!(out, r#"],"time":{},"#, facts.time.0)?;
+    member(&mut out, "subjects", |out| {
+        out.push(b'[');
+        for subject in subjects {
+            quoted(out, |out| subject.append_to(out));
+            out.push(b',');
+        }
+        end(out, b']');
+    });
+    member(&mut out, "time", |out| json(out, &facts.time));
     if let Some(trace) = &facts.trace {
-        out.extend_from_slice(br#""trace":"#);
-        serde_json::to_writer(&mut *out, trace)?;
-        out.push(b',');
+        member(&mut out, "trace", |out| json(out, trace));
     }
-    write!(out, r#""type":"{type_name}"}}"#)
+    member(&mut out, "type", |out| json(out, type_name));
+    end(&mut out, b'}');
+    out
+}
+
+/// A member and the comma after it.
+fn member(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    value(out);
+    out.push(b',');
+}
+
+/// The end of what has members, in place of the last comma.
+fn end(out: &mut Vec<u8>, with: u8) {
+    match out.last_mut() {
+        Some(comma) if *comma == b',' => *comma = with,
+        _ => out.push(with),
+    }
+}
+
+/// Text that needs no escape.
+fn quoted(out: &mut Vec<u8>, text: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    text(out);
+    out.push(b'"');
+}
+
+fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+}
+
+fn json(out: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
+    serde_json::to_writer(out, value)
+        .expect("memory takes what is written, and no value here has other keys or floats");
 }
 
 /// What a writer knows of an event before it has a place in the chain.
@@ -251,7 +283,7 @@ impl Recorded {
     pub fn open(log: &LogName, raw: RawEvent) -> Result<Recorded, CorruptEvent> {
         let seq = raw.seq;
         let bad_envelope = |source| CorruptEvent::Envelope { log: log.clone(), seq, source };
-        let envelope: Envelope<'_> = serde_json::from_slice(&raw.envelope).map_err(bad_envelope)?;
+        let envelope: Envelope<'_> = stored::read_json(&raw.envelope).map_err(bad_envelope)?;
         if envelope.log != log.as_str() || envelope.seq != seq {
             return Err(CorruptEvent::Misplaced { log: log.clone(), seq });
         }

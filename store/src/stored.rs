@@ -28,6 +28,15 @@ pub enum StoredError {
     },
 }
 
+/// Reads JSON that ought to be UTF-8: looked at once as a whole, instead of string by string.
+pub(crate) fn read_json<'a, T: serde::Deserialize<'a>>(text: &'a [u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(text) {
+        Ok(text) => serde_json::from_str(text),
+        // It says where.
+        Err(_) => serde_json::from_slice(text),
+    }
+}
+
 macro_rules! stored {
     ($($name:literal => $subject:ident($enum:ident::$variant:ident);)*) => {
         /// Every type name, in the order of this file.
@@ -52,7 +61,7 @@ macro_rules! stored {
         pub fn decode(type_name: &str, data: &[u8]) -> Result<(&'static str, Event), StoredError> {
             let shape = |source| StoredError::Shape { type_name: type_name.to_owned(), source };
             match type_name {
-                $($name => Ok(($name, Event::$subject($enum::$variant(serde_json::from_slice(data).map_err(shape)?)))),)*
+                $($name => Ok(($name, Event::$subject($enum::$variant(read_json(data).map_err(shape)?)))),)*
                 other => Err(StoredError::UnknownType(other.to_owned())),
             }
         }

@@ -24,7 +24,7 @@ use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::state::State;
 use domain::time::{Span, Timestamp};
-use order::{Answer, Entropy, Key, Order};
+use order::{Answer, Entropy, Key, Order, Source};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
@@ -515,20 +515,20 @@ impl Writer {
         while !self.is_full(draft) {
             let Some(due) = self.state.next_deadline().filter(|due| *due <= at) else { return };
             let late = due < self.up_since || at - due > LATE;
-            let entropy = (self.draw)();
-            let ctx = Ctx { now: at, actor: Actor::System, ids: IdSource::new(at.0, entropy.word(b"ids")) };
+            let source = (self.draw)().source();
+            let ctx = Ctx { now: at, actor: Actor::System, ids: IdSource::new(at.0, source.word(b"ids")) };
             let Some(events) = decide::execute_due(&mut self.state, late, &ctx) else { return };
             let facts = Facts {
                 actor: Actor::System,
                 key: None,
-                correlation: entropy.command_id(),
+                correlation: source.command_id(),
                 causation: None,
                 source: None,
                 trace: None,
                 time: at,
                 salt: [0; 16],
             };
-            self.record(events, 0, facts, &entropy, draft);
+            self.record(events, 0, facts, &source, draft);
         }
     }
 
@@ -546,7 +546,8 @@ impl Writer {
                 }
             }
         }
-        let ids = IdSource::new(at.0, order.entropy.word(b"ids"));
+        let source = order.entropy.source();
+        let ids = IdSource::new(at.0, source.word(b"ids"));
         let ctx = Ctx { now: at, actor: order.actor.clone(), ids };
         let outcome = match decide::execute(&mut self.state, &order.command, &ctx) {
             Ok(outcome) => outcome,
@@ -568,12 +569,12 @@ impl Writer {
             salt: [0; 16],
         };
         if outcome.followed.is_empty() {
-            self.record(outcome.asked, 0, facts, &order.entropy, draft);
+            self.record(outcome.asked, 0, facts, &source, draft);
         } else {
             // Nobody is named for what the platform did to others, though it belongs to the same command.
             let followed = Facts { actor: Actor::System, key: None, causation: None, source: None, ..facts.clone() };
-            self.record(outcome.asked, 0, facts, &order.entropy, draft);
-            self.record(outcome.followed, asked, followed, &order.entropy, draft);
+            self.record(outcome.asked, 0, facts, &source, draft);
+            self.record(outcome.followed, asked, followed, &source, draft);
         }
         if let (Some(key), Some(first)) = (order.key, draft.events.get(start)) {
             let seen = Seen { first: first.seq, events: count, fingerprint: key.fingerprint, at };
@@ -584,11 +585,11 @@ impl Writer {
 
     /// Chains a command's events to the draft, of which it has made `before` already. The key stands on the
     /// first of them.
-    fn record(&mut self, events: Vec<Event>, before: usize, facts: Facts, entropy: &Entropy, draft: &mut Draft) {
+    fn record(&mut self, events: Vec<Event>, before: usize, facts: Facts, source: &Source, draft: &mut Draft) {
         let mut key = facts.key;
         for (index, event) in (before..).zip(events) {
             let head = draft.events.last().map_or(self.head, |last| Some(last.raw.head()));
-            let facts = Facts { key: key.take(), salt: entropy.salt(index as u32), ..facts.clone() };
+            let facts = Facts { key: key.take(), salt: source.salt(index as u32), ..facts.clone() };
             let sealed = Recorded::seal(&self.log, Head::next(head), &Head::link(head), event, facts);
             draft.bytes += sealed.raw.size();
             draft.time = draft.time.max(sealed.time);
