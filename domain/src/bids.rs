@@ -125,7 +125,7 @@ mod tests {
                 if kind == 7 {
                     let id = map.range(id..).next().map_or(id, |(id, _)| *id);
                     prop_assert_eq!(bids.remove(id), map.remove(&id));
-                } else if !map.contains_key(&id) {
+                } else if map.get(&id).is_none() {
                     bids.insert(id, bid(n));
                     map.insert(id, bid(n));
                 }

@@ -260,7 +260,8 @@ impl Recorded {
         let (type_name, data) = stored::encode(&event);
         let subjects: Vec<Subject> = event.subjects().iter().collect();
         let envelope = write_envelope(log, seq, type_name, &subjects, &facts);
-        let raw = chain::seal(previous, envelope.into(), data.into(), facts.salt, seq);
+        // Copied at their length: an allocator gives and takes whole pieces faster than it cuts the end off one.
+        let raw = chain::seal(previous, Box::from(&envelope[..]), Box::from(&data[..]), facts.salt, seq);
         Recorded {
             id: EventId(chain::event_id(&raw.hash)),
             log: log.clone(),

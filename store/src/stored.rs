@@ -28,6 +28,15 @@ pub enum StoredError {
     },
 }
 
+/// What most payloads need.
+const DATA_BYTES: usize = 768;
+
+fn write_json(payload: &impl serde::Serialize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(DATA_BYTES);
+    serde_json::to_writer(&mut out, payload).expect("payloads have string keys and no floats");
+    out
+}
+
 /// Reads JSON that ought to be UTF-8: looked at once as a whole, instead of string by string.
 pub(crate) fn read_json<'a, T: serde::Deserialize<'a>>(text: &'a [u8]) -> Result<T, serde_json::Error> {
     match std::str::from_utf8(text) {
@@ -50,10 +59,7 @@ macro_rules! stored {
         /// The stored JSON of an event: compact, members in alphabetical order (RFC 8785).
         pub fn encode(event: &Event) -> (&'static str, Vec<u8>) {
             match event {
-                $(Event::$subject($enum::$variant(payload)) => (
-                    $name,
-                    serde_json::to_vec(payload).expect("payloads have string keys and no floats"),
-                ),)*
+                $(Event::$subject($enum::$variant(payload)) => ($name, write_json(payload)),)*
             }
         }
 
