@@ -143,7 +143,7 @@ fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
     match &source.event {
         Event::Offer(OfferEvent::Accepted(accepted)) => {
             (accepted.call_server == *log).then(|| Command::RegisterInquiry {
-                acceptance: Box::new(accepted.clone()),
+                acceptance: accepted.clone(),
                 accepted_at: source.time,
                 source: position(source),
             })

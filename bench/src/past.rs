@@ -231,7 +231,7 @@ impl Past {
             else {
                 return Err("accepting an offer recorded no acceptance".into());
             };
-            accepted.push((facts.clone(), event.clone()));
+            accepted.push(((**facts).clone(), event.clone()));
         }
         let mut orders = Vec::with_capacity(count);
         for (facts, event) in &accepted {

@@ -12,7 +12,7 @@ use crate::money::Money;
 use crate::patch::Patch;
 use crate::refusal::Refusal;
 use crate::sealed::Sealed;
-use crate::state::{Agent, Inquiry, State, Timer};
+use crate::state::{Agent, Auction, Inquiry, State, Timer};
 use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, covers};
 use crate::wallet;
@@ -71,20 +71,36 @@ pub fn suits(agent: Applicant<'_>, demand: Demand<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+impl Agent {
+    pub fn applicant(&self) -> Applicant<'_> {
+        Applicant {
+            affiliated_with: self.affiliated_with,
+            available: self.will == Will::Available && self.wrap_ups == 0,
+            skills: &self.skills,
+            load: self.load(),
+            capacity: self.capacity,
+        }
+    }
+}
+
+impl Auction {
+    /// Its inquiry's.
+    pub fn demand(&self) -> Demand<'_> {
+        Demand {
+            provider: self.provider,
+            independent_agents_only: self.independent_agents_only,
+            desired_skills: &self.desired_skills,
+        }
+    }
+}
+
 pub fn eligible(agent: &Agent, inquiry: &Inquiry) -> Result<(), Refusal> {
-    let applicant = Applicant {
-        affiliated_with: agent.affiliated_with,
-        available: agent.will == Will::Available && agent.wrap_ups == 0,
-        skills: &agent.skills,
-        load: agent.load(),
-        capacity: agent.capacity,
-    };
     let demand = Demand {
         provider: inquiry.provider,
         independent_agents_only: inquiry.terms.independent_agents_only,
         desired_skills: &inquiry.desired_skills,
     };
-    suits(applicant, demand)
+    suits(agent.applicant(), demand)
 }
 
 pub fn register(

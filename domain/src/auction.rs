@@ -3,7 +3,7 @@
 //! `award`.
 
 use crate::actor::Actor;
-use crate::agent::eligible;
+use crate::agent::{self, eligible};
 use crate::award;
 use crate::check;
 use crate::decide::Ctx;
@@ -19,7 +19,7 @@ use crate::money::Money;
 use crate::pricing;
 use crate::refusal::Refusal;
 use crate::state::{
-    Auction, AuctionPhase, Bid, BidPhase, BidPlace, Bidder, BidderPlace, Inquiry, InquiryState, ReservationPhase,
+    Auction, AuctionPhase, Best, Bid, BidPhase, Bidder, Bidding, CountingBid, Inquiry, InquiryState, ReservationPhase,
     State, Timer,
 };
 use crate::terms::{Allocation, AuctionFormat, AuctionRules, Direction};
@@ -27,7 +27,6 @@ use crate::time::{Span, Timestamp};
 use crate::wallet::{self, change_hold};
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Who bids in one auction at most, so that the events of its closing fit one batch.
 pub const BIDDERS_MAX: u32 = 1_000;
@@ -76,15 +75,15 @@ pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Resu
         return Err(Refusal::invalid(&["amount", "amount"], "more than zero"));
     }
     check::magnitude(&["amount", "amount"], amount.amount())?;
-    let inquiry = state.inquiries.get(auction.inquiry).expect("an open auction has its inquiry");
-    eligible(agent, inquiry)?;
+    agent::suits(agent.applicant(), auction.demand())?;
     let named = amount.amount();
     let bidder = state.bidders.get((id, agent_id));
-    let best = auction.best.map(|number| state.bids.get((id, number)).expect("the leading bid was recorded"));
+    let bidding = &auction.bidding;
+    let best = bidding.best;
     let leads = best.is_some_and(|best| best.agent == agent_id);
     let free_choice = leads && rules.format == AuctionFormat::Proxy;
     if !free_choice
-        && let Some(bound) = pricing::next_bound(rules, auction.price)
+        && let Some(bound) = pricing::next_bound(rules, bidding.price)
         && !pricing::reaches(direction, named, bound)
     {
         let bound = Money::new(bound, rules.currency).expect("bounds keep the exponent");
@@ -113,20 +112,20 @@ pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Resu
             return Err(Refusal::InsufficientFunds { available: free });
         }
     }
-    if bidder.is_none() && auction.bidders == BIDDERS_MAX {
+    if bidder.is_none() && bidding.bidders == BIDDERS_MAX {
         return Err(Refusal::LimitReached { message: "The auction has as many bidders as it can take." });
     }
     let placed = bidder.map_or(0, |bidder| bidder.bids);
     if placed >= if rules.format.is_sealed() { SEALED_BIDS_MAX } else { BIDS_MAX } {
         return Err(Refusal::LimitReached { message: "You have bid as often as one bidder can in one auction." });
     }
-    if !rules.format.is_sealed() && auction.bids >= AUCTION_BIDS_MAX && placed >= FIRST_BIDS {
+    if !rules.format.is_sealed() && bidding.bids >= AUCTION_BIDS_MAX && placed >= FIRST_BIDS {
         return Err(Refusal::LimitReached { message: "The auction has as many bids as it can take." });
     }
 
     // After this point the bid stands.
     let bid = BidId(ctx.ids.next());
-    let second = second_after(auction, best, named, standing, agent_id);
+    let second = second_after(direction, bidding, named, standing, agent_id);
     let price = match rules.format {
         AuctionFormat::SealedFirstPrice | AuctionFormat::SealedSecondPrice => None,
         AuctionFormat::Open => Some(named),
@@ -139,15 +138,17 @@ pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Resu
     let money = |amount| Money::new(amount, rules.currency).expect("prices keep the exponent");
     let supersedes = match standing {
         Standing::NoEffect => None,
-        _ => bidder.and_then(|bidder| bidder.bid).map(|number| state.bids.get((id, number)).expect("recorded").id),
+        _ => bidder.and_then(|bidder| bidder.bid).map(|counting| counting.id),
     };
-    let mut events: Vec<Event> = vec![
+    // It, whom it outbids, and what it moves; an award at once makes more.
+    let mut events: Vec<Event> = Vec::with_capacity(if rules.soft_close.is_some() { 3 } else { 2 });
+    events.push(
         BidPlaced {
             agent: agent_id,
             amount,
             auction: id,
             bid,
-            bidder: bidder.map_or(auction.bidders + 1, |bidder| bidder.number),
+            bidder: bidder.map_or(bidding.bidders + 1, |bidder| bidder.number),
             hold: if standing == Standing::NoEffect {
                 bidder.map(|bidder| bidder.hold).filter(|hold| !hold.is_zero()).map(money)
             } else {
@@ -159,14 +160,21 @@ pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Resu
             supersedes,
         }
         .into(),
-    ];
+    );
     if let (Standing::Leads, Some(best), false) = (standing, best, leads) {
-        events.push(BidOutbid { agent: best.agent, auction: id, bid: best.id, inquiry: auction.inquiry }.into());
+        events.push(BidOutbid { agent: best.agent, auction: id, bid: best.bid, inquiry: auction.inquiry }.into());
     }
     if bought && standing == Standing::Leads {
         let mut bidders = award::standing_bids(state, id, auction);
         bidders.retain(|candidate| candidate.agent != agent_id);
-        bidders.push(award::Candidate { agent: agent_id, amount: named, bid, number: auction.bids, hold: named });
+        bidders.push(award::Candidate {
+            agent: agent_id,
+            amount: named,
+            bid,
+            number: bidding.bids,
+            hold: named,
+            phase: BidPhase::Live,
+        });
         award::decide_award(state, id, auction, bidders, true, None, ctx, &mut events);
     } else if let (Some(soft), Some(hard), true) =
         (rules.soft_close, auction.hard_closes_at, standing != Standing::NoEffect)
@@ -189,19 +197,19 @@ pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Resu
 
 /// PROXY: the best maximum of anybody but the leader, after a bid.
 fn second_after(
-    auction: &Auction,
-    best: Option<&Bid>,
+    direction: Direction,
+    before: &Bidding,
     named: Decimal,
     standing: Standing,
     agent: AgentId,
 ) -> Option<Decimal> {
-    match (standing, best) {
+    match (standing, before.best) {
         (Standing::Leads, Some(best)) if best.agent != agent => Some(best.amount),
-        (Standing::OutbidAtOnce, _) => Some(match auction.second {
-            Some(second) if pricing::beats(auction.rules.direction, second, named) => second,
+        (Standing::OutbidAtOnce, _) => Some(match before.second {
+            Some(second) if pricing::beats(direction, second, named) => second,
             _ => named,
         }),
-        _ => auction.second,
+        _ => before.second,
     }
 }
 
@@ -209,17 +217,17 @@ fn second_after(
 pub fn withdraw_bid(state: &State, id: BidId, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
     let Actor::Agent(agent) = ctx.actor else { return Err(Refusal::Forbidden) };
     let missing = Refusal::NotFound { field: "bidId" };
-    let place = state.bid_places.get(id).ok_or(missing.clone())?;
-    let bid = state.bids.get((place.auction, place.number)).filter(|bid| bid.agent == agent).ok_or(missing)?;
-    let auction = state.auctions.get(place.auction).expect("a bid has its auction");
+    let bid = state.bids.get(id).filter(|bid| bid.agent == agent).ok_or(missing)?;
+    let auction = state.auctions.get(bid.auction).expect("a bid has its auction");
     if auction.phase != AuctionPhase::Open || auction.closes_at <= ctx.now {
         return Err(Refusal::AuctionClosed);
     }
-    let counts = state.bidders.get((place.auction, agent)).is_some_and(|bidder| bidder.bid == Some(place.number));
-    if !auction.rules.format.is_sealed() || bid.phase != BidPhase::Live || !counts {
+    let counting = state.bidders.get((bid.auction, agent)).and_then(|bidder| bidder.bid);
+    let stands = counting.is_some_and(|counting| counting.id == id && counting.phase == BidPhase::Live);
+    if !auction.rules.format.is_sealed() || !stands {
         return Err(Refusal::BidNotWithdrawable);
     }
-    Ok(vec![BidWithdrawn { agent, auction: place.auction, bid: id, inquiry: auction.inquiry }.into()])
+    Ok(vec![BidWithdrawn { agent, auction: bid.auction, bid: id, inquiry: auction.inquiry }.into()])
 }
 
 /// The closing is due. `late`: the platform was down at it, so it moves once.
@@ -245,12 +253,11 @@ pub(crate) fn cancel(state: &State, id: AuctionId, events: &mut Vec<Event>) {
         return;
     }
     for candidate in award::standing_bids(state, id, auction) {
-        let bid = state.bids.get((id, candidate.number)).expect("recorded");
-        if matches!(bid.phase, BidPhase::Live | BidPhase::Won) {
+        if matches!(candidate.phase, BidPhase::Live | BidPhase::Won) {
             let lost = BidLost {
-                agent: bid.agent,
+                agent: candidate.agent,
                 auction: id,
-                bid: bid.id,
+                bid: candidate.bid,
                 inquiry: auction.inquiry,
                 reason: LossReason::InquiryGone,
             };
@@ -353,14 +360,15 @@ pub(crate) fn next_rounds(state: &State, freed: &[AgentId], ctx: &Ctx) -> Vec<Ev
     rounds
 }
 
+/// Changes what is held of an agent's wallet for an auction. REVERSE: the provider pays.
 fn set_hold(state: &mut State, id: AuctionId, agent: AgentId, hold: Decimal) {
-    let auction = state.auctions.get(id).expect("a bid has its auction");
-    if auction.rules.direction == Direction::Reverse {
+    let rules = &state.auctions.get(id).expect("a bid has its auction").rules;
+    if rules.direction == Direction::Reverse {
         return;
     }
-    let currency = auction.rules.currency;
-    let old = state.bidders.get((id, agent)).map_or(Decimal::ZERO, |bidder| bidder.hold);
-    state.bidders.change(&mut state.journal, (id, agent), |bidder| bidder.hold = hold);
+    let currency = rules.currency;
+    let mut old = Decimal::ZERO;
+    state.bidders.change(&mut state.journal, (id, agent), |bidder| old = std::mem::replace(&mut bidder.hold, hold));
     change_hold(state, Party::Agent(agent), currency, old, hold);
 }
 
@@ -376,10 +384,16 @@ pub(crate) fn set_provider_hold(state: &mut State, id: AuctionId, hold: Decimal)
     change_hold(state, provider, currency, old, hold);
 }
 
-fn set_phase(state: &mut State, bid: BidId, phase: BidPhase) -> BidPlace {
-    let place = *state.bid_places.get(bid).expect("a bid is placed first");
-    state.bids.change(&mut state.journal, (place.auction, place.number), |row| row.phase = phase);
-    place
+/// What became of a bid that counts; returns its number.
+fn set_phase(state: &mut State, auction: AuctionId, agent: AgentId, bid: BidId, phase: BidPhase) -> u32 {
+    let mut number = 0;
+    state.bidders.change(&mut state.journal, (auction, agent), |bidder| {
+        let counting = bidder.bid.as_mut().filter(|counting| counting.id == bid);
+        let counting = counting.expect("nothing becomes of a bid that does not count");
+        counting.phase = phase;
+        number = counting.number;
+    });
+    number
 }
 
 /// The winner's hold is free again, whoever paid.
@@ -391,19 +405,19 @@ pub(crate) fn free_winner(state: &mut State, id: AuctionId, agent: AgentId) {
 pub fn apply(state: &mut State, event: &AuctionEvent, at: Timestamp) {
     match event {
         AuctionEvent::Opened(e) => {
+            let inquiry = state.inquiries.get(e.inquiry).expect("an auction has its inquiry");
             let row = Auction {
                 inquiry: e.inquiry,
-                rules: Arc::new(e.rules.clone()),
+                provider: inquiry.provider,
+                independent_agents_only: inquiry.terms.independent_agents_only,
+                desired_skills: inquiry.desired_skills.clone(),
+                rules: state.shared.rules(inquiry.offer, &e.rules),
                 round: e.round,
                 phase: AuctionPhase::Open,
                 closes_at: e.closes_at,
                 hard_closes_at: e.hard_closes_at,
                 moved: false,
-                bids: 0,
-                bidders: 0,
-                best: None,
-                second: None,
-                price: None,
+                bidding: Bidding::default(),
                 awarded: None,
                 provider_hold: Decimal::ZERO,
             };
@@ -417,7 +431,6 @@ pub fn apply(state: &mut State, event: &AuctionEvent, at: Timestamp) {
         AuctionEvent::BidPlaced(e) => bid_placed(state, e),
         AuctionEvent::BidOutbid(e) => set_hold(state, e.auction, e.agent, Decimal::ZERO),
         AuctionEvent::BidWithdrawn(e) => {
-            set_phase(state, e.bid, BidPhase::Withdrawn);
             set_hold(state, e.auction, e.agent, Decimal::ZERO);
             state.bidders.change(&mut state.journal, (e.auction, e.agent), |bidder| bidder.bid = None);
         }
@@ -432,20 +445,20 @@ pub fn apply(state: &mut State, event: &AuctionEvent, at: Timestamp) {
             });
         }
         AuctionEvent::Awarded(e) => {
-            let place = set_phase(state, e.bid, BidPhase::Won);
+            let number = set_phase(state, e.auction, e.agent, e.bid, BidPhase::Won);
             set_hold(state, e.auction, e.agent, e.hold.amount());
             set_provider_hold(state, e.auction, e.hold.amount());
-            close_phase(state, e.auction, AuctionPhase::Awarded, Some(place.number));
+            close_phase(state, e.auction, AuctionPhase::Awarded, Some(number));
         }
         AuctionEvent::BidLost(e) => {
-            set_phase(state, e.bid, BidPhase::Lost(e.reason));
+            set_phase(state, e.auction, e.agent, e.bid, BidPhase::Lost(e.reason));
             set_hold(state, e.auction, e.agent, Decimal::ZERO);
         }
         AuctionEvent::BidForfeited(e) => {
-            let place = set_phase(state, e.bid, BidPhase::Forfeited);
+            let number = set_phase(state, e.auction, e.agent, e.bid, BidPhase::Forfeited);
             set_hold(state, e.auction, e.agent, Decimal::ZERO);
             let awarded = state.auctions.get(e.auction).and_then(|auction| auction.awarded);
-            if awarded == Some(place.number) {
+            if awarded == Some(number) {
                 set_provider_hold(state, e.auction, Decimal::ZERO);
             }
         }
@@ -467,37 +480,37 @@ fn close_phase(state: &mut State, id: AuctionId, phase: AuctionPhase, awarded: O
 }
 
 fn bid_placed(state: &mut State, e: &BidPlaced) {
-    let auction = state.auctions.get(e.auction).expect("an auction opens first");
-    let best = auction.best.map(|number| state.bids.get((e.auction, number)).expect("recorded"));
-    let second = second_after(auction, best, e.amount.amount(), e.standing, e.agent);
-    let number = auction.bids;
-    let old = state.bidders.get((e.auction, e.agent)).cloned();
-    let bidder = match &old {
-        Some(old) if e.standing == Standing::NoEffect => Bidder { bids: old.bids + 1, ..old.clone() },
-        _ => Bidder {
-            number: e.bidder,
-            bids: old.as_ref().map_or(1, |old| old.bids + 1),
-            bid: Some(number),
-            hold: old.as_ref().map_or(Decimal::ZERO, |old| old.hold),
-        },
-    };
-    let bid = Bid { id: e.bid, agent: e.agent, amount: e.amount.amount(), phase: BidPhase::Live };
-    state.bids.put(&mut state.journal, (e.auction, number), bid);
-    state.bid_places.put(&mut state.journal, e.bid, BidPlace { auction: e.auction, number });
-    if old.is_none() {
-        state.bidder_places.put(&mut state.journal, (e.auction, e.bidder), BidderPlace { agent: e.agent });
-    }
-    state.bidders.put(&mut state.journal, (e.auction, e.agent), bidder);
-    state.auctions.change(&mut state.journal, e.auction, |auction| {
-        auction.bids += 1;
-        auction.bidders += u32::from(old.is_none());
-        auction.second = second;
-        auction.price = e.price.map(Money::amount);
-        if e.standing == Standing::Leads {
-            auction.best = Some(number);
+    let amount = e.amount.amount();
+    let (direction, currency, before) = state.change_bidding(e.auction, |bidding, rules| {
+        let before = (bidding.bids, bidding.last_bid, bidding.last_bidder);
+        bidding.second = second_after(rules.direction, bidding, amount, e.standing, e.agent);
+        bidding.bids += 1;
+        bidding.price = e.price.map(Money::amount);
+        bidding.last_bid = Some(e.bid);
+        // Numbers have no gaps: a new one is a new bidder's.
+        if e.bidder > bidding.bidders {
+            bidding.bidders = e.bidder;
+            bidding.last_bidder = Some(e.agent);
         }
+        if e.standing == Standing::Leads {
+            bidding.best = Some(Best { bid: e.bid, agent: e.agent, amount });
+        }
+        (rules.direction, rules.currency, before)
     });
-    if e.standing != Standing::NoEffect {
-        set_hold(state, e.auction, e.agent, e.hold.map_or(Decimal::ZERO, Money::amount));
-    }
+    let (number, last_bid, last_bidder) = before;
+    state.record_bid(e.bid, Bid { auction: e.auction, agent: e.agent, before: last_bid });
+    let mut holds = (Decimal::ZERO, Decimal::ZERO);
+    let new = || Bidder { number: e.bidder, bids: 0, bid: None, hold: Decimal::ZERO, before: last_bidder };
+    state.bidders.change_or_put(&mut state.journal, (e.auction, e.agent), new, |bidder| {
+        bidder.bids += 1;
+        holds.0 = bidder.hold;
+        if e.standing != Standing::NoEffect {
+            bidder.bid = Some(CountingBid { id: e.bid, number, amount, phase: BidPhase::Live });
+            if direction == Direction::Forward {
+                bidder.hold = e.hold.map_or(Decimal::ZERO, Money::amount);
+            }
+        }
+        holds.1 = bidder.hold;
+    });
+    change_hold(state, Party::Agent(e.agent), currency, holds.0, holds.1);
 }

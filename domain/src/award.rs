@@ -13,7 +13,7 @@ use crate::inquiry;
 use crate::money::Money;
 use crate::pricing;
 use crate::refusal::Refusal;
-use crate::state::{Auction, BidPhase, Inquiry, State};
+use crate::state::{Auction, BidPhase, CountingBid, Inquiry, State};
 use crate::terms::{Allocation, Direction};
 use crate::wallet;
 use crate::why::{Excluded, ExclusionReason, RANKED_MAX, Ranked, Why};
@@ -29,19 +29,20 @@ pub struct Candidate {
     pub number: u32,
     /// Already held of the agent's wallet.
     pub hold: Decimal,
+    pub phase: BidPhase,
 }
 
 /// The bids that count and have not been forfeited or withdrawn, in order of recording.
 pub fn standing_bids(state: &State, id: AuctionId, auction: &Auction) -> Vec<Candidate> {
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(auction.bidding.bidders as usize);
     // By bidder: there are a thousand at most, and many more bids.
-    for number in 1..=auction.bidders {
-        let agent = state.bidder_places.get((id, number)).expect("bidders are numbered without gaps").agent;
+    let mut next = auction.bidding.last_bidder;
+    while let Some(agent) = next {
         let bidder = state.bidders.get((id, agent)).expect("who bids is a bidder");
-        let Some(number) = bidder.bid else { continue };
-        let bid = state.bids.get((id, number)).expect("recorded");
-        if matches!(bid.phase, BidPhase::Live | BidPhase::Lost(_) | BidPhase::Won) {
-            found.push(Candidate { agent, amount: bid.amount, bid: bid.id, number, hold: bidder.hold });
+        next = bidder.before;
+        let Some(CountingBid { id: bid, number, amount, phase }) = bidder.bid else { continue };
+        if matches!(phase, BidPhase::Live | BidPhase::Lost(_) | BidPhase::Won) {
+            found.push(Candidate { agent, amount, bid, number, hold: bidder.hold, phase });
         }
     }
     found.sort_by_key(|candidate| candidate.number);

@@ -6,8 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// An ISO 4217 currency that amounts can be in. Four bytes, copied freely.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Currency {
     code: [u8; 3],
     exponent: u8,
@@ -35,15 +34,21 @@ impl FromStr for Currency {
         Ok(Currency { code, exponent: CODES[at].1 })
     }
 }
-impl TryFrom<String> for Currency {
-    type Error = UnknownCurrency;
-    fn try_from(text: String) -> Result<Currency, UnknownCurrency> {
-        text.parse()
+/// As one number: half of what a wallet is found by.
+impl std::hash::Hash for Currency {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let [a, b, c] = self.code;
+        state.write_u32(u32::from_le_bytes([a, b, c, self.exponent]));
     }
 }
-impl From<Currency> for String {
-    fn from(currency: Currency) -> String {
-        currency.code().to_owned()
+impl Serialize for Currency {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.code())
+    }
+}
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        crate::text::read(d)
     }
 }
 impl fmt::Display for UnknownCurrency {

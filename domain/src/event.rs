@@ -23,6 +23,8 @@ use session::SessionEvent;
 use settlement::SettlementEvent;
 use wallet::WalletEvent;
 
+/// Payloads that hold an offer's whole terms are boxed: an event is moved several times on its way into the log, and
+/// almost all of them are small.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Provider(ProviderEvent),
@@ -158,7 +160,7 @@ macro_rules! into_event {
         $($(
             impl From<$payload> for Event {
                 fn from(payload: $payload) -> Event {
-                    Event::$subject($enum::$variant(payload))
+                    Event::$subject($enum::$variant(payload.into()))
                 }
             }
         )*)*

@@ -25,28 +25,52 @@ impl fmt::Display for BadId {
 }
 impl std::error::Error for BadId {}
 
-fn encode(value: u128, out: &mut [u8; BODY]) {
-    let mut rest = value;
-    for slot in out.iter_mut().rev() {
-        *slot = ALPHABET[(rest & 31) as usize];
-        rest >>= 5;
+/// The digit that a byte is; `NONE` for others.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NONE; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        digits[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+};
+const NONE: u8 = 0x80;
+
+/// Twelve digits fit a machine word, so 128 bits are a remainder and two words.
+const WORD: usize = 12;
+const WORD_BITS: usize = 5 * WORD;
+
+fn encode(value: u128, out: &mut [u8]) {
+    let digit = |bits: u64| ALPHABET[(bits & 31) as usize];
+    let top = (value >> (2 * WORD_BITS)) as u64;
+    out[0] = digit(top >> 5);
+    out[1] = digit(top);
+    for (from, word) in [(2, (value >> WORD_BITS) as u64), (2 + WORD, value as u64)] {
+        let mut rest = word;
+        for slot in out[from..from + WORD].iter_mut().rev() {
+            *slot = digit(rest);
+            rest >>= 5;
+        }
     }
 }
 
 fn decode(body: &[u8]) -> Result<u128, BadId> {
-    if body.len() != BODY {
+    let body: &[u8; BODY] = body.try_into().map_err(|_| BadId)?;
+    let mut seen = 0;
+    let mut word = |digits: &[u8]| {
+        digits.iter().fold(0_u64, |word, byte| {
+            let digit = DIGITS[usize::from(*byte)];
+            seen |= digit;
+            word << 5 | u64::from(digit & 31)
+        })
+    };
+    let (top, middle, low) = (word(&body[..2]), word(&body[2..2 + WORD]), word(&body[2 + WORD..]));
+    // 26 characters hold 130 bits: the first one may only use its lower three.
+    if seen & NONE != 0 || top > 0xff {
         return Err(BadId);
     }
-    let mut value: u128 = 0;
-    for (at, byte) in body.iter().enumerate() {
-        let digit = ALPHABET.iter().position(|c| c == byte).ok_or(BadId)? as u128;
-        // 26 characters hold 130 bits: the first one may only use its lower three.
-        if at == 0 && digit > 7 {
-            return Err(BadId);
-        }
-        value = (value << 5) | digit;
-    }
-    Ok(value)
+    Ok(u128::from(top) << (2 * WORD_BITS) | u128::from(middle) << WORD_BITS | u128::from(low))
 }
 
 macro_rules! ids {
@@ -59,12 +83,26 @@ macro_rules! ids {
             impl $name {
                 pub const PREFIX: &'static str = $prefix;
             }
+            impl $name {
+                /// Appends the id's text, which is ASCII and needs no escape anywhere.
+                pub fn append_to(&self, out: &mut Vec<u8>) {
+                    out.extend_from_slice(concat!($prefix, "_").as_bytes());
+                    let start = out.len();
+                    out.resize(start + BODY, 0);
+                    encode(self.0, &mut out[start..]);
+                }
+                /// Calls `with` with the id as text.
+                fn with_text<R>(&self, with: impl FnOnce(&str) -> R) -> R {
+                    const START: usize = concat!($prefix, "_").len();
+                    let mut text = [0u8; START + BODY];
+                    text[..START].copy_from_slice(concat!($prefix, "_").as_bytes());
+                    encode(self.0, &mut text[START..]);
+                    with(std::str::from_utf8(&text).expect("prefix and alphabet are ASCII"))
+                }
+            }
             impl fmt::Display for $name {
                 fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    let mut body = [0u8; BODY];
-                    encode(self.0, &mut body);
-                    f.write_str(concat!($prefix, "_"))?;
-                    f.write_str(std::str::from_utf8(&body).expect("the alphabet is ASCII"))
+                    self.with_text(|text| f.write_str(text))
                 }
             }
             impl fmt::Debug for $name {
@@ -81,13 +119,12 @@ macro_rules! ids {
             }
             impl Serialize for $name {
                 fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                    s.collect_str(self)
+                    self.with_text(|text| s.serialize_str(text))
                 }
             }
             impl<'de> Deserialize<'de> for $name {
                 fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                    let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-                    text.parse().map_err(serde::de::Error::custom)
+                    crate::text::read(d)
                 }
             }
             impl From<$name> for Subject {
@@ -101,6 +138,17 @@ macro_rules! ids {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Subject { $($name($name),)* }
 
+        impl Subject {
+            /// Appends the id's text, which is ASCII and needs no escape anywhere.
+            pub fn append_to(&self, out: &mut Vec<u8>) {
+                match self { $(Subject::$name(id) => id.append_to(out),)* }
+            }
+        }
+        impl Serialize for Subject {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                match self { $(Subject::$name(id) => id.serialize(s),)* }
+            }
+        }
         impl fmt::Display for Subject {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self { $(Subject::$name(id) => fmt::Display::fmt(id, f),)* }
@@ -170,15 +218,9 @@ impl fmt::Debug for Subject {
         fmt::Display::fmt(self, f)
     }
 }
-impl Serialize for Subject {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
 impl<'de> Deserialize<'de> for Subject {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
+        crate::text::read(d)
     }
 }
 
@@ -224,6 +266,9 @@ mod tests {
         fn an_id_reads_back_as_written(value: u128) {
             let id = AuctionId(value);
             prop_assert_eq!(id.to_string().parse::<AuctionId>(), Ok(id));
+            let mut bytes = b"-".to_vec();
+            Subject::from(id).append_to(&mut bytes);
+            prop_assert_eq!(bytes, format!("-{id}").into_bytes());
             prop_assert_eq!(id.to_string().parse::<Subject>(), Ok(Subject::AuctionId(id)));
             prop_assert!(id.to_string().parse::<BidId>().is_err());
         }

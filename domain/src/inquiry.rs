@@ -148,8 +148,8 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 offer: e.offer,
                 provider: e.provider,
                 customer: e.customer,
-                terms: Arc::new(e.terms.clone()),
-                desired_skills: e.desired_skills.clone().into(),
+                terms: state.shared.terms(e.offer, &e.terms),
+                desired_skills: state.shared.skills(e.offer, &e.desired_skills),
                 queues,
                 channel: e.channel,
                 accepted_at: e.accepted_at,
@@ -212,15 +212,14 @@ fn drop_inquiry(state: &mut State, id: InquiryId, from_queues: bool) {
     for auction_id in row.auctions.iter() {
         let auction = state.auctions.remove(&mut state.journal, *auction_id).expect("an inquiry's auctions go with it");
         debug_assert!(auction.phase != AuctionPhase::Open, "an open auction is cancelled first");
-        for number in 0..auction.bids {
-            let bid =
-                state.bids.remove(&mut state.journal, (*auction_id, number)).expect("bids are numbered without gaps");
-            state.bid_places.remove(&mut state.journal, bid.id);
+        let mut bid = auction.bidding.last_bid;
+        while let Some(id) = bid {
+            bid = state.drop_bid(id).expect("each bid leads to one that was recorded").before;
         }
-        for number in 1..=auction.bidders {
-            let place = state.bidder_places.remove(&mut state.journal, (*auction_id, number));
-            let agent = place.expect("bidders are numbered without gaps").agent;
-            state.bidders.remove(&mut state.journal, (*auction_id, agent));
+        let mut bidder = auction.bidding.last_bidder;
+        while let Some(agent) = bidder {
+            let row = state.bidders.remove(&mut state.journal, (*auction_id, agent));
+            bidder = row.expect("each bidder leads to one that has bid").before;
         }
     }
     for reservation in row.reservations.iter() {

@@ -16,6 +16,7 @@ pub mod money;
 pub mod patch;
 pub mod sealed;
 pub mod terms;
+mod text;
 pub mod time;
 pub mod topic;
 pub mod why;
@@ -26,6 +27,8 @@ pub mod event;
 pub mod refusal;
 
 // The state, and what takes it back.
+pub mod bids;
+mod shared;
 pub mod state;
 pub mod table;
 pub mod waiting;

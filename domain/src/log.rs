@@ -9,8 +9,7 @@ use std::sync::Arc;
 pub type Seq = u64;
 
 /// The name of a log, `[a-z][a-z0-9-]{0,31}`: a call server's name, or one of the reserved names.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogName(Arc<str>);
 
 /// Not of the form `[a-z][a-z0-9-]{0,31}`.
@@ -51,15 +50,14 @@ impl FromStr for LogName {
         if valid { Ok(LogName(Arc::from(text))) } else { Err(BadLogName) }
     }
 }
-impl TryFrom<String> for LogName {
-    type Error = BadLogName;
-    fn try_from(text: String) -> Result<LogName, BadLogName> {
-        text.parse()
+impl Serialize for LogName {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
     }
 }
-impl From<LogName> for String {
-    fn from(name: LogName) -> String {
-        name.0.to_string()
+impl<'de> Deserialize<'de> for LogName {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        crate::text::read(d)
     }
 }
 impl fmt::Display for LogName {

@@ -43,6 +43,11 @@ impl fmt::Display for MoneyError {
 }
 impl std::error::Error for MoneyError {}
 
+/// The order of two amounts. Of one currency they have one scale, and then their digits decide.
+pub fn order(a: Decimal, b: Decimal) -> Ordering {
+    if a.scale() == b.scale() { a.mantissa().cmp(&b.mantissa()) } else { a.cmp(&b) }
+}
+
 /// Digits before the point.
 const INTEGER_DIGITS_MAX: usize = 18;
 
@@ -73,6 +78,9 @@ impl Money {
     /// Errors: `Scale` where the amount has more decimals than the currency; `Overflow`.
     pub fn new(amount: Decimal, currency: Currency) -> Result<Money, MoneyError> {
         let exponent = currency.exponent();
+        if amount.scale() == exponent && !amount.is_zero() {
+            return Ok(Money { amount, currency });
+        }
         let mut exact = amount;
         exact.rescale(exponent);
         if exact != amount {
@@ -125,7 +133,7 @@ impl Money {
     /// Errors: `CurrencyMismatch`.
     pub fn compare(self, other: Money) -> Result<Ordering, MoneyError> {
         self.same_currency(other)?;
-        Ok(self.amount.cmp(&other.amount))
+        Ok(order(self.amount, other.amount))
     }
     fn same_currency(self, other: Money) -> Result<(), MoneyError> {
         if self.currency == other.currency { Ok(()) } else { Err(MoneyError::CurrencyMismatch) }
@@ -188,6 +196,14 @@ mod tests {
         }
         assert_eq!(eur("1.005"), Err(MoneyError::Scale { exponent: 2 }));
         assert_eq!(Money::parse("1.0", "JPY".parse().unwrap()), Err(MoneyError::Scale { exponent: 0 }));
+    }
+
+    proptest! {
+        #[test]
+        fn digits_decide_where_scales_are_equal(a: i64, b: i64, scales in (0u32..4, 0u32..4)) {
+            let (a, b) = (Decimal::new(a, scales.0), Decimal::new(b, scales.1));
+            prop_assert_eq!(order(a, b), a.cmp(&b));
+        }
     }
 
     proptest! {

@@ -4,7 +4,7 @@
 //! FORWARD and REVERSE mirror each other: "better" is higher or lower, a floor becomes a ceiling, plus
 //! becomes minus.
 
-use crate::money::Money;
+use crate::money::{Money, order};
 use crate::terms::{AuctionFormat, AuctionRules, Direction};
 use rust_decimal::Decimal;
 use std::cmp::Ordering;
@@ -12,8 +12,8 @@ use std::cmp::Ordering;
 /// `Less`: `a` is the better bid. Equal amounts are equal here; the earlier recorded one wins.
 pub fn by_rank(direction: Direction, a: Decimal, b: Decimal) -> Ordering {
     match direction {
-        Direction::Forward => b.cmp(&a),
-        Direction::Reverse => a.cmp(&b),
+        Direction::Forward => order(b, a),
+        Direction::Reverse => order(a, b),
     }
 }
 
@@ -82,7 +82,7 @@ pub fn next_bound(rules: &AuctionRules, price: Option<Decimal>) -> Option<Decima
 /// Whether a bidder has the money for a bid. `free`: what its wallet has free, its own hold in this auction
 /// included; absent: without limit. REVERSE: the provider pays.
 pub fn affords(direction: Direction, free: Option<Decimal>, amount: Decimal) -> bool {
-    direction == Direction::Reverse || free.is_none_or(|free| free >= amount)
+    direction == Direction::Reverse || free.is_none_or(|free| order(free, amount) != Ordering::Less)
 }
 
 /// PROXY: what the leader pays. `best` is its maximum, `second` the best maximum of anybody else.

@@ -2,6 +2,7 @@
 //! back. `community` fills the first tables, a call server the others. Closed inquiries leave it, so
 //! memory follows open work.
 
+use crate::bids::Bids;
 use crate::currency::Currency;
 use crate::event::agent::Will;
 use crate::event::auction::LossReason;
@@ -11,6 +12,7 @@ use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::{LogName, Seq};
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 use crate::table::{Journal, Row, Table};
 use crate::terms::{AuctionRules, ChannelKind, Direction, OfferTerms};
 use crate::time::{Span, Timestamp};
@@ -130,6 +132,10 @@ pub enum AuctionPhase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Auction {
     pub inquiry: InquiryId,
+    /// Of the inquiry, which never changes them: a bid asks for them without looking there.
+    pub provider: ProviderId,
+    pub independent_agents_only: bool,
+    pub desired_skills: Arc<[Skill]>,
     pub rules: Arc<AuctionRules>,
     pub round: u32,
     pub phase: AuctionPhase,
@@ -137,62 +143,77 @@ pub struct Auction {
     pub hard_closes_at: Option<Timestamp>,
     /// The platform was down at a closing and moved it: that happens once.
     pub moved: bool,
-    /// Recorded bids; they are numbered from 0 in order of recording.
-    pub bids: u32,
-    pub bidders: u32,
-    /// OPEN and PROXY: the leading bid.
-    pub best: Option<u32>,
-    /// PROXY: the best maximum of anybody but the leader.
-    pub second: Option<Decimal>,
-    /// OPEN and PROXY: what the leader would pay now.
-    pub price: Option<Decimal>,
-    /// The winner, while awarded.
+    pub bidding: Bidding,
+    /// The winner's bid by its number, while awarded.
     pub awarded: Option<u32>,
     /// REVERSE: held of the provider's account for the winner.
     pub provider_hold: Decimal,
 }
 
+/// What a bid changes of its auction.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bidding {
+    /// Recorded bids; they are numbered from 0 in order of recording.
+    pub bids: u32,
+    pub bidders: u32,
+    /// OPEN and PROXY: the leading bid.
+    pub best: Option<Best>,
+    /// PROXY: the best maximum of anybody but the leader.
+    pub second: Option<Decimal>,
+    /// OPEN and PROXY: what the leader would pay now.
+    pub price: Option<Decimal>,
+    /// Each bid leads to the one before it, and each bidder to the one before it.
+    pub last_bid: Option<BidId>,
+    pub last_bidder: Option<AgentId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Best {
+    pub bid: BidId,
+    pub agent: AgentId,
+    pub amount: Decimal,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BidPhase {
     Live,
-    Withdrawn,
     Lost(LossReason),
     Won,
     Forfeited,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+/// A recorded bid, whether it counts or not. What became of it stands with its bidder while it counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bid {
-    pub id: BidId,
+    pub auction: AuctionId,
     pub agent: AgentId,
-    pub amount: Decimal,
-    pub phase: BidPhase,
+    /// The one recorded before it in its auction.
+    pub before: Option<BidId>,
 }
 
 /// One agent in one auction.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bidder {
-    /// Its number, shown to rivals as `B3`.
+    /// Its number, shown to rivals as `B3`; they go from 1 without gaps.
     pub number: u32,
     /// Recorded bids.
     pub bids: u32,
-    /// Its bid that counts, by number; absent after a withdrawal.
-    pub bid: Option<u32>,
+    /// Its bid that counts; absent after a withdrawal.
+    pub bid: Option<CountingBid>,
     /// Held of its wallet.
     pub hold: Decimal,
+    /// Who has the number before.
+    pub before: Option<AgentId>,
 }
 
-/// Who has a number in an auction; numbers go from 1 without gaps.
+/// Of the bids of one agent in one auction, the one that counts: the others were superseded.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BidderPlace {
-    pub agent: AgentId,
-}
-
-/// Where a bid stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BidPlace {
-    pub auction: AuctionId,
+pub struct CountingBid {
+    pub id: BidId,
+    /// Order of recording.
     pub number: u32,
+    pub amount: Decimal,
+    pub phase: BidPhase,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,23 +301,24 @@ pub enum Timer {
     AgentIsAbsent(AgentId),
 }
 
-/// One change to take back.
+/// One change to take back. What a bid changes stands here as it is; rows that are large and change seldom are
+/// boxed, so that entries stay small.
 #[derive(Clone)]
 pub enum Undo {
-    Provider(ProviderId, Option<Provider>),
-    Offer(OfferId, Option<Offer>),
-    Agent(AgentId, Option<Agent>),
-    Queue(QueueId, Option<Queue>),
-    Inquiry(InquiryId, Option<Inquiry>),
-    Auction(AuctionId, Option<Auction>),
-    Bid((AuctionId, u32), Option<Bid>),
+    Provider(ProviderId, Option<Box<Provider>>),
+    Offer(OfferId, Option<Box<Offer>>),
+    Agent(AgentId, Option<Box<Agent>>),
+    Queue(QueueId, Option<Box<Queue>>),
+    Inquiry(InquiryId, Option<Box<Inquiry>>),
+    Auction(AuctionId, Option<Box<Auction>>),
+    Bidding(AuctionId, Bidding),
+    BidRecorded(BidId),
+    BidDropped(BidId, Bid),
     Bidder((AuctionId, AgentId), Option<Bidder>),
-    BidderPlace((AuctionId, u32), Option<BidderPlace>),
-    BidPlace(BidId, Option<BidPlace>),
-    Reservation(ReservationId, Option<Reservation>),
-    Session(SessionId, Option<Session>),
+    Reservation(ReservationId, Option<Box<Reservation>>),
+    Session(SessionId, Option<Box<Session>>),
     Account((Party, Currency), Option<Account>),
-    Settlement(SettlementId, Option<Settlement>),
+    Settlement(SettlementId, Option<Box<Settlement>>),
     CallServer(LogName, Option<CallServer>),
     QueueTopic(Topic, Option<QueueId>),
     TimerSet(Timestamp, Timer),
@@ -306,35 +328,32 @@ pub enum Undo {
     WaitingAdded(InquiryId),
     WaitingRemoved(Place),
     Source(LogName, Option<Taken>),
-    Scalars(Scalars),
+    Scalars(Box<Scalars>),
 }
 
 macro_rules! rows {
-    ($($row:ident by $key:ty;)*) => {
+    ($($row:ident by $key:ty, $old:ident => $kept:expr;)*) => {
         $(impl Row for $row {
             type Key = $key;
             fn undo(key: $key, old: Option<Self>) -> Undo {
-                Undo::$row(key, old)
+                Undo::$row(key, old.map(|$old| $kept))
             }
         })*
     };
 }
 
 rows! {
-    Provider by ProviderId;
-    Offer by OfferId;
-    Agent by AgentId;
-    Queue by QueueId;
-    Inquiry by InquiryId;
-    Auction by AuctionId;
-    Bid by (AuctionId, u32);
-    Bidder by (AuctionId, AgentId);
-    BidderPlace by (AuctionId, u32);
-    BidPlace by BidId;
-    Reservation by ReservationId;
-    Session by SessionId;
-    Account by (Party, Currency);
-    Settlement by SettlementId;
+    Provider by ProviderId, old => Box::new(old);
+    Offer by OfferId, old => Box::new(old);
+    Agent by AgentId, old => Box::new(old);
+    Queue by QueueId, old => Box::new(old);
+    Inquiry by InquiryId, old => Box::new(old);
+    Auction by AuctionId, old => Box::new(old);
+    Bidder by (AuctionId, AgentId), old => old;
+    Reservation by ReservationId, old => Box::new(old);
+    Session by SessionId, old => Box::new(old);
+    Account by (Party, Currency), old => old;
+    Settlement by SettlementId, old => Box::new(old);
 }
 
 /// Single values.
@@ -371,10 +390,8 @@ pub struct State {
     pub queue_topics: BTreeMap<Topic, QueueId>,
     pub inquiries: Table<Inquiry>,
     pub auctions: Table<Auction>,
-    pub bids: Table<Bid>,
+    pub bids: Bids,
     pub bidders: Table<Bidder>,
-    pub bidder_places: Table<BidderPlace>,
-    pub bid_places: Table<BidPlace>,
     pub reservations: Table<Reservation>,
     pub sessions: Table<Session>,
     pub accounts: Table<Account>,
@@ -388,10 +405,11 @@ pub struct State {
     pub sources: BTreeMap<LogName, Taken>,
     pub scalars: Scalars,
     pub(crate) journal: Journal,
+    pub(crate) shared: Shared,
 }
 
 impl PartialEq for State {
-    /// The journal is no part of what the log says.
+    /// The journal is no part of what the log says, nor is how often it is kept in memory.
     fn eq(&self, other: &State) -> bool {
         self.providers == other.providers
             && self.offers == other.offers
@@ -403,8 +421,6 @@ impl PartialEq for State {
             && self.auctions == other.auctions
             && self.bids == other.bids
             && self.bidders == other.bidders
-            && self.bidder_places == other.bidder_places
-            && self.bid_places == other.bid_places
             && self.reservations == other.reservations
             && self.sessions == other.sessions
             && self.accounts == other.accounts
@@ -435,20 +451,24 @@ impl State {
     pub fn roll_back(&mut self, mark: Mark) {
         while self.journal.entries.len() > mark.0 {
             match self.journal.entries.pop().expect("the length was just compared") {
-                Undo::Provider(key, old) => self.providers.restore(key, old),
-                Undo::Offer(key, old) => self.offers.restore(key, old),
-                Undo::Agent(key, old) => self.agents.restore(key, old),
-                Undo::Queue(key, old) => self.queues.restore(key, old),
-                Undo::Inquiry(key, old) => self.inquiries.restore(key, old),
-                Undo::Auction(key, old) => self.auctions.restore(key, old),
-                Undo::Bid(key, old) => self.bids.restore(key, old),
+                Undo::Provider(key, old) => self.providers.restore(key, old.map(|row| *row)),
+                Undo::Offer(key, old) => self.offers.restore(key, old.map(|row| *row)),
+                Undo::Agent(key, old) => self.agents.restore(key, old.map(|row| *row)),
+                Undo::Queue(key, old) => self.queues.restore(key, old.map(|row| *row)),
+                Undo::Inquiry(key, old) => self.inquiries.restore(key, old.map(|row| *row)),
+                Undo::Auction(key, old) => self.auctions.restore(key, old.map(|row| *row)),
+                Undo::Bidding(key, old) => self.auctions.alter(key, |row| row.bidding = old),
+                Undo::BidRecorded(id) => {
+                    self.bids.remove(id);
+                }
+                Undo::BidDropped(id, row) => {
+                    self.bids.insert(id, row);
+                }
                 Undo::Bidder(key, old) => self.bidders.restore(key, old),
-                Undo::BidderPlace(key, old) => self.bidder_places.restore(key, old),
-                Undo::BidPlace(key, old) => self.bid_places.restore(key, old),
-                Undo::Reservation(key, old) => self.reservations.restore(key, old),
-                Undo::Session(key, old) => self.sessions.restore(key, old),
+                Undo::Reservation(key, old) => self.reservations.restore(key, old.map(|row| *row)),
+                Undo::Session(key, old) => self.sessions.restore(key, old.map(|row| *row)),
                 Undo::Account(key, old) => self.accounts.restore(key, old),
-                Undo::Settlement(key, old) => self.settlements.restore(key, old),
+                Undo::Settlement(key, old) => self.settlements.restore(key, old.map(|row| *row)),
                 Undo::CallServer(key, old) => restore(&mut self.call_servers, key, old),
                 Undo::QueueTopic(key, old) => restore(&mut self.queue_topics, key, old),
                 Undo::TimerSet(due, timer) => {
@@ -470,7 +490,7 @@ impl State {
                     self.waiting.insert(place);
                 }
                 Undo::Source(key, old) => restore(&mut self.sources, key, old),
-                Undo::Scalars(old) => self.scalars = old,
+                Undo::Scalars(old) => self.scalars = *old,
             }
         }
     }
@@ -506,6 +526,27 @@ impl State {
             self.journal.entries.push(Undo::WaitingRemoved(place));
         }
     }
+    /// Changes what a bid changes of its auction.
+    pub(crate) fn change_bidding<R>(
+        &mut self,
+        auction: AuctionId,
+        change: impl FnOnce(&mut Bidding, &AuctionRules) -> R,
+    ) -> R {
+        let journal = &mut self.journal.entries;
+        self.auctions.alter(auction, |row| {
+            journal.push(Undo::Bidding(auction, row.bidding));
+            change(&mut row.bidding, &row.rules)
+        })
+    }
+    pub(crate) fn record_bid(&mut self, id: BidId, row: Bid) {
+        self.bids.insert(id, row);
+        self.journal.entries.push(Undo::BidRecorded(id));
+    }
+    pub(crate) fn drop_bid(&mut self, id: BidId) -> Option<Bid> {
+        let row = self.bids.remove(id)?;
+        self.journal.entries.push(Undo::BidDropped(id, row));
+        Some(row)
+    }
     pub(crate) fn put_call_server(&mut self, name: LogName, row: CallServer) {
         let old = self.call_servers.insert(name.clone(), row);
         self.journal.entries.push(Undo::CallServer(name, old));
@@ -518,7 +559,7 @@ impl State {
         self.journal.entries.push(Undo::QueueTopic(topic, old));
     }
     pub(crate) fn change_scalars(&mut self, change: impl FnOnce(&mut Scalars)) {
-        self.journal.entries.push(Undo::Scalars(self.scalars.clone()));
+        self.journal.entries.push(Undo::Scalars(Box::new(self.scalars.clone())));
         change(&mut self.scalars);
     }
     pub(crate) fn note_source(&mut self, source: &SourcePosition) {

@@ -7,18 +7,20 @@
 
 use crate::state::Undo;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-/// A multiply-and-rotate hash with a fixed start. Keys are ids that this house minted, so nobody outside
+/// A folded multiplication for each word, with a fixed start. Keys are ids that this house minted, so nobody outside
 /// can make them collide; what strangers choose (topics, names) is kept in ordered maps.
 #[derive(Clone, Default)]
 pub struct FixedHasher(u64);
 
-const SEED: u64 = 0x517c_c1b7_2722_0a95;
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl FixedHasher {
     fn mix(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(SEED);
+        let product = u128::from(self.0 ^ word) * u128::from(FACTOR);
+        self.0 = (product as u64) ^ ((product >> 64) as u64);
     }
 }
 
@@ -36,16 +38,16 @@ impl Hasher for FixedHasher {
     fn write_u64(&mut self, n: u64) {
         self.mix(n);
     }
+    /// An id is random below and has its time and count above: what tells two ids of one command apart does not meet
+    /// its counterpart of the other half.
     fn write_u128(&mut self, n: u128) {
-        self.mix(n as u64);
-        self.mix((n >> 64) as u64);
+        self.mix(n as u64 ^ ((n >> 64) as u64).rotate_left(32));
     }
     fn write_usize(&mut self, n: usize) {
         self.mix(n as u64);
     }
     fn finish(&self) -> u64 {
-        // The map takes its bucket from the low bits and its tag from the high ones.
-        self.0 ^ (self.0 >> 32)
+        self.0
     }
 }
 
@@ -106,6 +108,30 @@ impl<V: Row> Table<V> {
         let old = self.rows.remove(&key)?;
         journal.entries.push(V::undo(key, Some(old.clone())));
         Some(old)
+    }
+    /// Changes a row, or puts one there first where there is none.
+    pub(crate) fn change_or_put(
+        &mut self,
+        journal: &mut Journal,
+        key: V::Key,
+        new: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V),
+    ) {
+        match self.rows.entry(key) {
+            Entry::Occupied(known) => {
+                let row = known.into_mut();
+                journal.entries.push(V::undo(key, Some(row.clone())));
+                change(row);
+            }
+            Entry::Vacant(place) => {
+                journal.entries.push(V::undo(key, None));
+                change(place.insert(new()));
+            }
+        }
+    }
+    /// Changes a row, unnoted: the caller notes it, or puts back what was.
+    pub(crate) fn alter<R>(&mut self, key: V::Key, change: impl FnOnce(&mut V) -> R) -> R {
+        change(self.rows.get_mut(&key).expect("an event changes only what an earlier event made"))
     }
     /// Puts an old row back, unnoted.
     pub(crate) fn restore(&mut self, key: V::Key, old: Option<V>) {

@@ -8,8 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// One to four segments of 1 to 48 characters `a-z 0-9 _ -`, the first of them a letter or digit.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Topic(Arc<str>);
 
 /// Not a path of one to four lower-case segments.
@@ -64,15 +63,14 @@ impl FromStr for Topic {
         Ok(Topic(Arc::from(text)))
     }
 }
-impl TryFrom<String> for Topic {
-    type Error = BadTopic;
-    fn try_from(text: String) -> Result<Topic, BadTopic> {
-        text.parse()
+impl Serialize for Topic {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.0)
     }
 }
-impl From<Topic> for String {
-    fn from(topic: Topic) -> String {
-        topic.0.to_string()
+impl<'de> Deserialize<'de> for Topic {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        crate::text::read(d)
     }
 }
 impl fmt::Display for BadTopic {

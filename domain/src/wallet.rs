@@ -8,10 +8,11 @@ use crate::event::Event;
 use crate::event::settlement::Leg;
 use crate::event::wallet::*;
 use crate::ids::AccountId;
-use crate::money::Money;
+use crate::money::{Money, order};
 use crate::refusal::Refusal;
 use crate::state::{Account, State};
 use rust_decimal::Decimal;
+use std::cmp::Ordering;
 
 /// The path of a party's wallet in the chart of accounts.
 pub fn wallet_path(owner: Party) -> String {
@@ -110,7 +111,7 @@ pub(crate) fn set_limit(
 
 /// Changes what is held of an account by the difference of two holds.
 pub(crate) fn change_hold(state: &mut State, owner: Party, currency: Currency, old: Decimal, new: Decimal) {
-    if old != new {
+    if order(old, new) != Ordering::Equal {
         state.accounts.change(&mut state.journal, (owner, currency), |account| account.held += new - old);
     }
 }

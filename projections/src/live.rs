@@ -58,9 +58,11 @@ use community::Community;
 use domain::event::Event;
 use domain::event::community::OfferEvent;
 use domain::log::{LogName, Seq};
+use domain::table::FixedHasher;
 use market::Market;
 use position::Position;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
 use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -236,6 +238,9 @@ fn each_page(
         }
     }
 }
+
+/// By ids that this house minted, in no order that could show.
+type ById<K, V> = HashMap<K, V, BuildHasherDefault<FixedHasher>>;
 
 /// The keys after `after`, for a page.
 fn past<K>(after: Option<K>) -> (Bound<K>, Bound<K>) {

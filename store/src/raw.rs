@@ -36,7 +36,7 @@ impl fmt::Debug for Head {
 }
 
 /// One event. Both texts are stored and given back byte for byte.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct RawEvent {
     /// 0-based and gapless in its log.
     pub seq: Seq,

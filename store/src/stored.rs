@@ -28,6 +28,24 @@ pub enum StoredError {
     },
 }
 
+/// What most payloads need.
+const DATA_BYTES: usize = 768;
+
+fn write_json(payload: &impl serde::Serialize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(DATA_BYTES);
+    serde_json::to_writer(&mut out, payload).expect("payloads have string keys and no floats");
+    out
+}
+
+/// Reads JSON that ought to be UTF-8: looked at once as a whole, instead of string by string.
+pub(crate) fn read_json<'a, T: serde::Deserialize<'a>>(text: &'a [u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(text) {
+        Ok(text) => serde_json::from_str(text),
+        // It says where.
+        Err(_) => serde_json::from_slice(text),
+    }
+}
+
 macro_rules! stored {
     ($($name:literal => $subject:ident($enum:ident::$variant:ident);)*) => {
         /// Every type name, in the order of this file.
@@ -41,10 +59,7 @@ macro_rules! stored {
         /// The stored JSON of an event: compact, members in alphabetical order (RFC 8785).
         pub fn encode(event: &Event) -> (&'static str, Vec<u8>) {
             match event {
-                $(Event::$subject($enum::$variant(payload)) => (
-                    $name,
-                    serde_json::to_vec(payload).expect("payloads have string keys and no floats"),
-                ),)*
+                $(Event::$subject($enum::$variant(payload)) => ($name, write_json(payload)),)*
             }
         }
 
@@ -52,7 +67,7 @@ macro_rules! stored {
         pub fn decode(type_name: &str, data: &[u8]) -> Result<(&'static str, Event), StoredError> {
             let shape = |source| StoredError::Shape { type_name: type_name.to_owned(), source };
             match type_name {
-                $($name => Ok(($name, Event::$subject($enum::$variant(serde_json::from_slice(data).map_err(shape)?)))),)*
+                $($name => Ok(($name, Event::$subject($enum::$variant(read_json(data).map_err(shape)?)))),)*
                 other => Err(StoredError::UnknownType(other.to_owned())),
             }
         }

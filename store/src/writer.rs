@@ -24,8 +24,9 @@ use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::state::State;
 use domain::time::{Span, Timestamp};
-use order::{Answer, Entropy, Key, Order};
+use order::{Answer, Entropy, Key, Order, Source};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 /// What hears of acknowledged events: one log's, in order, each once. Called on the writer's thread before
@@ -149,6 +150,28 @@ enum Decided {
     Unavailable(&'static str),
 }
 
+/// What a log holds beyond a head, read and checked page by page.
+struct Tail {
+    log: LogName,
+    store: Arc<dyn EventStore>,
+    verifier: Verifier,
+}
+
+impl Tail {
+    /// The next page; a short one is the last.
+    fn page(&mut self) -> Result<Vec<Arc<Recorded>>, OpenError> {
+        let log = &self.log;
+        let read = self.store.read(log, Head::next(self.verifier.head()), PAGE);
+        let page = read.map_err(|source| OpenError::Read { log: log.clone(), source })?;
+        let mut taken = Vec::with_capacity(page.len());
+        for raw in page {
+            self.verifier.check(&raw).map_err(|source| OpenError::Chain { log: log.clone(), source })?;
+            taken.push(Arc::new(Recorded::open(log, raw)?));
+        }
+        Ok(taken)
+    }
+}
+
 impl Writer {
     /// Folds the log from its start, checking the chain; tells `subscribers` every event.
     pub fn open(
@@ -203,29 +226,42 @@ impl Writer {
 
     /// Takes over what the log holds beyond our head, a page whole or not at all: what is applied is published.
     fn catch_up(&mut self) -> Result<(), OpenError> {
-        loop {
-            let from = Head::next(self.head);
-            let read = self.store.read(&self.log, from, PAGE);
-            let page = read.map_err(|source| OpenError::Read { log: self.log.clone(), source })?;
-            let full = page.len() == PAGE;
-            let mut verifier = Verifier::after(self.head);
-            let mut taken = Vec::with_capacity(page.len());
-            for raw in page {
-                verifier.check(&raw).map_err(|source| OpenError::Chain { log: self.log.clone(), source })?;
-                taken.push(Arc::new(Recorded::open(&self.log, raw)?));
-            }
-            for event in &taken {
-                decide::apply(&mut self.state, &event.event, event.time);
-                self.state.acknowledge();
-                self.keys.replay(event);
-                self.time = self.time.max(event.time);
-                self.head = Some(event.raw.head());
-            }
-            self.publish(&taken);
-            if !full {
-                return Ok(());
-            }
+        let mut tail = Tail { log: self.log.clone(), store: self.store.clone(), verifier: Verifier::after(self.head) };
+        let page = tail.page()?;
+        let more = page.len() == PAGE;
+        self.take_over(page);
+        if !more {
+            return Ok(());
         }
+        // A long tail: another thread reads and checks the next page while this one applies. Both have enough to do.
+        std::thread::scope(|scope| {
+            let (pages, read) = sync_channel(1);
+            let reader = std::thread::Builder::new().name(format!("tail-{}", self.log));
+            let reader = reader.spawn_scoped(scope, move || {
+                loop {
+                    let page = tail.page();
+                    let ended = page.as_ref().map_or(true, |page| page.len() < PAGE);
+                    // Nobody takes it where applying has panicked.
+                    if pages.send(page).is_err() || ended {
+                        return;
+                    }
+                }
+            });
+            reader.expect("a thread can be started");
+            read.iter().try_for_each(|page| page.map(|page| self.take_over(page)))
+        })
+    }
+
+    /// Applies what the log holds and others may have written.
+    fn take_over(&mut self, events: Vec<Arc<Recorded>>) {
+        for event in &events {
+            decide::apply(&mut self.state, &event.event, event.time);
+            self.state.acknowledge();
+            self.keys.replay(event);
+            self.time = self.time.max(event.time);
+            self.head = Some(event.raw.head());
+        }
+        self.publish(&events);
     }
 
     fn publish(&self, events: &[Arc<Recorded>]) {
@@ -315,8 +351,8 @@ impl Writer {
                 self.up_since = self.clock.now();
             }
             let mark = self.state.mark();
-            let (draft, decided) = self.decide(orders, now, given_up.as_ref());
-            match self.append(&draft) {
+            let (mut draft, decided) = self.decide(orders, now, given_up.as_ref());
+            match self.append(&mut draft) {
                 Ok(()) => {
                     self.state.acknowledge();
                     self.time = draft.time;
@@ -402,14 +438,23 @@ impl Writer {
 
     /// Appends, or confirms the head where there is nothing to append. `Unknown` is resolved here: the very
     /// same batch is sent again until the store says what became of it.
-    fn append(&mut self, draft: &Draft) -> Result<(), AppendError> {
-        let batch: Vec<RawEvent> = draft.events.iter().map(|event| event.raw.clone()).collect();
+    fn append(&mut self, draft: &mut Draft) -> Result<(), AppendError> {
+        // Lent to the store: a batch is as many bytes again.
+        let batch: Vec<RawEvent> = draft.events.iter_mut().map(|event| std::mem::take(&mut event.raw)).collect();
+        let outcome = self.append_until_known(&batch);
+        for (event, raw) in draft.events.iter_mut().zip(batch) {
+            event.raw = raw;
+        }
+        outcome
+    }
+
+    fn append_until_known(&mut self, batch: &[RawEvent]) -> Result<(), AppendError> {
         let mut pause = Duration::from_millis(5);
         let mut maybe_written = false;
         loop {
             let outcome = match batch.is_empty() {
                 true => self.store.confirm(&self.log, self.head),
-                false => self.store.append(&self.log, self.head, &batch),
+                false => self.store.append(&self.log, self.head, batch),
             };
             let cause = match outcome {
                 Err(AppendError::Unknown(cause)) => cause,
@@ -435,7 +480,8 @@ impl Writer {
         now: Timestamp,
         given_up: Option<&GivenUp>,
     ) -> (Draft, Vec<Decided>) {
-        let mut draft = Draft { events: Vec::new(), bytes: 0, time: self.time };
+        // A bid and whom it outbids.
+        let mut draft = Draft { events: Vec::with_capacity(2 * orders.len()), bytes: 0, time: self.time };
         let mut decided = Vec::with_capacity(orders.len());
         if orders.is_empty() {
             self.due(now.max(draft.time), &mut draft);
@@ -469,20 +515,20 @@ impl Writer {
         while !self.is_full(draft) {
             let Some(due) = self.state.next_deadline().filter(|due| *due <= at) else { return };
             let late = due < self.up_since || at - due > LATE;
-            let entropy = (self.draw)();
-            let ctx = Ctx { now: at, actor: Actor::System, ids: IdSource::new(at.0, entropy.word(b"ids")) };
+            let source = (self.draw)().source();
+            let ctx = Ctx { now: at, actor: Actor::System, ids: IdSource::new(at.0, source.word(b"ids")) };
             let Some(events) = decide::execute_due(&mut self.state, late, &ctx) else { return };
             let facts = Facts {
                 actor: Actor::System,
                 key: None,
-                correlation: entropy.command_id(),
+                correlation: source.command_id(),
                 causation: None,
                 source: None,
                 trace: None,
                 time: at,
                 salt: [0; 16],
             };
-            self.record(events, 0, facts, &entropy, draft);
+            self.record(events, 0, facts, &source, draft);
         }
     }
 
@@ -500,7 +546,8 @@ impl Writer {
                 }
             }
         }
-        let ids = IdSource::new(at.0, order.entropy.word(b"ids"));
+        let source = order.entropy.source();
+        let ids = IdSource::new(at.0, source.word(b"ids"));
         let ctx = Ctx { now: at, actor: order.actor.clone(), ids };
         let outcome = match decide::execute(&mut self.state, &order.command, &ctx) {
             Ok(outcome) => outcome,
@@ -521,10 +568,14 @@ impl Writer {
             time: at,
             salt: [0; 16],
         };
-        // Nobody is named for what the platform did to others, though it belongs to the same command.
-        let followed = Facts { actor: Actor::System, key: None, causation: None, source: None, ..facts.clone() };
-        self.record(outcome.asked, 0, facts, &order.entropy, draft);
-        self.record(outcome.followed, asked, followed, &order.entropy, draft);
+        if outcome.followed.is_empty() {
+            self.record(outcome.asked, 0, facts, &source, draft);
+        } else {
+            // Nobody is named for what the platform did to others, though it belongs to the same command.
+            let followed = Facts { actor: Actor::System, key: None, causation: None, source: None, ..facts.clone() };
+            self.record(outcome.asked, 0, facts, &source, draft);
+            self.record(outcome.followed, asked, followed, &source, draft);
+        }
         if let (Some(key), Some(first)) = (order.key, draft.events.get(start)) {
             let seen = Seen { first: first.seq, events: count, fingerprint: key.fingerprint, at };
             self.keys.note(key.hash, seen);
@@ -534,11 +585,11 @@ impl Writer {
 
     /// Chains a command's events to the draft, of which it has made `before` already. The key stands on the
     /// first of them.
-    fn record(&mut self, events: Vec<Event>, before: usize, facts: Facts, entropy: &Entropy, draft: &mut Draft) {
+    fn record(&mut self, events: Vec<Event>, before: usize, facts: Facts, source: &Source, draft: &mut Draft) {
         let mut key = facts.key;
         for (index, event) in (before..).zip(events) {
             let head = draft.events.last().map_or(self.head, |last| Some(last.raw.head()));
-            let facts = Facts { key: key.take(), salt: entropy.salt(index as u32), ..facts.clone() };
+            let facts = Facts { key: key.take(), salt: source.salt(index as u32), ..facts.clone() };
             let sealed = Recorded::seal(&self.log, Head::next(head), &Head::link(head), event, facts);
             draft.bytes += sealed.raw.size();
             draft.time = draft.time.max(sealed.time);

@@ -262,7 +262,7 @@ impl Market {
             return Err("accepting an offer recorded no acceptance".into());
         };
         let register = Command::RegisterInquiry {
-            acceptance: Box::new(facts.clone()),
+            acceptance: facts.clone(),
             accepted_at: accepted[0].time,
             source: position(&accepted[0]),
         };

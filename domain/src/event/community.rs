@@ -80,10 +80,10 @@ impl ProviderUpdated {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OfferEvent {
-    Published(OfferPublished),
-    Revised(OfferRevised),
+    Published(Box<OfferPublished>),
+    Revised(Box<OfferRevised>),
     Retired(OfferRetired),
-    Accepted(OfferAccepted),
+    Accepted(Box<OfferAccepted>),
 }
 
 /// Revision 1.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InquiryEvent {
-    Registered(InquiryRegistered),
+    Registered(Box<InquiryRegistered>),
     InformationRequested(InformationRequested),
     InformationAnswered(InformationAnswered),
     Requeued(InquiryRequeued),

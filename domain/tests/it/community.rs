@@ -80,7 +80,7 @@ impl Front {
         change(&mut acceptance);
         let events = self.market.asks(Actor::Anonymous, Command::AcceptOffer(Box::new(acceptance)))?;
         let Event::Offer(OfferEvent::Accepted(accepted)) = &events[0] else { panic!() };
-        Ok(accepted.clone())
+        Ok((**accepted).clone())
     }
     fn revises(&mut self, expected_revision: u32, change: OfferChange) -> Answer {
         self.market

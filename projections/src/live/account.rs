@@ -4,6 +4,7 @@
 //! A provider without an account there is on account without limit: nothing of it is counted here.
 //! Not here: postings (a settlement's are in its dossier, all of them in history).
 
+use super::ById;
 use super::error::Misfit;
 use domain::currency::Currency;
 use domain::event::auction::{AuctionAwarded, AuctionEvent, BidPlaced, Standing};
@@ -15,7 +16,7 @@ use domain::log::{LogName, Seq};
 use domain::money::{Money, MoneyError};
 use domain::terms::{AuctionFormat, Direction};
 use domain::time::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use store::recorded::Recorded;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,14 +115,24 @@ pub(super) struct AuctionFacts {
     pub(super) provider: ProviderId,
 }
 
+impl AuctionFacts {
+    /// Whose money is held: the bidder's (FORWARD) or the provider's (REVERSE).
+    fn payer(self, bidder: AgentId) -> Party {
+        match self.direction {
+            Direction::Forward => Party::Agent(bidder),
+            Direction::Reverse => Party::Provider(self.provider),
+        }
+    }
+}
+
 /// The accounts of one call server.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Accounts {
     by_id: BTreeMap<AccountId, Account>,
     /// In order of opening: an owner has one in each of a few currencies.
-    by_owner: BTreeMap<Party, Vec<AccountId>>,
+    by_owner: ById<Party, Vec<AccountId>>,
     /// What stands in escrow: a release does not say its price again.
-    escrows: HashMap<SettlementId, Money>,
+    escrows: ById<SettlementId, Money>,
 }
 
 impl Accounts {
@@ -205,10 +216,10 @@ impl Accounts {
         match event {
             AuctionEvent::BidPlaced(e) => self.on_bid(e, facts, recorded),
             AuctionEvent::Awarded(e) => self.on_award(e, facts, recorded),
-            AuctionEvent::BidOutbid(e) => self.free(e.agent, facts.provider, e.auction, e.bid, recorded),
-            AuctionEvent::BidWithdrawn(e) => self.free(e.agent, facts.provider, e.auction, e.bid, recorded),
-            AuctionEvent::BidLost(e) => self.free(e.agent, facts.provider, e.auction, e.bid, recorded),
-            AuctionEvent::BidForfeited(e) => self.free(e.agent, facts.provider, e.auction, e.bid, recorded),
+            AuctionEvent::BidOutbid(e) => self.free(facts.payer(e.agent), e.auction, e.bid, recorded),
+            AuctionEvent::BidWithdrawn(e) => self.free(facts.payer(e.agent), e.auction, e.bid, recorded),
+            AuctionEvent::BidLost(e) => self.free(facts.payer(e.agent), e.auction, e.bid, recorded),
+            AuctionEvent::BidForfeited(e) => self.free(facts.payer(e.agent), e.auction, e.bid, recorded),
             // Each bid that these end says so itself.
             AuctionEvent::Opened(_)
             | AuctionEvent::Extended(_)
@@ -247,10 +258,7 @@ impl Accounts {
 
     fn on_award(&mut self, e: &AuctionAwarded, facts: AuctionFacts, recorded: &Recorded) -> Result<(), Misfit> {
         let currency = e.hold.currency();
-        let payer = match facts.direction {
-            Direction::Forward => Party::Agent(e.agent),
-            Direction::Reverse => Party::Provider(facts.provider),
-        };
+        let payer = facts.payer(e.agent);
         match self.in_currency(payer, currency) {
             Some(account) => account.hold(HoldRow {
                 auction: e.auction,
@@ -265,22 +273,18 @@ impl Accounts {
         }
     }
 
-    /// What was held for `bid`, of its agent or of the provider that it was awarded by. A hold that has
-    /// passed to a later bid of the same agent stays.
+    /// What was held for `bid`. A hold that has passed to a later bid of the same agent stays.
     fn free(
         &mut self,
-        agent: AgentId,
-        provider: ProviderId,
+        payer: Party,
         auction: AuctionId,
         bid: BidId,
         recorded: &Recorded,
     ) -> Result<(), Misfit> {
-        for owner in [Party::Agent(agent), Party::Provider(provider)] {
-            for id in self.by_owner.get(&owner).into_iter().flatten() {
-                let account = self.by_id.get_mut(id).ok_or(Misfit::Unknown((*id).into()))?;
-                if account.holds.get(&auction).is_some_and(|hold| hold.bid == bid) {
-                    account.release(auction, recorded.seq)?;
-                }
+        for id in self.by_owner.get(&payer).into_iter().flatten() {
+            let account = self.by_id.get_mut(id).ok_or(Misfit::Unknown((*id).into()))?;
+            if account.holds.get(&auction).is_some_and(|hold| hold.bid == bid) {
+                account.release(auction, recorded.seq)?;
             }
         }
         Ok(())

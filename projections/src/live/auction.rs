@@ -3,6 +3,7 @@
 //!
 //! Not here: what the next bid must be (`domain::pricing`), and who may see an amount.
 
+use super::ById;
 use super::error::Misfit;
 use domain::event::auction::{AuctionEvent, AuctionOpened, BidPlaced, LossReason, Standing};
 use domain::ids::{AgentId, AuctionId, BidId, InquiryId};
@@ -10,7 +11,6 @@ use domain::log::{LogName, Seq};
 use domain::money::Money;
 use domain::terms::AuctionRules;
 use domain::time::Timestamp;
-use std::collections::HashMap;
 use std::sync::Arc;
 use store::recorded::Recorded;
 
@@ -91,9 +91,9 @@ pub struct Auction {
     row: AuctionRow,
     bids: Vec<BidRow>,
     /// Where each bid stands in `bids`.
-    places: HashMap<BidId, usize>,
+    places: ById<BidId, usize>,
     /// The bid of each agent that counts.
-    effective: HashMap<AgentId, usize>,
+    effective: ById<AgentId, usize>,
 }
 
 impl Auction {
@@ -141,7 +141,7 @@ impl Auction {
             winning_bid: None,
             clearing_price: None,
         };
-        Auction { row, bids: Vec::new(), places: HashMap::new(), effective: HashMap::new() }
+        Auction { row, bids: Vec::new(), places: ById::default(), effective: ById::default() }
     }
 
     /// Everything after the opening.

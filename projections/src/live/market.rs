@@ -5,6 +5,7 @@
 //! `CLOSED_MAX`, so that who closed it can read it without history. What happens to an inquiry after
 //! that (its settlement, late notes) touches accounts at most; history has the rest.
 
+use super::ById;
 use super::account::{Accounts, AuctionFacts};
 use super::agent::Agents;
 use super::dossier::{Dossier, inquiry_of};
@@ -21,7 +22,7 @@ use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::ids::{AuctionId, BidId, InquiryId, Subject};
 use domain::log::Seq;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::recorded::Recorded;
 
 /// Closed inquiries that stay in memory.
@@ -37,7 +38,7 @@ pub(super) struct Market {
     /// The open ones.
     auctions: BTreeSet<AuctionId>,
     /// Auction, bid, reservation, session, channel, message, settlement, record: to the inquiry.
-    inquiries: HashMap<Subject, InquiryId>,
+    inquiries: ById<Subject, InquiryId>,
     /// In order of closing.
     closed: VecDeque<InquiryId>,
     /// The last acceptance that was registered here: they come in the order of `community`.
@@ -145,44 +146,42 @@ impl Market {
     }
 
     fn on_auction(&mut self, event: &AuctionEvent, recorded: &Recorded) -> Result<(), Misfit> {
-        self.fold_dossier(recorded)?;
         let auction = match event {
-            AuctionEvent::Opened(e) => {
-                self.auctions.insert(e.auction);
-                self.lead(e.auction, recorded);
-                e.auction
-            }
-            AuctionEvent::BidPlaced(e) => {
-                self.lead(e.bid, recorded);
-                e.auction
-            }
+            AuctionEvent::Opened(e) => e.auction,
+            AuctionEvent::BidPlaced(e) => e.auction,
             AuctionEvent::BidOutbid(e) => e.auction,
             AuctionEvent::BidWithdrawn(e) => e.auction,
             AuctionEvent::Extended(e) => e.auction,
             AuctionEvent::BidLost(e) => e.auction,
             AuctionEvent::BidForfeited(e) => e.auction,
-            AuctionEvent::Awarded(e) => self.no_longer_open(e.auction),
-            AuctionEvent::Unsold(e) => self.no_longer_open(e.auction),
-            AuctionEvent::Cancelled(e) => self.no_longer_open(e.auction),
+            AuctionEvent::Awarded(e) => e.auction,
+            AuctionEvent::Unsold(e) => e.auction,
+            AuctionEvent::Cancelled(e) => e.auction,
         };
-        let facts = self.facts(auction, recorded)?;
-        self.accounts.on_auction(event, facts, recorded)?;
-        self.agents.on_auction(event, recorded)
-    }
-
-    fn no_longer_open(&mut self, auction: AuctionId) -> AuctionId {
-        self.auctions.remove(&auction);
-        auction
-    }
-
-    fn facts(&self, auction: AuctionId, recorded: &Recorded) -> Result<AuctionFacts, Misfit> {
         let unknown = Misfit::Unknown(auction.into());
-        let dossier = inquiry_of(recorded).and_then(|id| self.dossiers.get(&id)).ok_or(unknown)?;
-        dossier.read(|dossier| {
+        let facts = self.fold_into(recorded, |dossier| {
             let rules = &dossier.auction(auction).ok_or(unknown)?.row().rules;
             let provider = dossier.inquiry().ok_or(unknown)?.provider;
             Ok(AuctionFacts { direction: rules.direction, format: rules.format, provider })
-        })
+        })?;
+        let facts = facts.ok_or_else(|| nowhere(recorded))?;
+        match event {
+            AuctionEvent::Opened(_) => {
+                self.auctions.insert(auction);
+                self.lead(auction, recorded);
+            }
+            AuctionEvent::BidPlaced(e) => self.lead(e.bid, recorded),
+            AuctionEvent::Awarded(_) | AuctionEvent::Unsold(_) | AuctionEvent::Cancelled(_) => {
+                self.auctions.remove(&auction);
+            }
+            AuctionEvent::BidOutbid(_)
+            | AuctionEvent::BidWithdrawn(_)
+            | AuctionEvent::Extended(_)
+            | AuctionEvent::BidLost(_)
+            | AuctionEvent::BidForfeited(_) => {}
+        }
+        self.accounts.on_auction(event, facts, recorded)?;
+        self.agents.on_auction(event, recorded)
     }
 
     fn on_reservation(&mut self, event: &ReservationEvent, recorded: &Recorded) -> Result<(), Misfit> {
@@ -254,25 +253,31 @@ impl Market {
     }
 
     fn fold_dossier(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
-        if self.fold_if_here(recorded)? {
-            return Ok(());
-        }
-        Err(inquiry_of(recorded).map_or(Misfit::OtherInquiry, |id| Misfit::Unknown(id.into())))
+        self.fold_into(recorded, |_| Ok(()))?.ok_or_else(|| nowhere(recorded))
     }
 
     /// Whether the inquiry is still in memory.
     fn fold_if_here(&mut self, recorded: &Recorded) -> Result<bool, Misfit> {
-        let Some(id) = inquiry_of(recorded) else { return Ok(false) };
-        let Some(dossier) = self.dossiers.get(&id) else { return Ok(false) };
-        let (was_closed, is_closed) = dossier.write(|dossier| {
+        Ok(self.fold_into(recorded, |_| Ok(()))?.is_some())
+    }
+
+    /// Folds the event into its inquiry's dossier, where that is still in memory, and looks at it.
+    fn fold_into<R>(
+        &mut self,
+        recorded: &Recorded,
+        look: impl FnOnce(&Dossier) -> Result<R, Misfit>,
+    ) -> Result<Option<R>, Misfit> {
+        let Some(id) = inquiry_of(recorded) else { return Ok(None) };
+        let Some(dossier) = self.dossiers.get(&id) else { return Ok(None) };
+        let (was_closed, is_closed, seen) = dossier.write(|dossier| {
             let was_closed = dossier.is_closed();
             dossier.fold(recorded)?;
-            Ok::<_, Misfit>((was_closed, dossier.is_closed()))
+            Ok::<_, Misfit>((was_closed, dossier.is_closed(), look(dossier)?))
         })?;
         if is_closed && !was_closed {
             self.closed.push_back(id);
         }
-        Ok(true)
+        Ok(Some(seen))
     }
 
     /// From now on `subject` leads to the event's inquiry.
@@ -281,4 +286,9 @@ impl Market {
             self.inquiries.insert(subject.into(), inquiry);
         }
     }
+}
+
+/// Of an event whose inquiry is not in memory, though it must be.
+fn nowhere(recorded: &Recorded) -> Misfit {
+    inquiry_of(recorded).map_or(Misfit::OtherInquiry, |id| Misfit::Unknown(id.into()))
 }

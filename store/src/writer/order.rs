@@ -43,8 +43,21 @@ impl Entropy {
         getrandom::fill(&mut bytes).expect("the operating system gives randomness");
         Entropy(bytes)
     }
+    /// Names the command.
+    pub fn command_id(&self) -> CommandId {
+        self.source().command_id()
+    }
+    pub(super) fn source(&self) -> Source {
+        Source(Hmac::new_from_slice(&self.0).expect("any length is a key"))
+    }
+}
+
+/// What is derived from the randomness of one command; begun once for all of it.
+pub(super) struct Source(Hmac<Sha256>);
+
+impl Source {
     fn derive(&self, label: &[u8], index: u32) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length is a key");
+        let mut mac = self.0.clone();
         mac.update(label);
         mac.update(&index.to_be_bytes());
         mac.finalize().into_bytes().into()
@@ -57,8 +70,7 @@ impl Entropy {
     pub(super) fn word(&self, label: &[u8]) -> u64 {
         u64::from_be_bytes(self.derive(label, 0)[..8].try_into().expect("eight of thirty-two bytes"))
     }
-    /// Names the command.
-    pub fn command_id(&self) -> CommandId {
+    pub(super) fn command_id(&self) -> CommandId {
         let bytes = self.derive(b"command", 0);
         CommandId(u128::from_be_bytes(bytes[..16].try_into().expect("sixteen of thirty-two bytes")))
     }

@@ -280,7 +280,7 @@ impl Market {
 
 fn register_inquiry(source: &Recorded) -> Order {
     let Event::Offer(OfferEvent::Accepted(accepted)) = &source.event else { panic!("no acceptance") };
-    let accepted: OfferAccepted = accepted.clone();
+    let accepted: OfferAccepted = (**accepted).clone();
     let command =
         Command::RegisterInquiry { acceptance: Box::new(accepted), accepted_at: source.time, source: position(source) };
     Order { causation: Some(source.id), source: Some(position(source)), ..order(Actor::System, command) }

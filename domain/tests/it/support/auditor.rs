@@ -383,14 +383,12 @@ impl Auditor {
             state.auctions.len(),
             state.bids.len(),
             state.bidders.len(),
-            state.bidder_places.len(),
-            state.bid_places.len(),
             state.reservations.len(),
             // For a day their agents may still write.
             state.sessions.len() - state.closed_sessions.len(),
             state.waiting.len(),
         ];
-        assert_eq!(rows, [0; 8], "open work leaves nothing behind");
+        assert_eq!(rows, [0; 6], "open work leaves nothing behind");
         let due = state.settlements.len() + self.present_until.len();
         assert_eq!(state.timers.len(), due, "all that will fall due is money, and who is not there any more");
         assert!(

@@ -303,7 +303,7 @@ impl Market {
     }
     pub fn price(&self) -> Option<Money> {
         let auction = self.open_auction();
-        auction.price.map(|price| Money::new(price, auction.rules.currency).unwrap())
+        auction.bidding.price.map(|price| Money::new(price, auction.rules.currency).unwrap())
     }
     pub fn session(&self) -> SessionId {
         self.row().session.expect("a session was opened")
