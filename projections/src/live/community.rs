@@ -15,12 +15,13 @@ use domain::sealed::Sealed;
 use domain::terms::OfferTerms;
 use domain::time::Timestamp;
 use domain::topic::Topic;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 use store::recorded::Recorded;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderRow {
     pub id: ProviderId,
     pub seq: Seq,
@@ -33,14 +34,14 @@ pub struct ProviderRow {
     pub registered_at: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OfferState {
     Published,
     Retired,
 }
 
 /// An offer at its newest revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferRow {
     pub id: OfferId,
     pub seq: Seq,
@@ -53,7 +54,7 @@ pub struct OfferRow {
     pub retired_at: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallServerRow {
     pub id: CallServerId,
     pub seq: Seq,
@@ -67,7 +68,7 @@ pub struct CallServerRow {
     pub opened_at: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerRow {
     pub id: CustomerId,
     /// Of the last acceptance.
@@ -78,14 +79,14 @@ pub struct CustomerRow {
     pub profile: Option<Arc<Sealed>>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Offer {
     row: OfferRow,
     /// Revision 1 stands at 0.
     revisions: Vec<Arc<OfferTerms>>,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Community {
     providers: BTreeMap<ProviderId, ProviderRow>,
     offers: BTreeMap<OfferId, Offer>,

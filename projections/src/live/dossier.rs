@@ -21,10 +21,11 @@ use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::ids::{AuctionId, BidId, InquiryId, ReservationId, Subject};
 use domain::log::Seq;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::recorded::Recorded;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dossier {
     id: InquiryId,
     /// Position in `community` up to which the acceptance is folded.

@@ -21,13 +21,14 @@ use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::ids::{AuctionId, BidId, InquiryId, Subject};
 use domain::log::Seq;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use store::recorded::Recorded;
 
 /// Closed inquiries that stay in memory.
 pub const CLOSED_MAX: usize = 1_024;
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Market {
     pub(super) position: Position,
     pub(super) agents: Agents,
