@@ -122,6 +122,7 @@ pub(super) struct Accounts {
     /// In order of opening: an owner has one in each of a few currencies.
     by_owner: BTreeMap<Party, Vec<AccountId>>,
     /// What stands in escrow: a release does not say its price again.
+    #[serde(serialize_with = "super::restore::in_order")]
     escrows: HashMap<SettlementId, Money>,
 }
 

@@ -92,8 +92,10 @@ pub struct Auction {
     row: AuctionRow,
     bids: Vec<BidRow>,
     /// Where each bid stands in `bids`.
+    #[serde(serialize_with = "super::restore::in_order")]
     places: HashMap<BidId, usize>,
     /// The bid of each agent that counts.
+    #[serde(serialize_with = "super::restore::in_order")]
     effective: HashMap<AgentId, usize>,
 }
 

@@ -5,6 +5,7 @@
 //! that grows with history.
 
 use super::error::Misfit;
+use domain::event::Event;
 use domain::event::community::{
     CallServerEvent, CallServerOpened, CallServerUpdated, CreditLimit, Location, OfferAccepted, OfferEvent,
     ProviderEvent, ProviderUpdated,
@@ -92,9 +93,13 @@ pub(super) struct Community {
     offers: BTreeMap<OfferId, Offer>,
     offers_by_provider: BTreeSet<(ProviderId, OfferId)>,
     /// The offer of each link, and the newest revision that has it.
+    #[serde(serialize_with = "super::restore::in_order")]
     links: HashMap<LinkId, (OfferId, u32)>,
     call_servers: BTreeMap<LogName, CallServerRow>,
+    #[serde(serialize_with = "super::restore::in_order")]
     customers: HashMap<CustomerId, CustomerRow>,
+    /// The last acceptance for each call server.
+    accepted: BTreeMap<LogName, Seq>,
 }
 
 impl Community {
@@ -133,7 +138,28 @@ impl Community {
         self.customers.get(&id)
     }
 
-    pub(super) fn on_provider(&mut self, event: &ProviderEvent, recorded: &Recorded) -> Result<(), Misfit> {
+    /// The last acceptance for each call server.
+    pub(super) fn accepted(&self) -> impl Iterator<Item = (&LogName, Seq)> {
+        self.accepted.iter().map(|(log, seq)| (log, *seq))
+    }
+
+    pub(super) fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
+        match &recorded.event {
+            Event::Provider(event) => self.on_provider(event, recorded),
+            Event::Offer(event) => self.on_offer(event, recorded),
+            Event::CallServer(event) => self.on_call_server(event, recorded),
+            Event::Queue(_)
+            | Event::Inquiry(_)
+            | Event::Auction(_)
+            | Event::Agent(_)
+            | Event::Wallet(_)
+            | Event::Reservation(_)
+            | Event::Session(_)
+            | Event::Settlement(_) => Err(Misfit::WrongLog),
+        }
+    }
+
+    fn on_provider(&mut self, event: &ProviderEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
             ProviderEvent::Registered(e) => {
                 let row = ProviderRow {
@@ -172,7 +198,7 @@ impl Community {
         Ok(())
     }
 
-    pub(super) fn on_offer(&mut self, event: &OfferEvent, recorded: &Recorded) -> Result<(), Misfit> {
+    fn on_offer(&mut self, event: &OfferEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
             OfferEvent::Published(e) => {
                 let terms = Arc::new(e.terms.clone());
@@ -216,6 +242,7 @@ impl Community {
                 Ok(())
             }
             OfferEvent::Accepted(e) => {
+                self.accepted.insert(e.call_server.clone(), recorded.seq);
                 self.see_customer(e, recorded);
                 Ok(())
             }
@@ -239,7 +266,7 @@ impl Community {
         }
     }
 
-    pub(super) fn on_call_server(&mut self, event: &CallServerEvent, recorded: &Recorded) -> Result<(), Misfit> {
+    fn on_call_server(&mut self, event: &CallServerEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
             CallServerEvent::Opened(e) => self.open_call_server(e, recorded),
             CallServerEvent::Updated(e) => self.update_call_server(e, recorded),

@@ -77,6 +77,7 @@ pub(super) struct Queues {
     by_id: BTreeMap<QueueId, Queue>,
     open: BTreeSet<(Topic, QueueId)>,
     retired: VecDeque<QueueId>,
+    #[serde(serialize_with = "super::restore::in_order")]
     standing: HashMap<InquiryId, Standing>,
 }
 
