@@ -15,6 +15,7 @@ use super::market::Market;
 use super::position::Position;
 use super::{Live, RefoldError, ViewError, Watched, acceptance, each_page_to, read, write};
 use domain::log::{LogName, Seq};
+use domain::state::State;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
@@ -39,28 +40,35 @@ pub struct LogFold {
 enum View {
     Community(Box<Watched<Community>>),
     Market(Box<Market>),
+    /// The books and the outside effects have no live view.
+    Nothing,
 }
 
 impl LogFold {
-    /// Of `community` or a call server's log, before its first event.
+    /// Before the log's first event.
     pub fn new(log: &LogName) -> LogFold {
-        let view = match *log == LogName::community() {
-            true => View::Community(Box::default()),
+        let view = match log.is_reserved() {
+            true if *log == LogName::community() => View::Community(Box::default()),
+            true => View::Nothing,
             false => View::Market(Box::default()),
         };
         LogFold { log: log.clone(), writer: Folded::default(), view }
     }
 
     pub fn restore(snapshot: &Snapshot) -> Result<LogFold, Damaged> {
-        let view = match snapshot.log == LogName::community() {
-            true => View::Community(Box::new(community_of(snapshot)?)),
-            false => View::Market(Box::new(market_of(snapshot)?)),
+        let view = match LogFold::new(&snapshot.log).view {
+            View::Community(_) => View::Community(Box::new(community_of(snapshot)?)),
+            View::Market(_) => View::Market(Box::new(market_of(snapshot)?)),
+            View::Nothing => View::Nothing,
         };
         Ok(LogFold { log: snapshot.log.clone(), writer: Folded::restore(snapshot)?, view })
     }
 
     pub fn head(&self) -> Option<Head> {
         self.writer.head
+    }
+    pub fn state(&self) -> &State {
+        &self.writer.state
     }
 
     /// Folds the next events of the log.
@@ -74,13 +82,14 @@ impl LogFold {
                 position.fold(&self.log, page, |recorded| view.fold(recorded))
             }
             View::Market(market) => market.take(&self.log, page),
+            View::Nothing => Ok(()),
         }
     }
 
     /// Takes what a market's dossiers need of `community`; afterwards the fold is what a snapshot holds.
     pub fn complete(&mut self, store: &dyn EventStore) -> Result<(), RefoldError> {
         match &mut self.view {
-            View::Community(_) => Ok(()),
+            View::Community(_) | View::Nothing => Ok(()),
             View::Market(market) => fill(market, store, None),
         }
     }
@@ -90,6 +99,7 @@ impl LogFold {
         let view = match &self.view {
             View::Community(community) => snapshot::encode(&community.view),
             View::Market(market) => snapshot::encode(&**market),
+            View::Nothing => Vec::new(),
         };
         Some(Snapshot { log: self.log.clone(), head: self.writer.head?, writer: self.writer.save(), view })
     }
