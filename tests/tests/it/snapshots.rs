@@ -34,8 +34,8 @@ fn position(path: &Path) -> u64 {
 /// What an operator sees of open work and of money.
 fn seen(operator: &mut Client) -> Value {
     operator.ask(
-        "{ inquiries(first: 100) { edges { node { id seq state position acceptedAt customer { id since } decisions(first: 5) { edges { node { kind seq } } }
-             auction { id seq bidCount price { amount } bids(first: 50) { edges { node { id bidder state amount { amount } } } } } } } }
+        "{ inquiries(first: 20) { edges { node { id seq state position acceptedAt customer { id since } decisions(first: 3) { edges { node { kind seq } } }
+             auction { id seq bidCount price { amount } bids(first: 10) { edges { node { id bidder state amount { amount } } } } } } } }
            agents(first: 20) { edges { node { id seq status load } } }
            accounts(first: 20) { edges { node { id seq balance { amount } held { amount } } } }
            callServers { name head queueDepth } }",
