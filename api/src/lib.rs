@@ -32,6 +32,7 @@ pub mod listen;
 mod pages;
 mod presence;
 pub mod rate;
+mod snapshotter;
 mod sse;
 #[cfg(test)]
 mod testing;

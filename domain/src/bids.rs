@@ -6,6 +6,7 @@
 
 use crate::ids::BidId;
 use crate::state::Bid;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// Bids of a run that begins; one that gets late arrivals is split at twice that.
@@ -92,6 +93,25 @@ impl Bids {
         };
         self.len -= 1;
         Some(bid)
+    }
+}
+
+impl Serialize for Bids {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(self.iter())
+    }
+}
+impl<'de> Deserialize<'de> for Bids {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Bids, D::Error> {
+        let rows = Vec::<(BidId, Bid)>::deserialize(d)?;
+        if !rows.is_sorted_by(|(one, _), (next, _)| one < next) {
+            return Err(serde::de::Error::custom("bids stand in order of their ids"));
+        }
+        let mut bids = Bids::default();
+        for (id, bid) in rows {
+            bids.insert(id, bid);
+        }
+        Ok(bids)
     }
 }
 

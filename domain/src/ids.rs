@@ -73,6 +73,20 @@ fn decode(body: &[u8]) -> Result<u128, BadId> {
     Ok(u128::from(top) << (2 * WORD_BITS) | u128::from(middle) << WORD_BITS | u128::from(low))
 }
 
+/// Reads the sixteen bytes of an id.
+struct Bytes;
+
+impl serde::de::Visitor<'_> for Bytes {
+    type Value = u128;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the sixteen bytes of an id")
+    }
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<u128, E> {
+        let bytes = bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))?;
+        Ok(u128::from_be_bytes(bytes))
+    }
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {
         $(
@@ -119,12 +133,19 @@ macro_rules! ids {
             }
             impl Serialize for $name {
                 fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                    self.with_text(|text| s.serialize_str(text))
+                    match s.is_human_readable() {
+                        true => self.with_text(|text| s.serialize_str(text)),
+                        // Of a snapshot, which is mostly ids: a third of the bytes and of the time.
+                        false => s.serialize_bytes(&self.0.to_be_bytes()),
+                    }
                 }
             }
             impl<'de> Deserialize<'de> for $name {
                 fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                    crate::text::read(d)
+                    match d.is_human_readable() {
+                        true => crate::text::read(d),
+                        false => d.deserialize_bytes(Bytes).map($name),
+                    }
                 }
             }
             impl From<$name> for Subject {

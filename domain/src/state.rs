@@ -19,10 +19,11 @@ use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
 use crate::waiting::{Place, Waiting};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provider {
     pub suspended: bool,
     pub origins: Arc<[String]>,
@@ -30,7 +31,7 @@ pub struct Provider {
     pub credit_limits: Arc<[CreditLimit]>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Offer {
     pub provider: ProviderId,
     pub revision: u32,
@@ -38,14 +39,14 @@ pub struct Offer {
     pub retired: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallServer {
     pub id: CallServerId,
     pub topics: Arc<[Topic]>,
     pub languages: Arc<[String]>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
     pub number: u32,
     pub will: Will,
@@ -66,7 +67,7 @@ pub struct Agent {
     pub present_until: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Queue {
     pub topic: Topic,
     pub origin: QueueOrigin,
@@ -75,7 +76,7 @@ pub struct Queue {
     pub depth: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InquiryState {
     Queued,
     InAuction,
@@ -84,7 +85,7 @@ pub enum InquiryState {
     WrapUp,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inquiry {
     pub state: InquiryState,
     pub offer: OfferId,
@@ -121,7 +122,7 @@ impl Inquiry {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuctionPhase {
     Open,
     /// A reservation of the winner is pending or was accepted.
@@ -129,7 +130,7 @@ pub enum AuctionPhase {
     Closed,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Auction {
     pub inquiry: InquiryId,
     /// Of the inquiry, which never changes them: a bid asks for them without looking there.
@@ -151,7 +152,7 @@ pub struct Auction {
 }
 
 /// What a bid changes of its auction.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bidding {
     /// Recorded bids; they are numbered from 0 in order of recording.
     pub bids: u32,
@@ -167,14 +168,14 @@ pub struct Bidding {
     pub last_bidder: Option<AgentId>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     pub bid: BidId,
     pub agent: AgentId,
     pub amount: Decimal,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BidPhase {
     Live,
     Lost(LossReason),
@@ -183,7 +184,7 @@ pub enum BidPhase {
 }
 
 /// A recorded bid, whether it counts or not. What became of it stands with its bidder while it counts.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bid {
     pub auction: AuctionId,
     pub agent: AgentId,
@@ -192,7 +193,7 @@ pub struct Bid {
 }
 
 /// One agent in one auction.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bidder {
     /// Its number, shown to rivals as `B3`; they go from 1 without gaps.
     pub number: u32,
@@ -207,7 +208,7 @@ pub struct Bidder {
 }
 
 /// Of the bids of one agent in one auction, the one that counts: the others were superseded.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CountingBid {
     pub id: BidId,
     /// Order of recording.
@@ -216,7 +217,7 @@ pub struct CountingBid {
     pub phase: BidPhase,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReservationPhase {
     Pending,
     Accepted,
@@ -225,7 +226,7 @@ pub enum ReservationPhase {
     Rescinded,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reservation {
     pub inquiry: InquiryId,
     pub agent: AgentId,
@@ -237,14 +238,14 @@ pub struct Reservation {
     pub phase: ReservationPhase,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SessionPhase {
     Open,
     WrapUp,
     Closed,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     pub inquiry: InquiryId,
     pub agent: AgentId,
@@ -261,7 +262,7 @@ pub struct Session {
     pub recorded: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     pub id: AccountId,
     pub balance: Decimal,
@@ -277,7 +278,7 @@ impl Account {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settlement {
     pub agent: AgentId,
     pub inquiry: InquiryId,
@@ -290,7 +291,7 @@ pub struct Settlement {
 }
 
 /// What falls due. A timer stands at its deadline until the event that settles it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Timer {
     AuctionCloses(AuctionId),
     ReservationLapses(ReservationId),
@@ -357,7 +358,7 @@ rows! {
 }
 
 /// Single values.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scalars {
     /// Where acceptances go that fit nowhere.
     pub default_call_server: Option<LogName>,
@@ -370,7 +371,7 @@ pub struct Scalars {
 
 /// The last event taken over from another log. The hash says which log that was: one that was restored goes on
 /// differently from some position on, and gives known positions to other events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
     pub seq: Seq,
     /// Hexadecimal chain hash.
@@ -378,7 +379,7 @@ pub struct Taken {
 }
 
 /// The fold of one log.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct State {
     pub providers: Table<Provider>,
     pub offers: Table<Offer>,
@@ -404,7 +405,9 @@ pub struct State {
     /// The last event taken over from each log.
     pub sources: BTreeMap<LogName, Taken>,
     pub scalars: Scalars,
+    #[serde(skip)]
     pub(crate) journal: Journal,
+    #[serde(skip)]
     pub(crate) shared: Shared,
 }
 

@@ -13,6 +13,7 @@
 //!   account         balances and holds
 //!   dossier         all of one inquiry: inquiry, auction, reservation, session, settlement
 //! read            what the outside asks
+//! restore         the views from a snapshot, to a snapshot, and of past positions
 //! ```
 //!
 //! Memory follows open work: a closed inquiry leaves (see `market`), and is folded from its events where
@@ -35,6 +36,7 @@ mod position;
 pub mod queue;
 mod read;
 pub mod reservation;
+mod restore;
 pub mod session;
 pub mod settlement;
 #[cfg(test)]
@@ -47,16 +49,19 @@ mod tests_account;
 mod tests_agent;
 #[cfg(test)]
 mod tests_inquiry;
+#[cfg(test)]
+mod tests_restore;
 
 pub use dossier::Dossier;
 pub use error::{Misfit, ViewError};
 pub use handle::DossierHandle;
 pub use market::CLOSED_MAX;
 pub use read::Place;
+pub use restore::{BUILD, LogFold};
 
 use community::Community;
 use domain::event::Event;
-use domain::event::community::OfferEvent;
+use domain::event::community::{OfferAccepted, OfferEvent};
 use domain::log::{LogName, Seq};
 use domain::table::FixedHasher;
 use market::Market;
@@ -84,7 +89,7 @@ pub struct Live {
     moved: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Watched<V> {
     position: Position,
     view: V,
@@ -114,11 +119,8 @@ impl Live {
         } else {
             let market = self.market(log);
             let mut market = write(&market);
-            let mut position = std::mem::take(&mut market.position);
-            let result = position.fold(log, batch, |recorded| market.fold(recorded));
-            market.forget();
-            self.publish(log, position.head());
-            market.position = position;
+            let result = market.take(log, batch);
+            self.publish(log, market.position.head());
             result
         }
     }
@@ -138,9 +140,7 @@ impl Live {
         let market = self.market(log);
         each_page(store, &LogName::community(), |page| {
             for recorded in page {
-                if let Event::Offer(OfferEvent::Accepted(e)) = &recorded.event
-                    && e.call_server == *log
-                {
+                if let Some(e) = acceptance(recorded).filter(|e| e.call_server == *log) {
                     let accepted = write(&market).on_acceptance(e, recorded);
                     accepted.map_err(|misfit| ViewError::at(recorded, misfit))?;
                 }
@@ -172,24 +172,10 @@ impl Live {
     }
 
     fn fold_community(&self, view: &mut Community, recorded: &Recorded) -> Result<(), Misfit> {
-        match &recorded.event {
-            Event::Provider(event) => view.on_provider(event, recorded),
-            Event::Offer(event) => {
-                view.on_offer(event, recorded)?;
-                match event {
-                    OfferEvent::Accepted(e) => write(&self.market(&e.call_server)).on_acceptance(e, recorded),
-                    OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_) => Ok(()),
-                }
-            }
-            Event::CallServer(event) => view.on_call_server(event, recorded),
-            Event::Queue(_)
-            | Event::Inquiry(_)
-            | Event::Auction(_)
-            | Event::Agent(_)
-            | Event::Wallet(_)
-            | Event::Reservation(_)
-            | Event::Session(_)
-            | Event::Settlement(_) => Err(Misfit::WrongLog),
+        view.fold(recorded)?;
+        match acceptance(recorded) {
+            Some(e) => write(&self.market(&e.call_server)).on_acceptance(e, recorded),
+            None => Ok(()),
         }
     }
 
@@ -218,18 +204,32 @@ pub enum RefoldError {
     Corrupt(#[from] CorruptEvent),
     #[error(transparent)]
     View(#[from] ViewError),
+    #[error("log {log} ends before position {seq}")]
+    Ended { log: LogName, seq: Seq },
 }
 
 fn each_page(
     store: &dyn EventStore,
     log: &LogName,
+    each: impl FnMut(&[Arc<Recorded>]) -> Result<(), RefoldError>,
+) -> Result<(), RefoldError> {
+    each_page_to(store, log, 0, None, each)
+}
+
+/// The events from `from` to `to`, both included, or to the log's end.
+fn each_page_to(
+    store: &dyn EventStore,
+    log: &LogName,
+    mut from: Seq,
+    to: Option<Seq>,
     mut each: impl FnMut(&[Arc<Recorded>]) -> Result<(), RefoldError>,
 ) -> Result<(), RefoldError> {
-    const PAGE: usize = 1_024;
-    let mut from = 0;
+    const PAGE: u64 = 1_024;
     loop {
-        let raw = store.read(log, from, PAGE)?;
-        let ended = raw.len() < PAGE;
+        let left = to.map_or(PAGE, |to| (to + 1).saturating_sub(from));
+        let asked = left.min(PAGE) as usize;
+        let raw = store.read(log, from, asked)?;
+        let ended = raw.len() < asked || left <= PAGE && to.is_some();
         from += raw.len() as u64;
         let page = raw.into_iter().map(|raw| Ok(Arc::new(Recorded::open(log, raw)?)));
         each(&page.collect::<Result<Vec<_>, CorruptEvent>>()?)?;
@@ -241,6 +241,22 @@ fn each_page(
 
 /// By ids that this house minted, in no order that could show.
 type ById<K, V> = HashMap<K, V, BuildHasherDefault<FixedHasher>>;
+fn acceptance(recorded: &Recorded) -> Option<&OfferAccepted> {
+    match &recorded.event {
+        Event::Offer(OfferEvent::Accepted(e)) => Some(e),
+        Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
+        | Event::Provider(_)
+        | Event::CallServer(_)
+        | Event::Queue(_)
+        | Event::Inquiry(_)
+        | Event::Auction(_)
+        | Event::Agent(_)
+        | Event::Wallet(_)
+        | Event::Reservation(_)
+        | Event::Session(_)
+        | Event::Settlement(_) => None,
+    }
+}
 
 /// The keys after `after`, for a page.
 fn past<K>(after: Option<K>) -> (Bound<K>, Bound<K>) {

@@ -7,11 +7,12 @@
 //! [`Writer`] is a plain state machine that tests and replays step by hand; [`mailbox::spawn`] gives it a thread
 //! and a mailbox. Deliberately not here: leadership, leases, async. The append is the only lock.
 
+pub mod folded;
 pub mod mailbox;
 pub mod order;
 
 use crate::backend::{AppendError, EventStore, ReadError, Refused};
-use crate::chain::{ChainError, Verifier};
+use crate::chain::ChainError;
 use crate::clock::Clock;
 use crate::keys::{KeyWindow, OldKeys, Seen};
 use crate::raw::{Head, RawEvent};
@@ -24,6 +25,7 @@ use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::state::State;
 use domain::time::{Span, Timestamp};
+use folded::{Folded, PAGE};
 use order::{Answer, Entropy, Key, Order, Source};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -55,7 +57,6 @@ impl Default for Settings {
 const LATE: Span = Span::seconds(10);
 /// How far the log's last time may lie ahead of the clock at start.
 const AHEAD_MAX: Span = Span::seconds(5);
-const PAGE: usize = 1_000;
 
 /// A log that cannot be written or read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -150,31 +151,23 @@ enum Decided {
     Unavailable(&'static str),
 }
 
-/// What a log holds beyond a head, read and checked page by page.
-struct Tail {
-    log: LogName,
-    store: Arc<dyn EventStore>,
-    verifier: Verifier,
-}
-
-impl Tail {
-    /// The next page; a short one is the last.
-    fn page(&mut self) -> Result<Vec<Arc<Recorded>>, OpenError> {
-        let log = &self.log;
-        let read = self.store.read(log, Head::next(self.verifier.head()), PAGE);
-        let page = read.map_err(|source| OpenError::Read { log: log.clone(), source })?;
-        let mut taken = Vec::with_capacity(page.len());
-        for raw in page {
-            self.verifier.check(&raw).map_err(|source| OpenError::Chain { log: log.clone(), source })?;
-            taken.push(Arc::new(Recorded::open(log, raw)?));
-        }
-        Ok(taken)
-    }
-}
-
 impl Writer {
     /// Folds the log from its start, checking the chain; tells `subscribers` every event.
     pub fn open(
+        log: LogName,
+        store: Arc<dyn EventStore>,
+        clock: Arc<dyn Clock>,
+        draw: Box<dyn FnMut() -> Entropy + Send>,
+        older: Arc<dyn OldKeys>,
+        subscribers: Vec<Subscriber>,
+        settings: Settings,
+    ) -> Result<Writer, OpenError> {
+        Writer::open_after(Folded::default(), log, store, clock, draw, older, subscribers, settings)
+    }
+
+    /// The same from what a snapshot gave; `subscribers` are told what comes after it, and know the rest.
+    pub fn open_after(
+        folded: Folded,
         log: LogName,
         store: Arc<dyn EventStore>,
         clock: Arc<dyn Clock>,
@@ -190,11 +183,11 @@ impl Writer {
             draw,
             older,
             subscribers,
-            state: State::default(),
-            keys: KeyWindow::new(settings.keys),
+            state: folded.state,
+            keys: KeyWindow::after(&folded.keys, settings.keys),
             settings,
-            head: None,
-            time: Timestamp(i64::MIN),
+            head: folded.head,
+            time: folded.time,
             up_since: Timestamp(i64::MIN),
             down: false,
             stopped: None,
@@ -226,8 +219,7 @@ impl Writer {
 
     /// Takes over what the log holds beyond our head, a page whole or not at all: what is applied is published.
     fn catch_up(&mut self) -> Result<(), OpenError> {
-        let mut tail = Tail { log: self.log.clone(), store: self.store.clone(), verifier: Verifier::after(self.head) };
-        let page = tail.page()?;
+        let page = folded::page_after(&*self.store, &self.log, self.head)?;
         let more = page.len() == PAGE;
         self.take_over(page);
         if !more {
@@ -236,11 +228,15 @@ impl Writer {
         // A long tail: another thread reads and checks the next page while this one applies. Both have enough to do.
         std::thread::scope(|scope| {
             let (pages, read) = sync_channel(1);
+            let (store, log, mut head) = (self.store.clone(), self.log.clone(), self.head);
             let reader = std::thread::Builder::new().name(format!("tail-{}", self.log));
             let reader = reader.spawn_scoped(scope, move || {
                 loop {
-                    let page = tail.page();
+                    let page = folded::page_after(&*store, &log, head);
                     let ended = page.as_ref().map_or(true, |page| page.len() < PAGE);
+                    if let Ok([.., last]) = page.as_deref() {
+                        head = Some(last.raw.head());
+                    }
                     // Nobody takes it where applying has panicked.
                     if pages.send(page).is_err() || ended {
                         return;
@@ -255,11 +251,8 @@ impl Writer {
     /// Applies what the log holds and others may have written.
     fn take_over(&mut self, events: Vec<Arc<Recorded>>) {
         for event in &events {
-            decide::apply(&mut self.state, &event.event, event.time);
-            self.state.acknowledge();
+            folded::apply(&mut self.state, &mut self.time, &mut self.head, event);
             self.keys.replay(event);
-            self.time = self.time.max(event.time);
-            self.head = Some(event.raw.head());
         }
         self.publish(&events);
     }

@@ -12,5 +12,6 @@ mod restart;
 mod rights;
 mod sealed;
 mod served_replay;
+mod snapshots;
 mod story;
 mod tidy;
