@@ -13,6 +13,7 @@
 //!   account         balances and holds
 //!   dossier         all of one inquiry: inquiry, auction, reservation, session, settlement
 //! read            what the outside asks
+//! restore         the views of a past position
 //! ```
 //!
 //! Memory follows open work: a closed inquiry leaves (see `market`), and is folded from its events where
@@ -35,6 +36,7 @@ mod position;
 pub mod queue;
 mod read;
 pub mod reservation;
+mod restore;
 pub mod session;
 pub mod settlement;
 #[cfg(test)]
@@ -216,18 +218,32 @@ pub enum RefoldError {
     Corrupt(#[from] CorruptEvent),
     #[error(transparent)]
     View(#[from] ViewError),
+    #[error("log {log} ends before position {seq}")]
+    Ended { log: LogName, seq: Seq },
 }
 
 fn each_page(
     store: &dyn EventStore,
     log: &LogName,
+    each: impl FnMut(&[Arc<Recorded>]) -> Result<(), RefoldError>,
+) -> Result<(), RefoldError> {
+    each_page_to(store, log, 0, None, each)
+}
+
+/// The events from `from` to `to`, both included, or to the log's end.
+fn each_page_to(
+    store: &dyn EventStore,
+    log: &LogName,
+    mut from: Seq,
+    to: Option<Seq>,
     mut each: impl FnMut(&[Arc<Recorded>]) -> Result<(), RefoldError>,
 ) -> Result<(), RefoldError> {
-    const PAGE: usize = 1_024;
-    let mut from = 0;
+    const PAGE: u64 = 1_024;
     loop {
-        let raw = store.read(log, from, PAGE)?;
-        let ended = raw.len() < PAGE;
+        let left = to.map_or(PAGE, |to| (to + 1).saturating_sub(from));
+        let asked = left.min(PAGE) as usize;
+        let raw = store.read(log, from, asked)?;
+        let ended = raw.len() < asked || left <= PAGE && to.is_some();
         from += raw.len() as u64;
         let page = raw.into_iter().map(|raw| Ok(Arc::new(Recorded::open(log, raw)?)));
         each(&page.collect::<Result<Vec<_>, CorruptEvent>>()?)?;

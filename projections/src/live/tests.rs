@@ -125,6 +125,34 @@ fn batches_repeats_and_the_order_of_logs_make_no_difference() {
     }
 }
 
+/// A memory store that holds these logs.
+fn stored(logs: [&[Arc<Recorded>]; 2]) -> store::memory::MemoryStore {
+    let store = store::memory::MemoryStore::new();
+    for events in logs {
+        let raw: Vec<_> = events.iter().map(|event| event.raw.clone()).collect();
+        store.append(&events[0].log, None, &raw).unwrap();
+    }
+    store
+}
+
+#[test]
+fn the_views_of_a_past_position_are_what_the_logs_gave_up_to_there() {
+    let (community, main) = story();
+    let store = stored([&community, &main]);
+    for community_to in 0..=community.len() {
+        for main_to in 0..=main.len() {
+            let then = Live::new();
+            then.apply(&community[..community_to]).unwrap();
+            then.apply(&main[..main_to]).unwrap();
+            let ends = [&community[..community_to], &main[..main_to]];
+            let heads = ends.iter().filter_map(|log| log.last()).map(|last| (last.log.clone(), last.seq)).collect();
+            assert_same(&Live::as_of(&store, &heads).unwrap(), &then);
+        }
+    }
+    let beyond = [(main[0].log.clone(), main.len() as Seq)].into();
+    assert!(matches!(Live::as_of(&store, &beyond), Err(RefoldError::Ended { .. })));
+}
+
 #[test]
 fn a_dossier_folded_alone_is_the_live_one() {
     let (community, main) = story();
