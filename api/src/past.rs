@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::backend::{EventStore, ReadError};
 use store::raw::Head;
-use store::recorded::{CorruptEvent, Recorded};
+use store::recorded::Recorded;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -178,8 +178,12 @@ async fn rows(app: &Arc<App>, heads: Heads, deadline: Instant) -> Result<Arc<Row
     }
     let house = app.clone();
     let fold = unhindered(move || {
-        // A log that lost its end meanwhile resolves to other positions next time.
-        let Some(live) = fold_up_to(&*house.store, &heads)? else { return Ok(None) };
+        let ends = heads.iter().map(|(log, head)| (log.clone(), head.seq)).collect();
+        let live = Live::as_of(&*house.store, &ends)?;
+        // A log that lost its end meanwhile, and has another: it resolves to that next time.
+        if live.heads().into_iter().collect::<Heads>() != heads {
+            return Ok(None);
+        }
         let rows = Arc::new(Rows { live, heads });
         if house.pasts.keep(rows.clone()) {
             tokio::spawn(sweep(Arc::downgrade(&house)));
@@ -323,28 +327,4 @@ fn event_at(store: &dyn EventStore, log: &LogName, seq: Seq) -> Result<Recorded,
     let found = store.read(log, seq, 1)?.into_iter().next();
     let raw = found.ok_or_else(|| ReadError::Missing { log: log.clone(), seq })?;
     Ok(Recorded::open(log, raw)?)
-}
-
-/// Call servers before `community`, as a node that starts does. `None`: the store no longer holds these positions.
-fn fold_up_to(store: &dyn EventStore, heads: &Heads) -> Result<Option<Live>, RefoldError> {
-    let live = Live::new();
-    let community = LogName::community();
-    let (last, first): (Vec<_>, Vec<_>) = heads.iter().partition(|(log, _)| **log == community);
-    for (log, head) in first.into_iter().chain(last) {
-        let mut from = 0;
-        while from <= head.seq {
-            let count = PAGE.min(head.seq + 1 - from);
-            let page = store.read(log, from, usize::try_from(count).unwrap_or(usize::MAX))?;
-            if page.is_empty() {
-                return Ok(None);
-            }
-            from += page.len() as u64;
-            let page = page.into_iter().map(|raw| Ok(Arc::new(Recorded::open(log, raw)?)));
-            live.apply(&page.collect::<Result<Vec<_>, CorruptEvent>>()?)?;
-        }
-        if live.head(log) != Some(*head) {
-            return Ok(None);
-        }
-    }
-    Ok(Some(live))
 }
