@@ -123,29 +123,29 @@ impl Pasts {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, heads: &Heads) -> Option<Arc<Rows>> {
+    fn find(&self, heads: &Heads, now: Instant) -> Option<Arc<Rows>> {
         let mut kept = self.kept();
         let found = kept.iter_mut().find(|one| one.rows.heads == *heads)?;
-        found.used = Instant::now();
+        found.used = now;
         Some(found.rows.clone())
     }
 
     /// Keeps a fold; the one that was asked for least lately makes room. Whether it is the only one.
-    fn keep(&self, rows: Arc<Rows>) -> bool {
+    fn keep(&self, rows: Arc<Rows>, now: Instant) -> bool {
         let mut kept = self.kept();
         if kept.len() == KEPT_MAX
             && let Some(oldest) = (0..kept.len()).min_by_key(|at| kept[*at].used)
         {
             kept.swap_remove(oldest);
         }
-        kept.push(Kept { rows, used: Instant::now() });
+        kept.push(Kept { rows, used: now });
         kept.len() == 1
     }
 
     /// Lets go of what nobody asked for lately; whether anything is left.
-    fn sweep(&self) -> bool {
+    fn sweep(&self, now: Instant) -> bool {
         let mut kept = self.kept();
-        kept.retain(|one| one.used.elapsed() < KEPT_FOR);
+        kept.retain(|one| now - one.used < KEPT_FOR);
         !kept.is_empty()
     }
 }
@@ -166,14 +166,14 @@ pub(crate) async fn as_of(app: &Arc<App>, point: Point) -> Result<Option<Past>, 
 }
 
 async fn rows(app: &Arc<App>, heads: Heads, deadline: Instant) -> Result<Arc<Rows>, Error> {
-    if let Some(rows) = app.pasts.find(&heads) {
+    if let Some(rows) = app.pasts.find(&heads, Instant::now()) {
         return Ok(rows);
     }
     let late = || code(ErrorCode::Unavailable, "The past is being folded for others; try again.");
     let turn = tokio::time::timeout_at(deadline, app.pasts.folding.clone().acquire_owned()).await;
     let turn = turn.map_err(|_| late())?.map_err(|_| late())?;
     // Whoever was first may have asked for the same.
-    if let Some(rows) = app.pasts.find(&heads) {
+    if let Some(rows) = app.pasts.find(&heads, Instant::now()) {
         return Ok(rows);
     }
     let house = app.clone();
@@ -185,7 +185,7 @@ async fn rows(app: &Arc<App>, heads: Heads, deadline: Instant) -> Result<Arc<Row
             return Ok(None);
         }
         let rows = Arc::new(Rows { live, heads });
-        if house.pasts.keep(rows.clone()) {
+        if house.pasts.keep(rows.clone(), Instant::now()) {
             tokio::spawn(sweep(Arc::downgrade(&house)));
         }
         drop(turn);
@@ -219,7 +219,7 @@ async fn sweep(app: std::sync::Weak<App>) {
     loop {
         tokio::time::sleep(KEPT_FOR / 4).await;
         match app.upgrade() {
-            Some(app) if app.pasts.sweep() => {}
+            Some(app) if app.pasts.sweep(Instant::now()) => {}
             _ => return,
         }
     }
@@ -251,24 +251,31 @@ fn resolve(
             (*at, None)
         }
     };
+    Ok(Some((at, heads_at(&known, store, at, fixed)?)))
+}
+
+/// The position of each log at this instant. `known`: their ends; `fixed`: the one that was asked for.
+fn heads_at(
+    known: &Heads,
+    store: &dyn EventStore,
+    at: Timestamp,
+    fixed: Option<(&LogName, Head)>,
+) -> Result<Heads, RefoldError> {
     let mut heads = Heads::new();
-    for (log, head) in &known {
+    for (log, end) in known {
         let there = match fixed {
             Some((asked, head)) if asked == log => Some(head),
-            _ => last_until(store, log, *head, at)?,
+            _ => last_until(store, log, *end, at)?,
         };
         heads.extend(there.map(|head| (log.clone(), head)));
     }
     let community = LogName::community();
-    let asked_of_community = fixed.filter(|(log, _)| **log == community).map(|(_, head)| head.seq);
+    let most = fixed.filter(|(log, _)| **log == community).map(|(_, head)| head.seq);
     let mut taken: Option<Seq> = None;
     for log in known.keys().filter(|log| **log != community) {
-        let Some(head) = heads.get(log).copied() else { continue };
-        let (last, source) = not_ahead(store, log, head, asked_of_community)?;
-        match last {
-            Some(head) => heads.insert(log.clone(), head),
-            None => heads.remove(log),
-        };
+        let Some(head) = heads.remove(log) else { continue };
+        let (last, source) = not_ahead(store, log, head, most)?;
+        heads.extend(last.map(|head| (log.clone(), head)));
         taken = taken.max(source);
     }
     if let Some(taken) = taken
@@ -276,7 +283,7 @@ fn resolve(
     {
         heads.insert(community.clone(), event_at(store, &community, taken)?.raw.head());
     }
-    Ok(Some((at, heads)))
+    Ok(heads)
 }
 
 /// The last event up to `head` that is not later than `at`. A log's time never goes back.
@@ -328,3 +335,7 @@ fn event_at(store: &dyn EventStore, log: &LogName, seq: Seq) -> Result<Recorded,
     let raw = found.ok_or_else(|| ReadError::Missing { log: log.clone(), seq })?;
     Ok(Recorded::open(log, raw)?)
 }
+
+#[cfg(test)]
+#[path = "past_tests.rs"]
+mod tests;
