@@ -9,6 +9,7 @@ use crate::errors::{ErrorCode, code};
 use crate::keys::{RoamingKeys, Turn, roams};
 use crate::past::Pasts;
 use crate::presence::{self, Presence};
+use crate::snapshotter::Snapshotter;
 use crate::{fork, handover};
 use async_graphql::Error;
 use domain::actor::Actor;
@@ -23,17 +24,19 @@ use domain::time::{Span, Timestamp};
 use projections::feed::{FeedError, Feeds, QueuesOf};
 use projections::history::projector::Projector;
 use projections::history::{History, HistoryError};
-use projections::live::{Dossier, DossierHandle, Live};
+use projections::live::{BUILD, Dossier, DossierHandle, Live, RefoldError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::backend::EventStore;
 use store::clock::Clock;
 use store::folder::DataFolder;
 use store::keys::{OldKeys, Seen, Unfindable};
-use store::raw::{Hex, RawEvent};
+use store::raw::{Head, Hex, RawEvent};
 use store::recorded::Recorded;
+use store::snapshot::Snapshots;
 use store::vault::Vault;
+use store::writer::folded::Folded;
 use store::writer::mailbox::{Mailbox, Trouble};
 use store::writer::order::{Answer, Entropy, Key, Order};
 use store::writer::{self, Settings, Subscriber, Writer};
@@ -52,6 +55,8 @@ pub struct Parts {
     pub history: History,
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,
+    /// Events of a log from one snapshot of it to the next.
+    pub snapshot_every: u64,
     /// Where this house is met, without a trailing slash: `http://127.0.0.1:8080`.
     pub public_url: String,
 }
@@ -63,6 +68,8 @@ pub struct App {
     /// Who watches what; fed by the writers.
     pub feeds: Arc<Feeds>,
     pub vault: Arc<Vault>,
+    /// Of the logs; none where the folder has none.
+    pub snapshots: Arc<Snapshots>,
     pub signing: SigningKey,
     pub public_url: String,
     pub clock: Arc<dyn Clock>,
@@ -74,6 +81,7 @@ pub struct App {
     writers: RwLock<BTreeMap<LogName, Mailbox>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     projector: Arc<Projector>,
+    snapshotter: Snapshotter,
     /// Moves with each batch of any log, once the views hold it.
     pub(crate) views_moved: watch::Sender<()>,
     /// Moves with each batch of `community`.
@@ -96,6 +104,8 @@ pub enum StartError {
     Store(#[from] store::backend::ReadError),
     #[error("a log cannot be opened")]
     Log(#[from] writer::OpenError),
+    #[error("the live views cannot be folded")]
+    Views(#[from] RefoldError),
     #[error("the vault cannot be read")]
     Vault(#[from] store::vault::VaultError),
     #[error("the signing key cannot be opened")]
@@ -145,11 +155,15 @@ impl App {
         let history = Arc::new(parts.history);
         let vault = Arc::new(parts.vault);
         let projector = Arc::new(Projector::start(history.clone(), parts.store.clone())?);
+        let snapshots = Arc::new(Snapshots::of(&parts.folder, BUILD));
+        let snapshotter =
+            Snapshotter::start(snapshots.clone(), parts.store.clone(), live.clone(), parts.snapshot_every)?;
         let feeds = Feeds::start(parts.store.clone(), queues_of(&live, &history, &parts.store))?;
         let app = Arc::new(App {
             live,
             history,
             feeds,
+            snapshots,
             signing: SigningKey::open(parts.folder.path())?,
             idempotency_secret: vault.secret("idempotency")?,
             cursor_secret: vault.secret("cursor")?,
@@ -161,6 +175,7 @@ impl App {
             writers: RwLock::default(),
             threads: Mutex::default(),
             projector,
+            snapshotter,
             views_moved: watch::Sender::new(()),
             community_moved: watch::Sender::new(()),
             handovers: RwLock::default(),
@@ -188,10 +203,26 @@ impl App {
         }
         tokio::spawn(handover::open_call_servers(Arc::downgrade(&app), head.map_or(0, |seq| seq + 1)));
         app.projector.wake();
+        app.snapshotter.begin();
         Ok(app)
     }
 
+    /// Folds a log from its newest snapshot on, or from its start.
     fn open_writer(self: &Arc<App>, log: &LogName) -> Result<Writer, StartError> {
+        let began = Instant::now();
+        let folded = self.snapshots.nearest(&*self.store, log, None, |snapshot| {
+            let folded = Folded::restore(&snapshot)?;
+            self.live.restore(&snapshot)?;
+            Ok(folded)
+        })?;
+        let snapshot = folded.as_ref().and_then(|folded| folded.head);
+        if let Some(head) = snapshot {
+            self.feeds.begin_after(log, head);
+            self.roaming.begin_after(log, head.seq);
+            if *log == LogName::community() {
+                self.live.fill(&*self.store)?;
+            }
+        }
         let index = KeyIndex { log: log.clone(), history: self.history.clone(), store: self.store.clone() };
         let (live, projector, moved) = (self.live.clone(), self.projector.clone(), self.views_moved.clone());
         let feeds = (!log.is_reserved()).then(|| self.feeds.clone());
@@ -217,7 +248,8 @@ impl App {
                 moved.send_replace(());
             }));
         }
-        let writer = Writer::open(
+        let writer = Writer::open_after(
+            folded.unwrap_or_default(),
             log.clone(),
             self.store.clone(),
             self.clock.clone(),
@@ -227,6 +259,9 @@ impl App {
             self.settings.clone(),
         )?;
         refuse_forked_sources(&writer, &*self.store)?;
+        let events = Head::next(writer.head()) - Head::next(snapshot);
+        let (snapshot, ms) = (snapshot.map(|head| head.seq), began.elapsed().as_millis() as u64);
+        tracing::info!(%log, snapshot, events, ms, "log.folded");
         Ok(writer)
     }
 
@@ -281,6 +316,7 @@ impl App {
 
     /// Ends every writer after its batch at hand, and waits for them.
     pub fn stop(&self) {
+        self.snapshotter.stop();
         for mailbox in self.writers.read().expect("no writer panics").values() {
             mailbox.stop();
         }

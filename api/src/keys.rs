@@ -64,9 +64,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl RoamingKeys {
-    /// Called with each batch of a call server that is acknowledged, and with its whole log at the start.
+    /// Called with each batch of a call server that is acknowledged, and at the start with all of its log that no
+    /// snapshot stands for.
     pub(crate) fn note(&self, events: &[Arc<Recorded>]) {
         self.note_bounded(events, GENERATION_MAX);
+    }
+
+    /// What a snapshot stands for was not noted: keys up to there are looked up.
+    pub(crate) fn begin_after(&self, log: &LogName, seq: Seq) {
+        let mut recent = lock(&self.recent);
+        let gone = recent.gone.entry(log.clone()).or_default();
+        *gone = seq.max(*gone);
     }
 
     fn note_bounded(&self, events: &[Arc<Recorded>], generation_max: usize) {

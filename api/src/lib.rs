@@ -33,6 +33,7 @@ mod pages;
 mod past;
 mod presence;
 pub mod rate;
+mod snapshotter;
 mod sse;
 #[cfg(test)]
 mod testing;

@@ -179,7 +179,7 @@ async fn rows(app: &Arc<App>, heads: Heads, deadline: Instant) -> Result<Arc<Row
     let house = app.clone();
     let fold = unhindered(move || {
         let ends = heads.iter().map(|(log, head)| (log.clone(), head.seq)).collect();
-        let live = Live::as_of(&*house.store, &ends)?;
+        let live = Live::as_of(&house.snapshots, &*house.store, &ends)?;
         // A log that lost its end meanwhile, and has another: it resolves to that next time.
         if live.heads().into_iter().collect::<Heads>() != heads {
             return Ok(None);

@@ -47,6 +47,20 @@ fn decode(body: &[u8]) -> Result<u128, BadId> {
     Ok(value)
 }
 
+/// Reads the sixteen bytes of an id.
+struct Bytes;
+
+impl serde::de::Visitor<'_> for Bytes {
+    type Value = u128;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the sixteen bytes of an id")
+    }
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<u128, E> {
+        let bytes = bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))?;
+        Ok(u128::from_be_bytes(bytes))
+    }
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {
         $(
@@ -79,11 +93,18 @@ macro_rules! ids {
             }
             impl Serialize for $name {
                 fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                    s.collect_str(self)
+                    match s.is_human_readable() {
+                        true => s.collect_str(self),
+                        // Of a snapshot, which is mostly ids: a third of the bytes and of the time.
+                        false => s.serialize_bytes(&self.0.to_be_bytes()),
+                    }
                 }
             }
             impl<'de> Deserialize<'de> for $name {
                 fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                    if !d.is_human_readable() {
+                        return d.deserialize_bytes(Bytes).map($name);
+                    }
                     let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
                     text.parse().map_err(serde::de::Error::custom)
                 }

@@ -17,10 +17,11 @@ use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
 use crate::waiting::{Place, Waiting};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provider {
     pub suspended: bool,
     pub origins: Arc<[String]>,
@@ -28,7 +29,7 @@ pub struct Provider {
     pub credit_limits: Arc<[CreditLimit]>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Offer {
     pub provider: ProviderId,
     pub revision: u32,
@@ -36,14 +37,14 @@ pub struct Offer {
     pub retired: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallServer {
     pub id: CallServerId,
     pub topics: Arc<[Topic]>,
     pub languages: Arc<[String]>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
     pub number: u32,
     pub will: Will,
@@ -64,7 +65,7 @@ pub struct Agent {
     pub present_until: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Queue {
     pub topic: Topic,
     pub origin: QueueOrigin,
@@ -73,7 +74,7 @@ pub struct Queue {
     pub depth: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InquiryState {
     Queued,
     InAuction,
@@ -82,7 +83,7 @@ pub enum InquiryState {
     WrapUp,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inquiry {
     pub state: InquiryState,
     pub offer: OfferId,
@@ -119,7 +120,7 @@ impl Inquiry {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuctionPhase {
     Open,
     /// A reservation of the winner is pending or was accepted.
@@ -127,7 +128,7 @@ pub enum AuctionPhase {
     Closed,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Auction {
     pub inquiry: InquiryId,
     pub rules: Arc<AuctionRules>,
@@ -152,7 +153,7 @@ pub struct Auction {
     pub provider_hold: Decimal,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BidPhase {
     Live,
     Withdrawn,
@@ -161,7 +162,7 @@ pub enum BidPhase {
     Forfeited,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bid {
     pub id: BidId,
     pub agent: AgentId,
@@ -170,7 +171,7 @@ pub struct Bid {
 }
 
 /// One agent in one auction.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bidder {
     /// Its number, shown to rivals as `B3`.
     pub number: u32,
@@ -183,19 +184,19 @@ pub struct Bidder {
 }
 
 /// Who has a number in an auction; numbers go from 1 without gaps.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BidderPlace {
     pub agent: AgentId,
 }
 
 /// Where a bid stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BidPlace {
     pub auction: AuctionId,
     pub number: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReservationPhase {
     Pending,
     Accepted,
@@ -204,7 +205,7 @@ pub enum ReservationPhase {
     Rescinded,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reservation {
     pub inquiry: InquiryId,
     pub agent: AgentId,
@@ -216,14 +217,14 @@ pub struct Reservation {
     pub phase: ReservationPhase,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SessionPhase {
     Open,
     WrapUp,
     Closed,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     pub inquiry: InquiryId,
     pub agent: AgentId,
@@ -240,7 +241,7 @@ pub struct Session {
     pub recorded: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     pub id: AccountId,
     pub balance: Decimal,
@@ -256,7 +257,7 @@ impl Account {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settlement {
     pub agent: AgentId,
     pub inquiry: InquiryId,
@@ -269,7 +270,7 @@ pub struct Settlement {
 }
 
 /// What falls due. A timer stands at its deadline until the event that settles it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Timer {
     AuctionCloses(AuctionId),
     ReservationLapses(ReservationId),
@@ -338,7 +339,7 @@ rows! {
 }
 
 /// Single values.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scalars {
     /// Where acceptances go that fit nowhere.
     pub default_call_server: Option<LogName>,
@@ -351,7 +352,7 @@ pub struct Scalars {
 
 /// The last event taken over from another log. The hash says which log that was: one that was restored goes on
 /// differently from some position on, and gives known positions to other events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
     pub seq: Seq,
     /// Hexadecimal chain hash.
@@ -359,7 +360,7 @@ pub struct Taken {
 }
 
 /// The fold of one log.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct State {
     pub providers: Table<Provider>,
     pub offers: Table<Offer>,
@@ -387,6 +388,7 @@ pub struct State {
     /// The last event taken over from each log.
     pub sources: BTreeMap<LogName, Taken>,
     pub scalars: Scalars,
+    #[serde(skip)]
     pub(crate) journal: Journal,
 }
 

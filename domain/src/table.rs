@@ -6,6 +6,7 @@
 //! Deliberately not here: iteration. Nothing whose order is an accident may reach an event.
 
 use crate::state::Undo;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
@@ -75,6 +76,29 @@ impl<V: Row> Default for Table<V> {
 impl<V: Row + PartialEq> PartialEq for Table<V> {
     fn eq(&self, other: &Self) -> bool {
         self.rows == other.rows
+    }
+}
+
+/// In order of keys, so that equal tables are written as equal bytes. The one iteration there is: it reaches a
+/// snapshot, and no event.
+impl<V: Row + Serialize> Serialize for Table<V>
+where
+    V::Key: Ord + Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut rows: Vec<_> = self.rows.iter().collect();
+        rows.sort_unstable_by_key(|(key, _)| **key);
+        serializer.collect_seq(rows)
+    }
+}
+
+impl<'de, V: Row + Deserialize<'de>> Deserialize<'de> for Table<V>
+where
+    V::Key: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let rows = Vec::<(V::Key, V)>::deserialize(deserializer)?;
+        Ok(Table { rows: rows.into_iter().collect() })
     }
 }
 

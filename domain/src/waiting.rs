@@ -10,6 +10,7 @@ use crate::ids::{InquiryId, ProviderId};
 use crate::state::{Agent, Inquiry};
 use crate::time::Timestamp;
 use crate::topic::{Skill, Topic, covers};
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::Bound;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 /// What an inquiry demands of an agent, whoever it is and whenever. In order of skills, so that all that
 /// begins with a missing skill is passed over in one step.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Demanded {
     /// Each skill once, in order of name.
     skills: Arc<[(Topic, u8)]>,
@@ -54,7 +55,7 @@ impl Demanded {
 type Turn = (Timestamp, InquiryId);
 
 /// Where an inquiry waits: what takes its place back, and gives it again.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     demanded: Demanded,
     turn: Turn,
@@ -69,7 +70,7 @@ impl Place {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
     /// No list is empty.
     turns: BTreeMap<Demanded, BTreeSet<Turn>>,

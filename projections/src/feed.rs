@@ -204,6 +204,11 @@ impl Feeds {
         }
     }
 
+    /// Up to here the log was known before anybody came: a reader begins after it unless it asks otherwise.
+    pub fn begin_after(&self, log: &LogName, head: Head) {
+        lock(&self.logs).entry(log.clone()).or_default().reached(head);
+    }
+
     /// Ends every reader of a log that has forked, for good.
     pub fn end(&self, log: &LogName) {
         let mut logs = lock(&self.logs);

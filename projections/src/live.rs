@@ -13,7 +13,7 @@
 //!   account         balances and holds
 //!   dossier         all of one inquiry: inquiry, auction, reservation, session, settlement
 //! read            what the outside asks
-//! restore         the views of a past position
+//! restore         the views from a snapshot, to a snapshot, and of past positions
 //! ```
 //!
 //! Memory follows open work: a closed inquiry leaves (see `market`), and is folded from its events where
@@ -49,16 +49,19 @@ mod tests_account;
 mod tests_agent;
 #[cfg(test)]
 mod tests_inquiry;
+#[cfg(test)]
+mod tests_restore;
 
 pub use dossier::Dossier;
 pub use error::{Misfit, ViewError};
 pub use handle::DossierHandle;
 pub use market::CLOSED_MAX;
 pub use read::Place;
+pub use restore::{BUILD, LogFold};
 
 use community::Community;
 use domain::event::Event;
-use domain::event::community::OfferEvent;
+use domain::event::community::{OfferAccepted, OfferEvent};
 use domain::log::{LogName, Seq};
 use market::Market;
 use position::Position;
@@ -84,7 +87,7 @@ pub struct Live {
     moved: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Watched<V> {
     position: Position,
     view: V,
@@ -114,11 +117,8 @@ impl Live {
         } else {
             let market = self.market(log);
             let mut market = write(&market);
-            let mut position = std::mem::take(&mut market.position);
-            let result = position.fold(log, batch, |recorded| market.fold(recorded));
-            market.forget();
-            self.publish(log, position.head());
-            market.position = position;
+            let result = market.take(log, batch);
+            self.publish(log, market.position.head());
             result
         }
     }
@@ -138,9 +138,7 @@ impl Live {
         let market = self.market(log);
         each_page(store, &LogName::community(), |page| {
             for recorded in page {
-                if let Event::Offer(OfferEvent::Accepted(e)) = &recorded.event
-                    && e.call_server == *log
-                {
+                if let Some(e) = acceptance(recorded).filter(|e| e.call_server == *log) {
                     let accepted = write(&market).on_acceptance(e, recorded);
                     accepted.map_err(|misfit| ViewError::at(recorded, misfit))?;
                 }
@@ -172,24 +170,10 @@ impl Live {
     }
 
     fn fold_community(&self, view: &mut Community, recorded: &Recorded) -> Result<(), Misfit> {
-        match &recorded.event {
-            Event::Provider(event) => view.on_provider(event, recorded),
-            Event::Offer(event) => {
-                view.on_offer(event, recorded)?;
-                match event {
-                    OfferEvent::Accepted(e) => write(&self.market(&e.call_server)).on_acceptance(e, recorded),
-                    OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_) => Ok(()),
-                }
-            }
-            Event::CallServer(event) => view.on_call_server(event, recorded),
-            Event::Queue(_)
-            | Event::Inquiry(_)
-            | Event::Auction(_)
-            | Event::Agent(_)
-            | Event::Wallet(_)
-            | Event::Reservation(_)
-            | Event::Session(_)
-            | Event::Settlement(_) => Err(Misfit::WrongLog),
+        view.fold(recorded)?;
+        match acceptance(recorded) {
+            Some(e) => write(&self.market(&e.call_server)).on_acceptance(e, recorded),
+            None => Ok(()),
         }
     }
 
@@ -250,6 +234,23 @@ fn each_page_to(
         if ended {
             return Ok(());
         }
+    }
+}
+
+fn acceptance(recorded: &Recorded) -> Option<&OfferAccepted> {
+    match &recorded.event {
+        Event::Offer(OfferEvent::Accepted(e)) => Some(e),
+        Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
+        | Event::Provider(_)
+        | Event::CallServer(_)
+        | Event::Queue(_)
+        | Event::Inquiry(_)
+        | Event::Auction(_)
+        | Event::Agent(_)
+        | Event::Wallet(_)
+        | Event::Reservation(_)
+        | Event::Session(_)
+        | Event::Settlement(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! format          {"format":1}
 //! logs/           one file per log
 //! vault.sqlite    keys of data subjects
+//! snapshots/      folds of logs, by log and position; may be deleted
 //! history.sqlite  views; may be deleted and built again
 //! keys/           the master key and the house's signing keys, for the owner's eyes only
 //! ```
@@ -130,6 +131,9 @@ impl DataFolder {
     pub fn vault(&self) -> PathBuf {
         self.path.join("vault.sqlite")
     }
+    pub fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
     pub fn history(&self) -> PathBuf {
         self.path.join("history.sqlite")
     }
@@ -171,7 +175,7 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), FolderError> {
     synced.map_err(|source| io_error("syncing", path, source))
 }
 
-fn make_folder(path: &Path) -> Result<(), FolderError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), FolderError> {
     if path.is_dir() {
         return Ok(());
     }

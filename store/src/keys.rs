@@ -4,11 +4,15 @@
 //! [`OldKeys`] (history's key index and the log's tail), asked only where an in-memory filter says
 //! "maybe", so a key that was never seen costs no I/O.
 //!
+//! A snapshot keeps a [`KeyTrace`] of them: enough to say "maybe", so that a writer that starts from it asks
+//! [`OldKeys`] for what it did not see itself.
+//!
 //! Deliberately not here: answers. A replayed command is answered from the log.
 
 use crate::recorded::Recorded;
 use domain::log::Seq;
 use domain::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// After this much event time a key is free again.
@@ -36,6 +40,7 @@ pub trait OldKeys: Send + Sync {
 pub struct Unfindable(pub String);
 
 /// A Bloom filter of one generation: ten bits and four probes a key let about one stranger in eighty pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Filter {
     bits: Vec<u64>,
     /// The newest key's time: the filter is dropped 24 h after it.
@@ -46,28 +51,90 @@ const BITS_PER_KEY: usize = 10;
 const PROBES: u32 = 4;
 
 impl Filter {
-    fn of(keys: &HashMap<u128, Seen>) -> Filter {
+    fn of(keys: impl ExactSizeIterator<Item = u64>, newest: Timestamp) -> Filter {
         let words = (keys.len() * BITS_PER_KEY).div_ceil(64).max(1);
-        let mut filter = Filter { bits: vec![0; words], newest: Timestamp(i64::MIN) };
-        for (hash, seen) in keys {
+        let mut filter = Filter { bits: vec![0; words], newest };
+        for key in keys {
             for probe in 0..PROBES {
-                let bit = filter.bit(*hash, probe);
+                let bit = filter.bit(key, probe);
                 filter.bits[bit / 64] |= 1 << (bit % 64);
             }
-            filter.newest = filter.newest.max(seen.at);
         }
         filter
     }
     /// Keys are hashes already: their halves make the probes.
-    fn bit(&self, hash: u128, probe: u32) -> usize {
-        let (low, high) = (hash as u64, (hash >> 64) as u64);
+    fn bit(&self, key: u64, probe: u32) -> usize {
+        let (low, high) = (key, key.rotate_left(32));
         (low.wrapping_add(u64::from(probe).wrapping_mul(high | 1)) % (self.bits.len() as u64 * 64)) as usize
     }
     fn maybe(&self, hash: u128) -> bool {
         (0..PROBES).all(|probe| {
-            let bit = self.bit(hash, probe);
+            let bit = self.bit(short(hash), probe);
             self.bits[bit / 64] & (1 << (bit % 64)) != 0
         })
+    }
+}
+
+/// What a filter knows of a key.
+fn short(hash: u128) -> u64 {
+    hash as u64
+}
+
+/// The keys of the last 24 h of event time, as a snapshot keeps them: eight bytes a key, and ten bits of those
+/// before the last million. It follows from the log alone, whatever was snapshot before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeyTrace {
+    /// Of a million keys each, oldest first.
+    full: Vec<Filter>,
+    /// The keys since, by the hour, oldest first.
+    hours: Vec<Hour>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Hour {
+    number: i64,
+    newest: Timestamp,
+    keys: Vec<u64>,
+}
+
+/// Keys that a trace holds one by one.
+const TRACED: usize = 1_000_000;
+
+impl KeyTrace {
+    /// Takes over an event of the log.
+    pub fn replay(&mut self, event: &Recorded) {
+        if let Some(key) = event.key {
+            self.note(key.hash, event.time);
+        }
+    }
+
+    fn note(&mut self, hash: u128, at: Timestamp) {
+        let number = at.0.div_euclid(Span::minutes(60).0);
+        match self.hours.last_mut().filter(|hour| hour.number == number) {
+            Some(hour) => {
+                hour.keys.push(short(hash));
+                hour.newest = at;
+            }
+            None => {
+                self.hours.retain(|hour| at - hour.newest < KEPT);
+                self.full.retain(|filter| at - filter.newest < KEPT);
+                self.hours.push(Hour { number, newest: at, keys: vec![short(hash)] });
+            }
+        }
+        if self.len() >= TRACED {
+            self.full.extend(self.filter());
+            self.hours.clear();
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.hours.iter().map(|hour| hour.keys.len()).sum()
+    }
+
+    fn filter(&self) -> Option<Filter> {
+        let newest = self.hours.last()?.newest;
+        let keys: Vec<u64> = self.hours.iter().flat_map(|hour| &hour.keys).copied().collect();
+        Some(Filter::of(keys.into_iter(), newest))
     }
 }
 
@@ -91,6 +158,12 @@ impl KeyWindow {
             gone: Vec::new(),
             unacknowledged: Vec::new(),
         }
+    }
+
+    /// A window that saw none of these keys itself.
+    pub fn after(trace: &KeyTrace, generation_max: usize) -> KeyWindow {
+        let gone = trace.full.iter().cloned().chain(trace.filter()).collect();
+        KeyWindow { gone, ..KeyWindow::new(generation_max) }
     }
 
     /// The command that used this key within 24 h before `now`.
@@ -122,7 +195,8 @@ impl KeyWindow {
         if self.young.len() >= self.generation_max {
             let fallen = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             if !fallen.is_empty() {
-                self.gone.push(Filter::of(&fallen));
+                let newest = fallen.values().map(|seen| seen.at).max().unwrap_or(now);
+                self.gone.push(Filter::of(fallen.keys().map(|hash| short(*hash)), newest));
             }
             self.gone.retain(|filter| now - filter.newest < KEPT);
         }
@@ -185,6 +259,41 @@ mod tests {
         }
         let strangers = (1_000..2_000).filter(|n| window.gone.iter().any(|filter| filter.maybe(hash(*n)))).count();
         assert!(strangers < 300, "{strangers} of 1000 unknown keys would ask the index");
+    }
+
+    #[test]
+    fn a_window_after_a_trace_asks_the_index_for_what_the_trace_saw_within_a_day() {
+        let index = Index(Mutex::default());
+        let mut trace = KeyTrace::default();
+        let minute = Span::minutes(1).0;
+        for n in 0..2_000 {
+            trace.note(hash(n), Timestamp(n as i64 * minute));
+            index.0.lock().unwrap().insert(hash(n), seen(n, n as i64 * minute));
+        }
+        let now = Timestamp(2_000 * minute);
+        let window = KeyWindow::after(&trace, 10);
+        for n in 0..2_000 {
+            let young = now.0 - (n as i64 * minute) < KEPT.0;
+            let expected = young.then(|| seen(n, n as i64 * minute));
+            assert_eq!(window.find(hash(n), now, &index).unwrap(), expected, "{n}");
+        }
+        assert!(trace.len() <= 25 * 60, "what is older than a day leaves by the hour: {}", trace.len());
+        let strangers = (10_000..20_000).filter(|n| window.gone.iter().any(|filter| filter.maybe(hash(*n)))).count();
+        assert!(strangers < 300, "{strangers} of 10000 unknown keys would ask the index");
+    }
+
+    #[test]
+    fn a_full_trace_says_maybe_of_every_key() {
+        let mut trace = KeyTrace::default();
+        for n in 0..TRACED as u64 + 5 {
+            trace.note(hash(n), Timestamp(n as i64));
+        }
+        assert_eq!((trace.full.len(), trace.len()), (1, 5));
+        let window = KeyWindow::after(&trace, 10);
+        let known = |n: &u64| window.gone.iter().any(|filter| filter.maybe(hash(*n)));
+        assert!((0..TRACED as u64 + 5).all(|n| known(&n)));
+        let strangers = (5_000_000..5_010_000u64).filter(known).count();
+        assert!(strangers < 400, "{strangers} of 10000 unknown keys would ask the index");
     }
 
     #[test]

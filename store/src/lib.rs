@@ -11,6 +11,7 @@
 //! stored          every event shape ever written
 //! recorded        an event with its envelope, as everybody but a backend sees it
 //! keys, clock     the window of idempotency keys; the injected clock
+//! snapshot        a log's fold on disk, so that a start need not begin at zero
 //! writer          mailbox → decide → append → publish → answer
 //! ```
 //!
@@ -30,6 +31,7 @@ pub mod keys;
 pub mod memory;
 pub mod raw;
 pub mod recorded;
+pub mod snapshot;
 pub mod sqlite;
 pub mod stored;
 pub mod vault;

@@ -18,7 +18,7 @@ use std::fmt;
 
 /// 128 bits that name a command; all its events carry it as their correlation, and so does what follows
 /// from them in other logs. Shown as `cmd_` and 32 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CommandId(pub u128);
 
 impl fmt::Display for CommandId {

@@ -7,11 +7,12 @@
 //! [`Writer`] is a plain state machine that tests and replays step by hand; [`mailbox::spawn`] gives it a thread
 //! and a mailbox. Deliberately not here: leadership, leases, async. The append is the only lock.
 
+pub mod folded;
 pub mod mailbox;
 pub mod order;
 
 use crate::backend::{AppendError, EventStore, ReadError, Refused};
-use crate::chain::{ChainError, Verifier};
+use crate::chain::ChainError;
 use crate::clock::Clock;
 use crate::keys::{KeyWindow, OldKeys, Seen};
 use crate::raw::{Head, RawEvent};
@@ -24,6 +25,7 @@ use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::state::State;
 use domain::time::{Span, Timestamp};
+use folded::{Folded, PAGE};
 use order::{Answer, Entropy, Key, Order};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +56,6 @@ impl Default for Settings {
 const LATE: Span = Span::seconds(10);
 /// How far the log's last time may lie ahead of the clock at start.
 const AHEAD_MAX: Span = Span::seconds(5);
-const PAGE: usize = 1_000;
 
 /// A log that cannot be written or read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -160,6 +161,20 @@ impl Writer {
         subscribers: Vec<Subscriber>,
         settings: Settings,
     ) -> Result<Writer, OpenError> {
+        Writer::open_after(Folded::default(), log, store, clock, draw, older, subscribers, settings)
+    }
+
+    /// The same from what a snapshot gave; `subscribers` are told what comes after it, and know the rest.
+    pub fn open_after(
+        folded: Folded,
+        log: LogName,
+        store: Arc<dyn EventStore>,
+        clock: Arc<dyn Clock>,
+        draw: Box<dyn FnMut() -> Entropy + Send>,
+        older: Arc<dyn OldKeys>,
+        subscribers: Vec<Subscriber>,
+        settings: Settings,
+    ) -> Result<Writer, OpenError> {
         let mut writer = Writer {
             log,
             store,
@@ -167,11 +182,11 @@ impl Writer {
             draw,
             older,
             subscribers,
-            state: State::default(),
-            keys: KeyWindow::new(settings.keys),
+            state: folded.state,
+            keys: KeyWindow::after(&folded.keys, settings.keys),
             settings,
-            head: None,
-            time: Timestamp(i64::MIN),
+            head: folded.head,
+            time: folded.time,
             up_since: Timestamp(i64::MIN),
             down: false,
             stopped: None,
@@ -204,22 +219,11 @@ impl Writer {
     /// Takes over what the log holds beyond our head, a page whole or not at all: what is applied is published.
     fn catch_up(&mut self) -> Result<(), OpenError> {
         loop {
-            let from = Head::next(self.head);
-            let read = self.store.read(&self.log, from, PAGE);
-            let page = read.map_err(|source| OpenError::Read { log: self.log.clone(), source })?;
-            let full = page.len() == PAGE;
-            let mut verifier = Verifier::after(self.head);
-            let mut taken = Vec::with_capacity(page.len());
-            for raw in page {
-                verifier.check(&raw).map_err(|source| OpenError::Chain { log: self.log.clone(), source })?;
-                taken.push(Arc::new(Recorded::open(&self.log, raw)?));
-            }
+            let taken = folded::page_after(&*self.store, &self.log, self.head)?;
+            let full = taken.len() == PAGE;
             for event in &taken {
-                decide::apply(&mut self.state, &event.event, event.time);
-                self.state.acknowledge();
+                folded::apply(&mut self.state, &mut self.time, &mut self.head, event);
                 self.keys.replay(event);
-                self.time = self.time.max(event.time);
-                self.head = Some(event.raw.head());
             }
             self.publish(&taken);
             if !full {

@@ -1,19 +1,20 @@
-//! `callmarket verify` and `callmarket rebuild`: the logs against themselves, the views against the logs. Also
-//! whether the vault is there, and opens.
+//! `callmarket verify` and `callmarket rebuild`: the logs against themselves, snapshots and views against the logs.
+//! Also whether the vault is there, and opens.
 
 use super::{Failure, Found, Place, causes};
 use clap::Args;
-use domain::decide;
-use domain::log::{LogName, Seq};
+use domain::log::LogName;
 use domain::state::State;
 use projections::history::History;
+use projections::live::{BUILD, LogFold};
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use store::backend::EventStore;
 use store::chain::Verifier;
-use store::raw::{Head, Hex};
+use store::raw::Hex;
 use store::recorded::Recorded;
+use store::snapshot::Snapshots;
 use store::sqlite::SqliteStore;
 use store::vault::Vault;
 
@@ -40,15 +41,23 @@ impl Verify {
         let store = SqliteStore::open(&folder)?;
         let mut findings = Vec::new();
         let mut logs = Vec::new();
+        let snapshots = Snapshots::of(&folder, BUILD);
         for log in store.logs()? {
-            match walk(&store, &log) {
-                Ok((events, head, state)) => {
-                    findings.extend(forked_sources(&store, &log, &state)?);
+            match walk(&store, &log, &snapshots) {
+                Ok(walked) => {
+                    findings.extend(forked_sources(&store, &log, walked.fold.state())?);
+                    findings.extend(walked.differing);
+                    let (events, compared) = (walked.events, walked.compared);
+                    let head = walked.fold.head().map(|head| Hex(&head.hash).to_string());
                     if !self.json {
-                        let head = head.map_or_else(|| "empty".to_owned(), |head| Hex(&head.hash).to_string());
-                        println!("{log}: {events} events, chain whole, head {head}");
+                        let head = head.as_deref().unwrap_or("empty");
+                        let snapshots = match compared {
+                            0 => String::new(),
+                            compared => format!(", {compared} snapshots compared"),
+                        };
+                        println!("{log}: {events} events, chain whole, head {head}{snapshots}");
                     }
-                    logs.push(json!({"log": log.as_str(), "events": events, "head": head.map(|head| Hex(&head.hash).to_string())}));
+                    logs.push(json!({"log": log.as_str(), "events": events, "head": head, "snapshots": compared}));
                 }
                 Err(finding) => findings.push(format!("log {log}: {finding}")),
             }
@@ -82,22 +91,50 @@ impl Verify {
     }
 }
 
-/// Checks the chain, that every event can be read, and that the state folds.
-fn walk(store: &dyn EventStore, log: &LogName) -> Result<(u64, Option<Head>, State), String> {
+struct Walked {
+    events: u64,
+    fold: LogFold,
+    /// Snapshots that were compared with the fold, and where they are another.
+    compared: u64,
+    differing: Vec<String>,
+}
+
+/// Checks the chain, that every event can be read, that state and live view fold, and that each snapshot of this
+/// build is the fold up to its position.
+fn walk(store: &dyn EventStore, log: &LogName, snapshots: &Snapshots) -> Result<Walked, String> {
     let mut verifier = Verifier::new();
-    let mut state = State::default();
-    let mut from: Seq = 0;
+    let mut walked = Walked { events: 0, fold: LogFold::new(log), compared: 0, differing: Vec::new() };
+    let mut positions = snapshots.positions(log);
+    positions.reverse();
     loop {
-        let page = store.read(log, from, PAGE).map_err(|error| causes(&error))?;
+        let page = store.read(log, walked.events, PAGE).map_err(|error| causes(&error))?;
         let last = page.len() < PAGE;
         for raw in page {
             verifier.check(&raw).map_err(|error| causes(&error))?;
-            from = raw.seq + 1;
+            walked.events = raw.seq + 1;
             let event = Recorded::open(log, raw).map_err(|error| causes(&error))?;
-            fold(&mut state, &event)?;
+            fold(&mut walked.fold, Arc::new(event))?;
+            if let Some(seq) = positions.pop_if(|seq| *seq + 1 == walked.events) {
+                walked.fold.complete(store).map_err(|error| causes(&error))?;
+                walked.compared += 1;
+                let kept = snapshots.at(log, seq).and_then(|snapshot| LogFold::restore(&snapshot));
+                let differs = match kept {
+                    Ok(kept) => walked.fold.difference(&kept).map(|what| format!("{what} is another")),
+                    Err(error) => Some(error.to_string()),
+                };
+                // Beside a server, it may have been let go of meanwhile.
+                if let Some(differs) = differs.filter(|_| snapshots.positions(log).contains(&seq)) {
+                    walked
+                        .differing
+                        .push(format!("log {log}: the snapshot at position {seq} is not the fold: {differs}"));
+                }
+            }
         }
         if last {
-            return Ok((from, verifier.head(), state));
+            let past = positions.into_iter().rev();
+            let past = past.map(|seq| format!("log {log}: the snapshot at position {seq} is past the log's end"));
+            walked.differing.extend(past);
+            return Ok(walked);
         }
     }
 }
@@ -118,12 +155,12 @@ fn forked_sources(store: &dyn EventStore, log: &LogName, state: &State) -> Resul
 }
 
 /// The fold trusts what the decisions wrote; a log that holds anything else makes it panic.
-fn fold(state: &mut State, event: &Recorded) -> Result<(), String> {
-    let folded = catch_unwind(AssertUnwindSafe(|| {
-        decide::apply(state, &event.event, event.time);
-        state.acknowledge();
-    }));
-    folded.map_err(|_| format!("position {}: {} does not follow from what is before it", event.seq, event.type_name))
+fn fold(fold: &mut LogFold, event: Arc<Recorded>) -> Result<(), String> {
+    let folded = catch_unwind(AssertUnwindSafe(|| fold.fold(std::slice::from_ref(&event))));
+    match folded {
+        Ok(folded) => folded.map_err(|error| causes(&error)),
+        Err(_) => Err(format!("position {}: {} does not follow from what is before it", event.seq, event.type_name)),
+    }
 }
 
 impl Rebuild {
@@ -165,7 +202,7 @@ mod tests {
         // Retires an offer that was never published.
         let event = Recorded::seal(&log, 0, &GENESIS, OfferRetired { offer: OfferId(1) }.into(), facts);
         store.append(&log, None, std::slice::from_ref(&event.raw)).unwrap();
-        let finding = walk(&store, &log).map(|_| ()).unwrap_err();
+        let finding = walk(&store, &log, &Snapshots::none()).map(|_| ()).unwrap_err();
         assert!(finding.contains("position 0"), "{finding}");
     }
 }

@@ -142,7 +142,7 @@ pub fn main() -> ExitCode {
 }
 
 /// An error and its causes, on one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

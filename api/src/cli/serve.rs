@@ -9,6 +9,7 @@ use super::{Failure, Found, Misuse, Place};
 use crate::app::{App, Parts};
 use crate::auth::{AuthError, Authenticate, Viewer};
 use crate::rate::{COST_PER_SECOND, RateLimit};
+use crate::snapshotter::EVERY;
 use crate::{drain, graphql, http, listen, pages};
 use axum::http::HeaderMap;
 use clap::Args;
@@ -44,6 +45,10 @@ pub(crate) struct Serve {
     /// Idempotency keys of one of the two generations kept in memory
     #[arg(long, env = "CALLMARKET_KEYS_IN_MEMORY", default_value_t = 1_000_000, hide = true)]
     keys_in_memory: usize,
+    /// Events of a log from one snapshot of it to the next
+    #[arg(long, env = "CALLMARKET_SNAPSHOT_EVERY", value_name = "EVENTS", default_value_t = EVERY)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..), hide = true)]
+    snapshot_every: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -76,6 +81,7 @@ impl Serve {
             history: History::open(&folder.history())?,
             clock: Arc::new(SystemClock),
             settings: Settings { keys: self.keys_in_memory, ..Settings::default() },
+            snapshot_every: self.snapshot_every,
             public_url: self.public_url.unwrap_or_else(|| format!("http://{address}")),
             folder,
         };

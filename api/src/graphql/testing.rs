@@ -65,6 +65,7 @@ impl House {
             history: History::open_in_memory().unwrap(),
             clock: clock.clone(),
             settings: Settings { keys: 1_000, ..Settings::default() },
+            snapshot_every: crate::snapshotter::EVERY,
             public_url: "http://127.0.0.1:8080".into(),
         };
         let app = App::start(parts).unwrap();

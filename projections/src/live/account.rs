@@ -15,10 +15,11 @@ use domain::log::{LogName, Seq};
 use domain::money::{Money, MoneyError};
 use domain::terms::{AuctionFormat, Direction};
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use store::recorded::Recorded;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountRow {
     pub id: AccountId,
     /// The call server's log.
@@ -46,7 +47,7 @@ impl AccountRow {
 }
 
 /// Why a hold is its owner's alone to see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Secret {
     /// For a sealed bid in an auction that is not awarded: it tells that there is a bid.
     Sealed,
@@ -55,7 +56,7 @@ pub enum Secret {
 }
 
 /// Money held for one auction. There is one hold at most per account and auction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldRow {
     pub auction: AuctionId,
     pub inquiry: InquiryId,
@@ -69,7 +70,7 @@ pub struct HoldRow {
 }
 
 /// An account and its holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     row: AccountRow,
     holds: BTreeMap<AuctionId, HoldRow>,
@@ -115,12 +116,13 @@ pub(super) struct AuctionFacts {
 }
 
 /// The accounts of one call server.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Accounts {
     by_id: BTreeMap<AccountId, Account>,
     /// In order of opening: an owner has one in each of a few currencies.
     by_owner: BTreeMap<Party, Vec<AccountId>>,
     /// What stands in escrow: a release does not say its price again.
+    #[serde(serialize_with = "super::restore::in_order")]
     escrows: HashMap<SettlementId, Money>,
 }
 

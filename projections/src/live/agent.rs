@@ -13,12 +13,13 @@ use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
 use domain::time::Timestamp;
 use domain::topic::Skill;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use store::recorded::Recorded;
 
 /// What is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AgentStatus {
     Offline,
     Available,
@@ -26,7 +27,7 @@ pub enum AgentStatus {
     Break,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StatusReason {
     Asked,
     Lapsed,
@@ -37,7 +38,7 @@ pub enum StatusReason {
     WrapUp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRow {
     pub id: AgentId,
     /// The call server's log.
@@ -65,7 +66,7 @@ pub struct AgentRow {
 }
 
 /// A pending reservation of an agent. Sorts by deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PendingReservation {
     pub deadline: Timestamp,
     pub reservation: ReservationId,
@@ -73,14 +74,14 @@ pub struct PendingReservation {
 }
 
 /// A session that an agent is in or wraps up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Engagement {
     pub session: SessionId,
     pub inquiry: InquiryId,
 }
 
 /// An agent and what it has before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     row: AgentRow,
     pending: Vec<PendingReservation>,
@@ -157,7 +158,7 @@ fn reason_of(reason: WillReason) -> StatusReason {
 }
 
 /// The agents of one call server.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Agents {
     by_id: BTreeMap<AgentId, Agent>,
 }

@@ -10,11 +10,12 @@ use domain::log::{LogName, Seq};
 use domain::money::Money;
 use domain::terms::AuctionRules;
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::recorded::Recorded;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AuctionState {
     Open,
     Awarded,
@@ -22,7 +23,7 @@ pub enum AuctionState {
     Cancelled,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuctionRow {
     pub id: AuctionId,
     /// The call server's log.
@@ -51,7 +52,7 @@ pub struct AuctionRow {
     pub clearing_price: Option<Money>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum BidState {
     Active,
     /// A better bid stands. In PROXY that is also a leader's own higher maximum, where it named less later: such
@@ -65,7 +66,7 @@ pub enum BidState {
     Lost,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BidRow {
     pub id: BidId,
     pub auction: AuctionId,
@@ -86,13 +87,15 @@ pub struct BidRow {
 }
 
 /// An auction and its bids.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Auction {
     row: AuctionRow,
     bids: Vec<BidRow>,
     /// Where each bid stands in `bids`.
+    #[serde(serialize_with = "super::restore::in_order")]
     places: HashMap<BidId, usize>,
     /// The bid of each agent that counts.
+    #[serde(serialize_with = "super::restore::in_order")]
     effective: HashMap<AgentId, usize>,
 }
 

@@ -5,6 +5,7 @@
 //! that grows with history.
 
 use super::error::Misfit;
+use domain::event::Event;
 use domain::event::community::{
     CallServerEvent, CallServerOpened, CallServerUpdated, CreditLimit, Location, OfferAccepted, OfferEvent,
     ProviderEvent, ProviderUpdated,
@@ -15,12 +16,13 @@ use domain::sealed::Sealed;
 use domain::terms::OfferTerms;
 use domain::time::Timestamp;
 use domain::topic::Topic;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 use store::recorded::Recorded;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderRow {
     pub id: ProviderId,
     pub seq: Seq,
@@ -33,14 +35,14 @@ pub struct ProviderRow {
     pub registered_at: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OfferState {
     Published,
     Retired,
 }
 
 /// An offer at its newest revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferRow {
     pub id: OfferId,
     pub seq: Seq,
@@ -53,7 +55,7 @@ pub struct OfferRow {
     pub retired_at: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallServerRow {
     pub id: CallServerId,
     pub seq: Seq,
@@ -67,7 +69,7 @@ pub struct CallServerRow {
     pub opened_at: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerRow {
     pub id: CustomerId,
     /// Of the last acceptance.
@@ -78,22 +80,26 @@ pub struct CustomerRow {
     pub profile: Option<Arc<Sealed>>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Offer {
     row: OfferRow,
     /// Revision 1 stands at 0.
     revisions: Vec<Arc<OfferTerms>>,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Community {
     providers: BTreeMap<ProviderId, ProviderRow>,
     offers: BTreeMap<OfferId, Offer>,
     offers_by_provider: BTreeSet<(ProviderId, OfferId)>,
     /// The offer of each link, and the newest revision that has it.
+    #[serde(serialize_with = "super::restore::in_order")]
     links: HashMap<LinkId, (OfferId, u32)>,
     call_servers: BTreeMap<LogName, CallServerRow>,
+    #[serde(serialize_with = "super::restore::in_order")]
     customers: HashMap<CustomerId, CustomerRow>,
+    /// The last acceptance for each call server.
+    accepted: BTreeMap<LogName, Seq>,
 }
 
 impl Community {
@@ -132,7 +138,28 @@ impl Community {
         self.customers.get(&id)
     }
 
-    pub(super) fn on_provider(&mut self, event: &ProviderEvent, recorded: &Recorded) -> Result<(), Misfit> {
+    /// The last acceptance for each call server.
+    pub(super) fn accepted(&self) -> impl Iterator<Item = (&LogName, Seq)> {
+        self.accepted.iter().map(|(log, seq)| (log, *seq))
+    }
+
+    pub(super) fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
+        match &recorded.event {
+            Event::Provider(event) => self.on_provider(event, recorded),
+            Event::Offer(event) => self.on_offer(event, recorded),
+            Event::CallServer(event) => self.on_call_server(event, recorded),
+            Event::Queue(_)
+            | Event::Inquiry(_)
+            | Event::Auction(_)
+            | Event::Agent(_)
+            | Event::Wallet(_)
+            | Event::Reservation(_)
+            | Event::Session(_)
+            | Event::Settlement(_) => Err(Misfit::WrongLog),
+        }
+    }
+
+    fn on_provider(&mut self, event: &ProviderEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
             ProviderEvent::Registered(e) => {
                 let row = ProviderRow {
@@ -171,7 +198,7 @@ impl Community {
         Ok(())
     }
 
-    pub(super) fn on_offer(&mut self, event: &OfferEvent, recorded: &Recorded) -> Result<(), Misfit> {
+    fn on_offer(&mut self, event: &OfferEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
             OfferEvent::Published(e) => {
                 let terms = Arc::new(e.terms.clone());
@@ -215,6 +242,7 @@ impl Community {
                 Ok(())
             }
             OfferEvent::Accepted(e) => {
+                self.accepted.insert(e.call_server.clone(), recorded.seq);
                 self.see_customer(e, recorded);
                 Ok(())
             }
@@ -238,7 +266,7 @@ impl Community {
         }
     }
 
-    pub(super) fn on_call_server(&mut self, event: &CallServerEvent, recorded: &Recorded) -> Result<(), Misfit> {
+    fn on_call_server(&mut self, event: &CallServerEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
             CallServerEvent::Opened(e) => self.open_call_server(e, recorded),
             CallServerEvent::Updated(e) => self.update_call_server(e, recorded),

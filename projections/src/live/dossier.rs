@@ -21,14 +21,17 @@ use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::ids::{AuctionId, BidId, InquiryId, ReservationId, Subject};
 use domain::log::Seq;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::recorded::Recorded;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dossier {
     id: InquiryId,
     /// Position in `community` up to which the acceptance is folded.
     community_seq: Option<Seq>,
+    /// Where in `community` the acceptance stands that was registered.
+    registered_from: Option<Seq>,
     /// Position in the call server's log up to which the rest is folded.
     seq: Option<Seq>,
     acceptance: Option<AcceptanceRow>,
@@ -52,6 +55,10 @@ impl Dossier {
     /// Absent until the acceptance is folded.
     pub fn acceptance(&self) -> Option<&AcceptanceRow> {
         self.acceptance.as_ref()
+    }
+    /// Where its acceptance stands, if that is not folded yet.
+    pub(super) fn lacks(&self) -> Option<Seq> {
+        self.registered_from.filter(|_| self.acceptance.is_none())
     }
     /// Absent until the call server registered it.
     pub fn inquiry(&self) -> Option<&InquiryRow> {
@@ -124,6 +131,7 @@ impl Dossier {
         let mut dossier = Dossier {
             id,
             community_seq: None,
+            registered_from: None,
             seq: None,
             acceptance: None,
             inquiry: None,
@@ -220,6 +228,7 @@ impl Dossier {
                     return Err(Misfit::Twice(e.inquiry.into()));
                 }
                 self.inquiry = Some(InquiryRow::new(e, recorded));
+                self.registered_from = Some(e.source.seq);
                 self.decisions.push(DecisionRow::topics(e, recorded));
             }
             InquiryEvent::InformationRequested(e) => {

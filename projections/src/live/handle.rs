@@ -1,6 +1,7 @@
 //! A dossier that a reader and the view share.
 
 use super::dossier::Dossier;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::{Arc, RwLock};
 
 /// Shows the dossier as it is at each reading. Cheap to clone; outlives the view's own interest in it.
@@ -23,6 +24,18 @@ impl DossierHandle {
 impl From<Dossier> for DossierHandle {
     fn from(dossier: Dossier) -> DossierHandle {
         DossierHandle(Arc::new(RwLock::new(dossier)))
+    }
+}
+
+/// Into a snapshot.
+impl Serialize for DossierHandle {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.read(|dossier| dossier.serialize(serializer))
+    }
+}
+impl<'de> Deserialize<'de> for DossierHandle {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<DossierHandle, D::Error> {
+        Dossier::deserialize(deserializer).map(DossierHandle::from)
     }
 }
 

@@ -9,10 +9,11 @@ use domain::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
 use domain::time::Timestamp;
 use domain::topic::{Skill, Topic};
 use domain::why::Why;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::recorded::{CommandId, Recorded};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum InquiryState {
     Queued,
     InAuction,
@@ -49,7 +50,7 @@ impl InquiryState {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InquiryRow {
     pub id: InquiryId,
     /// The call server's log.
@@ -125,7 +126,7 @@ impl InquiryRow {
 }
 
 /// The request for user information and its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InformationRow {
     pub customer: CustomerId,
     pub requested_at: Timestamp,
@@ -137,7 +138,7 @@ pub struct InformationRow {
 }
 
 /// What `community` recorded when the customer accepted, beyond what the call server took over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptanceRow {
     /// In `community`.
     pub seq: Seq,
@@ -149,7 +150,7 @@ pub struct AcceptanceRow {
 }
 
 /// What was chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DecisionKind {
     CallServer,
     Topics,
@@ -157,7 +158,7 @@ pub enum DecisionKind {
 }
 
 /// One recorded choice and its reasons.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionRow {
     /// `community` for the call server, the call server's own for the rest.
     pub log: LogName,

@@ -8,7 +8,7 @@
 use super::account::{Accounts, AuctionFacts};
 use super::agent::Agents;
 use super::dossier::{Dossier, inquiry_of};
-use super::error::Misfit;
+use super::error::{Misfit, ViewError};
 use super::handle::DossierHandle;
 use super::position::Position;
 use super::queue::Queues;
@@ -20,15 +20,18 @@ use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::ids::{AuctionId, BidId, InquiryId, Subject};
-use domain::log::Seq;
+use domain::log::{LogName, Seq};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use store::recorded::Recorded;
 
 /// Closed inquiries that stay in memory.
 pub const CLOSED_MAX: usize = 1_024;
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Market {
+    #[serde(skip)]
     pub(super) position: Position,
     pub(super) agents: Agents,
     pub(super) queues: Queues,
@@ -37,6 +40,7 @@ pub(super) struct Market {
     /// The open ones.
     auctions: BTreeSet<AuctionId>,
     /// Auction, bid, reservation, session, channel, message, settlement, record: to the inquiry.
+    #[serde(serialize_with = "super::restore::in_order")]
     inquiries: HashMap<Subject, InquiryId>,
     /// In order of closing.
     closed: VecDeque<InquiryId>,
@@ -72,6 +76,15 @@ impl Market {
         }
     }
 
+    /// The last acceptance that was registered here.
+    pub(super) fn registered_to(&self) -> Option<Seq> {
+        self.registered_to
+    }
+    /// Where in `community` the acceptances stand that its dossiers lack.
+    pub(super) fn lacks(&self) -> impl Iterator<Item = Seq> {
+        self.dossiers.values().filter_map(|dossier| dossier.read(Dossier::lacks))
+    }
+
     /// The acceptance of an inquiry of this call server, from `community`. Where the two logs are read
     /// apart it may come after the inquiry has closed and gone, and then stays away.
     pub(super) fn on_acceptance(&mut self, e: &OfferAccepted, recorded: &Recorded) -> Result<(), Misfit> {
@@ -82,7 +95,16 @@ impl Market {
         }
     }
 
-    pub(super) fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
+    /// Folds what of its log's next events it has not seen.
+    pub(super) fn take(&mut self, log: &LogName, batch: &[Arc<Recorded>]) -> Result<(), ViewError> {
+        let mut position = std::mem::take(&mut self.position);
+        let result = position.fold(log, batch, |recorded| self.fold(recorded));
+        self.forget();
+        self.position = position;
+        result
+    }
+
+    fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
         match &recorded.event {
             Event::Provider(_) | Event::Offer(_) => Err(Misfit::WrongLog),
             Event::CallServer(event) => self.on_call_server(event, recorded),
@@ -99,7 +121,7 @@ impl Market {
 
     /// Lets go of the oldest closed dossiers. Called after a batch, so that all events of the command
     /// that closed an inquiry find it.
-    pub(super) fn forget(&mut self) {
+    fn forget(&mut self) {
         while self.closed.len() > CLOSED_MAX
             && let Some(id) = self.closed.pop_front()
         {

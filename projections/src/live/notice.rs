@@ -7,12 +7,13 @@ use domain::event::auction::{AuctionEvent, LossReason};
 use domain::ids::{AgentId, AuctionId, BidId, InquiryId, NoticeId, ReservationId};
 use domain::log::Seq;
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use store::recorded::Recorded;
 
 /// How many notices an agent keeps in memory; older ones are found in the log.
 pub const NOTICES_MAX: usize = 100;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NoticeKind {
     /// Names who is asked now, or nobody.
     ReservationLapsed,
@@ -25,7 +26,7 @@ pub enum NoticeKind {
     BidLost,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeRow {
     pub id: NoticeId,
     pub kind: NoticeKind,

@@ -15,6 +15,9 @@ pub(super) struct Position {
 }
 
 impl Position {
+    pub(super) fn at(head: Head) -> Position {
+        Position { head: Some(head), stopped: None }
+    }
     pub(super) fn head(&self) -> Option<Head> {
         self.head
     }

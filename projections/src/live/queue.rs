@@ -12,6 +12,7 @@ use domain::ids::{InquiryId, QueueId, Subject};
 use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
 use domain::topic::{Skill, Topic};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -20,13 +21,13 @@ use store::recorded::Recorded;
 /// Retired queues that stay in memory: generated ones come and go with their inquiries.
 pub const RETIRED_MAX: usize = 1_024;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum QueueState {
     Open,
     Retired,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueRow {
     pub id: QueueId,
     /// The call server's log.
@@ -50,7 +51,7 @@ pub struct QueueRow {
 /// Where an inquiry stands in each of its queues, and the key of a page of them.
 pub type QueueKey = (Timestamp, InquiryId);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Queue {
     row: QueueRow,
     waiting: BTreeSet<QueueKey>,
@@ -64,18 +65,19 @@ impl Queue {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Standing {
     accepted_at: Timestamp,
     queues: Box<[QueueId]>,
 }
 
 /// The queues of one call server.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Queues {
     by_id: BTreeMap<QueueId, Queue>,
     open: BTreeSet<(Topic, QueueId)>,
     retired: VecDeque<QueueId>,
+    #[serde(serialize_with = "super::restore::in_order")]
     standing: HashMap<InquiryId, Standing>,
 }
 

@@ -6,9 +6,10 @@ use domain::ids::{AgentId, AuctionId, BidId, InquiryId, ReservationId};
 use domain::log::{LogName, Seq};
 use domain::money::Money;
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use store::recorded::Recorded;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ReservationState {
     Pending,
     Accepted,
@@ -17,7 +18,7 @@ pub enum ReservationState {
     Rescinded,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationRow {
     pub id: ReservationId,
     /// The call server's log.

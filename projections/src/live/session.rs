@@ -8,17 +8,18 @@ use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
 use domain::terms::ChannelKind;
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::recorded::Recorded;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SessionState {
     Open,
     WrapUp,
     Closed,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRow {
     pub id: SessionId,
     /// The call server's log.
@@ -38,7 +39,7 @@ pub struct SessionRow {
 }
 
 /// Inquiry information saved to the customer's record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordRow {
     pub id: RecordId,
     pub customer: CustomerId,
@@ -49,13 +50,13 @@ pub struct RecordRow {
     pub seq: Seq,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Who {
     Customer(CustomerId),
     Agent(AgentId),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParticipantRow {
     pub who: Who,
     pub joined_at: Timestamp,
@@ -63,18 +64,18 @@ pub struct ParticipantRow {
 }
 
 /// MAIN joins customer and agents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ChannelPurpose {
     Main,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ChannelState {
     Open,
     Closed,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelRow {
     pub id: ChannelId,
     pub session: SessionId,
@@ -86,7 +87,7 @@ pub struct ChannelRow {
     pub seq: Seq,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageRow {
     pub id: MessageId,
     pub session: SessionId,
@@ -100,7 +101,7 @@ pub struct MessageRow {
 }
 
 /// A session and what was said in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     row: SessionRow,
     participants: Vec<ParticipantRow>,

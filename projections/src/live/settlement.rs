@@ -8,12 +8,13 @@ use domain::log::{LogName, Seq};
 use domain::money::Money;
 use domain::terms::Direction;
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::chain;
 use store::raw::Hash;
 use store::recorded::Recorded;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SettlementState {
     Escrowed,
     Pending,
@@ -21,7 +22,7 @@ pub enum SettlementState {
     Released,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettlementRow {
     pub id: SettlementId,
     /// The call server's log.
@@ -41,7 +42,7 @@ pub struct SettlementRow {
     pub payee: Party,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostingRow {
     pub id: PostingId,
     /// The event whose legs sum to zero.
@@ -66,7 +67,7 @@ pub fn posting_id(event: &Hash, rule: &str, leg: u32) -> PostingId {
 }
 
 /// A settlement and its postings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     row: SettlementRow,
     postings: Vec<PostingRow>,

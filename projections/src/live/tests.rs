@@ -10,6 +10,7 @@ use domain::event::settlement::{Leg, SettlementPayable, SettlementPending};
 use domain::event::wallet::Party;
 use domain::ids::{AuctionId, BidId, ChannelId, InquiryId, MessageId, ReservationId, SessionId, SettlementId, Subject};
 use domain::terms::{AuctionFormat, Direction};
+use store::snapshot::Snapshots;
 
 /// An auction whose winner lapses, the second agent's session, and the money, in `community` and `main`.
 fn story() -> (Vec<Arc<Recorded>>, Vec<Arc<Recorded>>) {
@@ -95,7 +96,7 @@ fn story() -> (Vec<Arc<Recorded>>, Vec<Arc<Recorded>>) {
 }
 
 /// Everything that two views show is the same.
-fn assert_same(one: &Live, other: &Live) {
+pub(super) fn assert_same(one: &Live, other: &Live) {
     assert_eq!(read(&one.community).view, read(&other.community).view);
     assert_eq!(one.heads(), other.heads());
     let (one, other) = (read(&one.markets), read(&other.markets));
@@ -146,11 +147,11 @@ fn the_views_of_a_past_position_are_what_the_logs_gave_up_to_there() {
             then.apply(&main[..main_to]).unwrap();
             let ends = [&community[..community_to], &main[..main_to]];
             let heads = ends.iter().filter_map(|log| log.last()).map(|last| (last.log.clone(), last.seq)).collect();
-            assert_same(&Live::as_of(&store, &heads).unwrap(), &then);
+            assert_same(&Live::as_of(&Snapshots::none(), &store, &heads).unwrap(), &then);
         }
     }
     let beyond = [(main[0].log.clone(), main.len() as Seq)].into();
-    assert!(matches!(Live::as_of(&store, &beyond), Err(RefoldError::Ended { .. })));
+    assert!(matches!(Live::as_of(&Snapshots::none(), &store, &beyond), Err(RefoldError::Ended { .. })));
 }
 
 #[test]

@@ -62,6 +62,7 @@ impl Fixture {
             history: History::open_in_memory().unwrap(),
             clock: Arc::new(SystemClock),
             settings: Settings { keys: 1_000, ..Settings::default() },
+            snapshot_every: crate::snapshotter::EVERY,
             public_url: "http://127.0.0.1:8080".into(),
         };
         let app = App::start(parts).unwrap();
@@ -738,6 +739,7 @@ async fn a_call_server_does_not_start_beside_a_community_it_does_not_know() {
             history: History::open_in_memory().unwrap(),
             clock: Arc::new(SystemClock),
             settings: Settings { keys: 1_000, ..Settings::default() },
+            snapshot_every: crate::snapshotter::EVERY,
             public_url: "http://127.0.0.1:8080".into(),
         })
     };
