@@ -23,6 +23,7 @@ use domain::ids::AccountId;
 use domain::log::LogName;
 use domain::wallet::wallet_path;
 use projections::history::lists::{PostingPosition, PostingsOf};
+use projections::history::rows::PostingRow;
 use projections::live::account::{AccountRow, HoldRow};
 use std::sync::Arc;
 
@@ -183,7 +184,9 @@ impl Account {
         loop {
             let (of, after, limit, house) = (of.clone(), at.clone(), pager.limit(), app.clone());
             let rows = blocking(move || house.history.postings(&of, after.as_ref(), limit)).await?;
-            let ended = rows.len() < limit;
+            // In the order of time: what comes after the moment is not in it.
+            let past = |row: &PostingRow| self.eyes.past.as_ref().is_some_and(|moment| row.at > moment.at);
+            let ended = rows.len() < limit || rows.last().is_some_and(past);
             for row in rows {
                 let position = PostingPosition::of(&row);
                 at = Some(position.clone());
