@@ -7,6 +7,7 @@
 use crate::auth::SigningKey;
 use crate::errors::{ErrorCode, code};
 use crate::keys::{RoamingKeys, Turn, roams};
+use crate::past::Pasts;
 use crate::presence::{self, Presence};
 use crate::snapshotter::Snapshotter;
 use crate::{fork, handover};
@@ -90,6 +91,8 @@ pub struct App {
     handovers: RwLock<BTreeMap<LogName, watch::Receiver<Option<Seq>>>>,
     /// Which agents have feeds here.
     pub(crate) presence: Presence,
+    /// The house as it was, for whoever looks back.
+    pub(crate) pasts: Pasts,
     /// Idempotency keys of those who give commands to several logs.
     roaming: Arc<RoamingKeys>,
     /// Held so that nobody else opens the folder.
@@ -178,6 +181,7 @@ impl App {
             community_moved: watch::Sender::new(()),
             handovers: RwLock::default(),
             presence: Presence::new(),
+            pasts: Pasts::new(),
             roaming: Arc::default(),
             _folder: parts.folder,
         });
@@ -602,7 +606,7 @@ fn queues_of(live: &Arc<Live>, history: &Arc<History>, store: &Arc<dyn EventStor
 }
 
 /// A dossier from an inquiry's events, which the log gives in order.
-fn fold(events: &[Arc<Recorded>]) -> Option<DossierHandle> {
+pub(crate) fn fold(events: &[Arc<Recorded>]) -> Option<DossierHandle> {
     let (first, rest) = events.split_first()?;
     let mut dossier = Dossier::from_first(first).ok()?;
     for event in rest {

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 /// What `first` and the length of `ids` may be at most.
 pub const LIST_MAX: u64 = 100;
 /// Of one request: each field, spread and inline fragment costs 1, times the `first` or `ids` it stands in; an
-/// audit trail costs 4,000 more.
+/// audit trail costs 4,000 more, a moment of the past 6,000.
 pub const COST_MAX: u64 = 20_000;
 
 /// What the operation costs with these variables, declared defaults filled in. Refuses a `first` outside
@@ -34,8 +34,9 @@ pub fn cost(
 }
 
 /// Fields that may read far more than they show, and what each costs on top: an audit trail reads up to 4,096
-/// events to find a page.
-const WEIGHTS: [(&str, u64); 1] = [("auditTrail", 4_000)];
+/// events to find a page, a moment of the past folds logs, unless it was folded lately. Three moments fit one request:
+/// before, at and after.
+const WEIGHTS: [(&str, u64); 2] = [("auditTrail", 4_000), ("asOf", 6_000)];
 
 /// Costs each fragment once.
 struct Bill<'a> {
@@ -135,7 +136,7 @@ mod tests {
     use async_graphql::parser::parse_query;
 
     #[test]
-    fn a_trail_costs_what_it_may_read() {
+    fn a_trail_and_the_past_cost_what_they_may_read() {
         let of = |text: &str| {
             let document = parse_query(text).unwrap();
             let operation = crate::guard::select(&document, None).unwrap();
@@ -145,5 +146,11 @@ mod tests {
         let many: Vec<String> =
             (0..5).map(|at| format!("a{at}: auditTrail(first: 1) {{ edges {{ cursor }} }}")).collect();
         assert_eq!(of(&format!("{{ {} }}", many.join(" "))), Err(()));
+        let past = |count: usize| {
+            let moment = |at| format!("a{at}: asOf(point: {{ seq: 1 }}, log: \"main\") {{ at }}");
+            of(&format!("{{ {} }}", (0..count).map(moment).collect::<Vec<_>>().join(" ")))
+        };
+        assert_eq!(past(3), Ok(3 * (1 + 1 + 6_000)));
+        assert_eq!(past(4), Err(()));
     }
 }

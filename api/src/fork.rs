@@ -2,9 +2,9 @@
 //! with loss was restored or promoted.
 //!
 //! Promises: nobody is shown what was lost. The log's feeds end with `FeedGap`, its snapshots past the fork are
-//! deleted, its live view and the history are
-//! folded anew from what the store holds. The log stays readable and takes no more commands until an operator
-//! has looked and the process has started again.
+//! deleted, what was kept of the past is dropped, its live view and the history are folded anew from what the store
+//! holds. The log stays readable and takes no more commands until an operator has looked and the process has started
+//! again.
 //!
 //! Not here: noticing it (the writer does, at its next append or confirmation), and a fork of `community`, on
 //! which every call server's log builds: then the process ends.
@@ -20,6 +20,7 @@ pub(crate) fn drop_what_was_lost(app: &Arc<App>, log: &LogName) {
         fatal(format_args!("log {log} holds another history than the one that was answered for"));
     }
     app.feeds.end(log);
+    app.pasts.forget();
     if let Err(error) = app.snapshots.drop_lost(&*app.store, log) {
         // A start looks at each again before it takes it.
         tracing::warn!(%log, %error, "snapshots.not_dropped");

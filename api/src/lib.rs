@@ -30,6 +30,7 @@ pub mod http;
 mod keys;
 pub mod listen;
 mod pages;
+mod past;
 mod presence;
 pub mod rate;
 mod snapshotter;

@@ -19,6 +19,8 @@ mod read_tests;
 #[cfg(test)]
 mod sdl_tests;
 #[cfg(test)]
+mod snapshot_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 
 use crate::app::App;

@@ -6,20 +6,20 @@ use super::types::agent::AgentConnection;
 use super::types::auction::AuctionConnection;
 use super::types::audit::AuditConnection;
 use super::types::connection::Pager;
+use super::types::eyes::Eyes;
 use super::types::filters::{AgentFilter, AuctionFilter, AuditFilter, InquiryFilter, SettlementFilter};
 use super::types::inquiry::InquiryConnection;
 use super::types::node::Node;
 use super::types::offer::OfferConnection;
 use super::types::queue::QueueConnection;
 use super::types::settlement::SettlementConnection;
+use super::types::snapshot::{AsOfInput, Snapshot};
 use super::types::viewer::Viewer;
 use super::types::{Account, Agent, Auction, CallServer, Customer, Inquiry, Offer, Queue, Session, Settlement};
 use super::types::{fresh, search};
 use super::{actor, app};
 use async_graphql::{Context, Error, ID, Object};
 use domain::ids::Subject;
-use domain::log::LogName;
-use domain::topic::Topic;
 use std::str::FromStr;
 
 pub struct Query;
@@ -71,12 +71,12 @@ impl Query {
         first: i32,
         after: Option<Cursor>,
     ) -> Result<OfferConnection, Error> {
-        let viewer = actor(ctx);
-        let pager = Pager::new(app(ctx), &viewer, "offers", &provider_id.as_deref(), first, after)?;
+        let eyes = Eyes::from(&actor(ctx));
+        let pager = Pager::new(app(ctx), &eyes, "offers", &provider_id.as_deref(), first, after)?;
         match provider_id.map(|id| read(&id)) {
             Some(None) => Ok(OfferConnection::page(&pager, (Vec::new(), false))),
-            Some(provider) => Ok(Offer::page(app(ctx), &viewer, provider, &pager)),
-            None => Ok(Offer::page(app(ctx), &viewer, None, &pager)),
+            Some(provider) => Ok(Offer::page(app(ctx), &eyes, provider, &pager)),
+            None => Ok(Offer::page(app(ctx), &eyes, None, &pager)),
         }
     }
     async fn call_servers(&self, ctx: &Context<'_>) -> Result<Vec<CallServer>, Error> {
@@ -97,15 +97,7 @@ impl Query {
         first: i32,
         after: Option<Cursor>,
     ) -> Result<QueueConnection, Error> {
-        let viewer = actor(ctx);
-        let filter = (call_server.as_deref(), topic.as_deref());
-        let pager = Pager::new(app(ctx), &viewer, "queues", &filter, first, after)?;
-        let log = call_server.map(|name| name.parse::<LogName>()).transpose();
-        let beneath = topic.map(|topic| topic.parse::<Topic>()).transpose();
-        match (log, beneath) {
-            (Ok(log), Ok(beneath)) => Ok(Queue::page(app(ctx), &viewer, log.as_ref(), beneath.as_ref(), &pager)),
-            _ => Ok(QueueConnection::page(&pager, (Vec::new(), false))),
-        }
+        Queue::list(app(ctx), &Eyes::from(&actor(ctx)), call_server, topic, first, after)
     }
     async fn inquiry(&self, ctx: &Context<'_>, id: ID, min_seq: Option<Seq>) -> Result<Option<Inquiry>, Error> {
         match read_after(ctx, &id, min_seq).await? {
@@ -151,7 +143,7 @@ impl Query {
         first: i32,
         after: Option<Cursor>,
     ) -> Result<AgentConnection, Error> {
-        Agent::list(app(ctx), &actor(ctx), None, filter.unwrap_or_default(), first, after)
+        Agent::list(app(ctx), &Eyes::from(&actor(ctx)), None, filter.unwrap_or_default(), first, after)
     }
     async fn session(&self, ctx: &Context<'_>, id: ID, min_seq: Option<Seq>) -> Result<Option<Session>, Error> {
         match read_after(ctx, &id, min_seq).await? {
@@ -192,7 +184,7 @@ impl Query {
         first: i32,
         after: Option<Cursor>,
     ) -> Result<AccountConnection, Error> {
-        Account::list(app(ctx), &actor(ctx), owner_id, currency, first, after)
+        Account::list(app(ctx), &actor(ctx), owner_id, currency, first, after).await
     }
     async fn settlements(
         &self,
@@ -202,5 +194,9 @@ impl Query {
         after: Option<Cursor>,
     ) -> Result<SettlementConnection, Error> {
         Settlement::list(app(ctx), &actor(ctx), filter.unwrap_or_default(), first, after).await
+    }
+    /// The same reads at one past position, for the whole subtree, under the viewer's present rights. `log`: a call server's name, `community` or `treasury`; required with `point.seq`. Other logs are read as of the same instant.
+    async fn as_of(&self, ctx: &Context<'_>, point: AsOfInput, log: Option<String>) -> Result<Option<Snapshot>, Error> {
+        Snapshot::load(app(ctx), actor(ctx), point, log).await
     }
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod feeds;
 mod kill;
 mod late;
+mod past;
 mod readme;
 mod replay;
 mod restart;

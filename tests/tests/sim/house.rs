@@ -91,6 +91,8 @@ pub struct House {
     nodes: [Node; 2],
     pub known: Arc<Mutex<Known>>,
     pub record: Arc<Mutex<Record>>,
+    /// The live view of the node that crashed last, as it stood: some earlier position of each log.
+    pub fallen: Mutex<Option<Arc<Live>>>,
     trap: Mutex<Option<Trap>>,
     /// Injected faults that no append has met yet, by log.
     faults: Mutex<BTreeMap<LogName, usize>>,
@@ -110,6 +112,7 @@ impl House {
             nodes: [node(), node()],
             known: Arc::default(),
             record: Arc::default(),
+            fallen: Mutex::default(),
             trap: Mutex::default(),
             faults: Mutex::default(),
             dice: Mutex::new(dice),
@@ -234,7 +237,9 @@ impl House {
     pub fn crash(&self, node: usize) {
         lock(&self.record).crashes += 1;
         let running = std::mem::take(&mut *lock(&self.nodes[node].running));
-        drop(running);
+        if !running.writers.is_empty() {
+            *lock(&self.fallen) = Some(running.live);
+        }
     }
 
     /// Gives a run of orders to a node; `None` where it is down, or goes down over it.

@@ -44,6 +44,7 @@ const MUST_COME_UP: &[&str] = &[
     "answer: nothing, a repeat",
     "answer: replayed",
     "answer: unavailable",
+    "as of",
     "crash",
     "deadline",
     "refused: AGENT_AT_CAPACITY",

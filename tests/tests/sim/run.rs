@@ -82,6 +82,7 @@ impl Tally {
             }
         }
         *tally.0.entry("crash".into()).or_default() += record.crashes as u64;
+        *tally.0.entry("as of".into()).or_default() += u64::from(lock(&day.house.fallen).is_some());
         *tally.0.entry("deadline".into()).or_default() += record.ticks.len() as u64;
         tally
     }

@@ -1,12 +1,11 @@
 //! In the evening every view says the same: both nodes' live views, the reader that lagged, and a fold from
 //! zero; accounts as the auditor counted them; and, where a day keeps it, history what the live views say of
-//! everything that is closed.
-//!
-//! `asOf` is to stand here too, compared with a fold that ends where it ends, once there is one.
+//! everything that is closed. And the past is what it was: the live view of a node that crashed on the way is the
+//! view as of the positions that it had come to.
 
 use crate::audit::Accounts;
 use crate::day::Day;
-use crate::house::{LOGS, log};
+use crate::house::{LOGS, lock, log};
 use crate::readers::Logs;
 use domain::event::wallet::Party;
 use domain::ids::*;
@@ -14,6 +13,7 @@ use projections::history::History;
 use projections::history::lists::PostingsOf;
 use projections::live::{Dossier, Live};
 use std::collections::BTreeSet;
+use store::snapshot::Snapshots;
 
 const ALL: usize = usize::MAX >> 1;
 
@@ -28,6 +28,11 @@ pub fn check(day: &Day, logs: &Logs, accounts: &Accounts) {
         [("node 0", &*day.house.live(0)), ("node 1", &*day.house.live(1)), ("reader", &day.readers.live)]
     {
         same(name, live, &zero, &subjects);
+    }
+    if let Some(then) = &*lock(&day.house.fallen) {
+        let heads = then.heads().into_iter().map(|(log, head)| (log, head.seq)).collect();
+        let past = Live::as_of(&Snapshots::none(), &day.house.store, &heads).expect("the log holds its past");
+        same("the past", &past, then, &subjects);
     }
     money(&zero, accounts);
     if let Some((history, _)) = &day.readers.history {

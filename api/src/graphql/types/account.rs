@@ -6,9 +6,10 @@
 use super::bid::Bid;
 use super::call_server::CallServer;
 use super::connection::{Pager, connection};
+use super::eyes::Eyes;
 use super::fresh;
 use super::money::Money;
-use super::rights::{is_party, sees_money_of};
+use super::rights::{is_party, seen_holds, sees_money_of};
 use super::settlement::{Party, Posting, PostingConnection};
 use crate::app::{App, blocking};
 use crate::errors::{ErrorCode, code};
@@ -22,6 +23,7 @@ use domain::ids::AccountId;
 use domain::log::LogName;
 use domain::wallet::wallet_path;
 use projections::history::lists::{PostingPosition, PostingsOf};
+use projections::history::rows::PostingRow;
 use projections::live::account::{AccountRow, HoldRow};
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ pub struct Account {
     /// What the viewer sees held, by auction.
     holds: Vec<HoldRow>,
     held: domain::money::Money,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 connection!(AccountConnection, AccountEdge, Account);
@@ -39,34 +41,46 @@ connection!(AccountConnection, AccountEdge, Account);
 const ACCOUNTS_MAX: usize = 1_000;
 
 impl Account {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: AccountId) -> Result<Option<Account>, Error> {
-        let row = app.live.account(id).filter(|row| sees_money_of(viewer, row.owner));
-        Ok(row.map(|row| Account::show(app, viewer, row)))
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: AccountId) -> Result<Option<Account>, Error> {
+        let eyes = eyes.into();
+        let row = eyes.live(app).account(id).filter(|row| sees_money_of(&eyes.viewer, row.owner));
+        match row {
+            Some(row) => Ok(Some(Account::show(app, &eyes, row).await?)),
+            None => Ok(None),
+        }
     }
 
     /// An owner's, for who sees its money.
-    pub(crate) fn of(app: &App, viewer: &Actor, log: Option<&LogName>, owner: wallet::Party) -> Vec<Account> {
-        let rows = app.live.accounts(log, Some(owner), None, ACCOUNTS_MAX);
-        rows.into_iter().map(|row| Account::show(app, viewer, row)).collect()
+    pub(crate) async fn of(
+        app: &Arc<App>,
+        eyes: &Eyes,
+        log: Option<&LogName>,
+        owner: wallet::Party,
+    ) -> Result<Vec<Account>, Error> {
+        let rows = eyes.live(app).accounts(log, Some(owner), None, ACCOUNTS_MAX);
+        let mut shown = Vec::with_capacity(rows.len());
+        for row in rows {
+            shown.push(Account::show(app, eyes, row).await?);
+        }
+        Ok(shown)
     }
 
     /// Holds that tell of a sealed bid or of a PROXY maximum are the owner's alone until the award:
     /// everybody else sees the account without them.
-    fn show(app: &App, viewer: &Actor, row: AccountRow) -> Account {
-        let mut holds = app.live.holds(row.id, None, usize::MAX);
-        let held = if is_party(viewer, row.owner) {
+    async fn show(app: &Arc<App>, eyes: &Eyes, row: AccountRow) -> Result<Account, Error> {
+        let holds = seen_holds(app, eyes, &row).await?;
+        let held = if is_party(&eyes.viewer, row.owner) {
             row.held
         } else {
-            holds.retain(|hold| hold.secret.is_none());
             let zero = domain::money::Money::zero(row.currency);
             // Part of a sum that was added up already.
             holds.iter().fold(zero, |sum, hold| sum.plus(hold.amount).unwrap_or(sum))
         };
-        Account { row, holds, held, viewer: viewer.clone() }
+        Ok(Account { row, holds, held, eyes: eyes.clone() })
     }
 
     /// Those that the viewer sees, by id.
-    pub(crate) fn list(
+    pub(crate) async fn list(
         app: &Arc<App>,
         viewer: &Actor,
         owner: Option<ID>,
@@ -97,9 +111,14 @@ impl Account {
             |after: Option<&u128>, limit| app.live.accounts(None, own.or(asked), after.map(|id| AccountId(*id)), limit);
         let take = |row: AccountRow| {
             let taken = currency.as_ref().is_none_or(|code| code.0 == row.currency.code());
-            taken.then(|| Account::show(app, viewer, row))
+            taken.then_some(row)
         };
-        Ok(AccountConnection::page(&pager, pager.sift(next, |row| row.id.0, take)))
+        let (rows, more) = pager.sift(next, |row| row.id.0, take);
+        let (eyes, mut shown) = (Eyes::from(viewer), Vec::with_capacity(rows.len()));
+        for (id, row) in rows {
+            shown.push((id, Account::show(app, &eyes, row).await?));
+        }
+        Ok(AccountConnection::page(&pager, (shown, more)))
     }
 }
 
@@ -119,10 +138,10 @@ impl Account {
         Seq(self.row.seq)
     }
     async fn owner(&self, ctx: &Context<'_>) -> Result<Party, Error> {
-        Party::show(app(ctx), &self.viewer, self.row.owner)
+        Party::show(app(ctx), &self.eyes, self.row.owner)
     }
     async fn call_server(&self, ctx: &Context<'_>) -> Result<CallServer, Error> {
-        CallServer::show(app(ctx), &self.viewer, &self.row.log)
+        CallServer::show(app(ctx), &self.eyes, &self.row.log)
             .ok_or_else(|| code(ErrorCode::Internal, "an account without its call server"))
     }
     async fn currency(&self) -> CurrencyCode {
@@ -145,18 +164,18 @@ impl Account {
     async fn holds(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<HoldConnection, Error> {
         let app = app(ctx);
         let list = format_args!("holds of {}", self.row.id).to_string();
-        let pager = Pager::<u128>::new(app, &self.viewer, list, &(), first, after)?;
+        let pager = Pager::<u128>::new(app, &self.eyes, list, &(), first, after)?;
         let (rows, more) = pager.slice(self.holds.iter(), |hold| hold.auction.0, false);
         let mut nodes = Vec::with_capacity(rows.len());
         for row in rows {
-            nodes.push((row.auction.0, Hold::of(app, &self.viewer, row).await?));
+            nodes.push((row.auction.0, Hold::of(app, &self.eyes, row).await?));
         }
         Ok(HoldConnection::page(&pager, (nodes, more)))
     }
     async fn postings(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<PostingConnection, Error> {
         let app = app(ctx);
         let list = format_args!("postings of {}", self.row.id).to_string();
-        let pager = Pager::<PostingPosition>::new(app, &self.viewer, list, &(), first, after)?;
+        let pager = Pager::<PostingPosition>::new(app, &self.eyes, list, &(), first, after)?;
         fresh::caught_up(app).await?;
         // The chart has one path for an owner, whatever the call server and currency.
         let of = PostingsOf::Account(wallet_path(self.row.owner));
@@ -165,11 +184,14 @@ impl Account {
         loop {
             let (of, after, limit, house) = (of.clone(), at.clone(), pager.limit(), app.clone());
             let rows = blocking(move || house.history.postings(&of, after.as_ref(), limit)).await?;
-            let ended = rows.len() < limit;
+            // In the order of time: what comes after the moment is not in it.
+            let past = |row: &PostingRow| self.eyes.past.as_ref().is_some_and(|moment| row.at > moment.at);
+            let ended = rows.len() < limit || rows.last().is_some_and(past);
             for row in rows {
                 let position = PostingPosition::of(&row);
                 at = Some(position.clone());
-                if row.log == self.row.log && row.amount.currency() == self.row.currency {
+                let own = row.log == self.row.log && row.amount.currency() == self.row.currency;
+                if own && self.eyes.reach(&row.log, row.seq) {
                     found.push((position, Posting::from(row)));
                 }
             }
@@ -190,8 +212,8 @@ pub struct Hold {
 connection!(HoldConnection, HoldEdge, Hold);
 
 impl Hold {
-    async fn of(app: &Arc<App>, viewer: &Actor, row: &HoldRow) -> Result<Hold, Error> {
-        Ok(Hold { amount: row.amount.into(), bid: Bid::load(app, viewer, row.bid).await?, since: DateTime(row.since) })
+    async fn of(app: &Arc<App>, eyes: &Eyes, row: &HoldRow) -> Result<Hold, Error> {
+        Ok(Hold { amount: row.amount.into(), bid: Bid::load(app, eyes, row.bid).await?, since: DateTime(row.since) })
     }
 }
 

@@ -4,6 +4,7 @@ use super::account::Account;
 use super::call_server::CallServer;
 use super::connection::{Pager, connection};
 use super::enums::{AgentStatus, AgentWill, StatusReason};
+use super::eyes::Eyes;
 use super::filters::AgentFilter;
 use super::notice::{Notice, NoticeConnection};
 use super::provider::Provider;
@@ -30,7 +31,7 @@ pub struct Agent {
     row: AgentRow,
     /// Its display name is shown: the viewer is the agent, or talks with it.
     named: bool,
-    viewer: Actor,
+    eyes: Eyes,
     /// Where its log stood before the row was read.
     at: Option<Head>,
 }
@@ -38,51 +39,54 @@ pub struct Agent {
 connection!(AgentConnection, AgentEdge, Agent);
 
 impl Agent {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: AgentId) -> Result<Option<Agent>, Error> {
-        Ok(Agent::show(app, viewer, id, false).filter(|_| sees_agent(viewer, id)))
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: AgentId) -> Result<Option<Agent>, Error> {
+        let eyes = eyes.into();
+        Ok(Agent::show(app, &eyes, id, false).filter(|_| sees_agent(&eyes.viewer, id)))
     }
 
     /// For whoever meets it at something that it sees. `named`: the viewer talks with it.
-    pub(crate) fn show(app: &App, viewer: &Actor, id: AgentId, named: bool) -> Option<Agent> {
-        let at = app.live.head(&app.live.place(id)?.log);
-        Some(Agent::over(app.live.agent(id)?, viewer, named, at))
+    pub(crate) fn show(app: &App, eyes: &Eyes, id: AgentId, named: bool) -> Option<Agent> {
+        let live = eyes.live(app);
+        let at = live.head(&live.place(id)?.log);
+        Some(Agent::over(live.agent(id)?, eyes, named, at))
     }
 
-    fn over(row: AgentRow, viewer: &Actor, named: bool, at: Option<Head>) -> Agent {
-        let named = named || *viewer == Actor::Agent(row.id);
-        Agent { row, named, viewer: viewer.clone(), at }
+    fn over(row: AgentRow, eyes: &Eyes, named: bool, at: Option<Head>) -> Agent {
+        let named = named || eyes.viewer == Actor::Agent(row.id);
+        Agent { row, named, eyes: eyes.clone(), at }
     }
 
     /// Those that the viewer sees, by id: operators all, an agent itself.
     pub(crate) fn list(
         app: &Arc<App>,
-        viewer: &Actor,
+        eyes: &Eyes,
         call_server: Option<&LogName>,
         filter: AgentFilter,
         first: i32,
         after: Option<Cursor>,
     ) -> Result<AgentConnection, Error> {
         let list = call_server.map_or("agents".to_owned(), |name| format!("agents of {name}"));
-        let pager = Pager::<u128>::new(app, viewer, list, &filter, first, after)?;
+        let (live, viewer) = (eyes.live(app), &eyes.viewer);
+        let pager = Pager::<u128>::new(app, eyes, list, &filter, first, after)?;
         let nothing = AgentConnection::page(&pager, (Vec::new(), false));
         let Some(wanted) = filter.read() else { return Ok(nothing) };
         let log = match (call_server, &wanted.log) {
             (Some(one), Some(other)) if one != other => return Ok(nothing),
             (one, other) => one.or(other.as_ref()),
         };
-        let heads: BTreeMap<LogName, Head> = app.live.heads().into_iter().collect();
+        let heads: BTreeMap<LogName, Head> = live.heads().into_iter().collect();
         let take = |row: AgentRow| {
             let at = heads.get(&row.log).copied();
             let taken = sees_agent(viewer, row.id) && wanted.takes(&row) && log.is_none_or(|log| *log == row.log);
-            taken.then(|| Agent::over(row, viewer, false, at))
+            taken.then(|| Agent::over(row, eyes, false, at))
         };
         let page = match viewer {
             Actor::Operator(_) => {
-                let next = |after: Option<&u128>, limit| app.live.agents(log, after.map(|id| AgentId(*id)), limit);
+                let next = |after: Option<&u128>, limit| live.agents(log, after.map(|id| AgentId(*id)), limit);
                 pager.sift(next, |row| row.id.0, take)
             }
             Actor::Agent(own) => {
-                let itself = app.live.agent(*own).into_iter().filter_map(|row| Some((row.id.0, take(row)?)));
+                let itself = live.agent(*own).into_iter().filter_map(|row| Some((row.id.0, take(row)?)));
                 pager.slice(itself, |(id, _)| *id, false)
             }
             _ => return Ok(nothing),
@@ -91,17 +95,16 @@ impl Agent {
     }
 
     fn sees_status(&self) -> bool {
-        sees_status(&self.viewer, self.row.id)
+        sees_status(&self.eyes.viewer, self.row.id)
     }
 
-    fn reservations_pending(&self, app: &App) -> Vec<Reservation> {
-        let pending = app.live.agent_pending(self.row.id).into_iter();
-        pending
-            .filter_map(|one| {
-                let sight = Sight::over(app, &self.viewer, app.live.dossier(one.inquiry)?)?;
-                Reservation::within(&sight, one.reservation)
-            })
-            .collect()
+    async fn reservations_pending(&self, app: &Arc<App>) -> Result<Vec<Reservation>, Error> {
+        let mut shown = Vec::new();
+        for one in self.eyes.live(app).agent_pending(self.row.id) {
+            let sight = Sight::of(app, &self.eyes, one.inquiry).await?;
+            shown.extend(sight.and_then(|sight| Reservation::within(&sight, one.reservation)));
+        }
+        Ok(shown)
     }
 }
 
@@ -114,7 +117,7 @@ impl Agent {
         Seq(self.row.seq)
     }
     async fn feed_cursor(&self, ctx: &Context<'_>) -> Cursor {
-        feed_cursor(app(ctx), &self.viewer, &self.row.log, self.at)
+        feed_cursor(app(ctx), &self.eyes.viewer, &self.row.log, self.at)
     }
     // Null once the agent is erased.
     async fn display_name(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {
@@ -124,7 +127,7 @@ impl Agent {
         Ok(Some(format!("Agent {}", self.row.number)))
     }
     async fn call_server(&self, ctx: &Context<'_>) -> Result<CallServer, Error> {
-        CallServer::show(app(ctx), &self.viewer, &self.row.log)
+        CallServer::show(app(ctx), &self.eyes, &self.row.log)
             .ok_or_else(|| code(ErrorCode::Internal, "an agent without its call server"))
     }
     async fn location(&self) -> &str {
@@ -147,8 +150,8 @@ impl Agent {
         if self.sees_status() { self.row.will.into() } else { AgentWill::Offline }
     }
     async fn affiliated_with(&self, ctx: &Context<'_>) -> Option<Provider> {
-        let provider = self.row.affiliated_with.filter(|id| sees_provider(&self.viewer, *id))?;
-        Provider::show(app(ctx), &self.viewer, provider)
+        let provider = self.row.affiliated_with.filter(|id| sees_provider(&self.eyes.viewer, *id))?;
+        Provider::show(app(ctx), &self.eyes, provider)
     }
     /// `reservation`: the pending one with the nearest deadline. `sessions`: the open ones.
     async fn capacity(&self) -> i32 {
@@ -158,21 +161,25 @@ impl Agent {
     async fn load_now(&self) -> i32 {
         if self.sees_status() { i32::try_from(self.row.load).unwrap_or(i32::MAX) } else { 0 }
     }
-    async fn reservation(&self, ctx: &Context<'_>) -> Option<Reservation> {
-        self.reservations_pending(app(ctx)).into_iter().next()
+    async fn reservation(&self, ctx: &Context<'_>) -> Result<Option<Reservation>, Error> {
+        Ok(self.reservations_pending(app(ctx)).await?.into_iter().next())
     }
-    async fn reservations(&self, ctx: &Context<'_>) -> Vec<Reservation> {
-        self.reservations_pending(app(ctx))
+    async fn reservations(&self, ctx: &Context<'_>) -> Result<Vec<Reservation>, Error> {
+        self.reservations_pending(app(ctx)).await
     }
-    async fn sessions(&self, ctx: &Context<'_>) -> Vec<Session> {
-        let app = app(ctx);
-        let open = app.live.agent_sessions(self.row.id).into_iter();
-        open.filter_map(|one| Session::show(Sight::over(app, &self.viewer, app.live.dossier(one.inquiry)?)?)).collect()
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, Error> {
+        let (app, mut shown) = (app(ctx), Vec::new());
+        for one in self.eyes.live(app).agent_sessions(self.row.id) {
+            shown.extend(Sight::of(app, &self.eyes, one.inquiry).await?.and_then(Session::show));
+        }
+        Ok(shown)
     }
-    async fn wallets(&self, ctx: &Context<'_>) -> Option<Vec<Account>> {
+    async fn wallets(&self, ctx: &Context<'_>) -> Result<Option<Vec<Account>>, Error> {
         let owner = Party::Agent(self.row.id);
-        let shown = sees_money_of(&self.viewer, owner);
-        shown.then(|| Account::of(app(ctx), &self.viewer, Some(&self.row.log), owner))
+        if !sees_money_of(&self.eyes.viewer, owner) {
+            return Ok(None);
+        }
+        Account::of(app(ctx), &self.eyes, Some(&self.row.log), owner).await.map(Some)
     }
     async fn notices(
         &self,
@@ -185,8 +192,9 @@ impl Agent {
         }
         let app = app(ctx);
         let list = format_args!("notices of {}", self.row.id).to_string();
-        let pager = Pager::<u64>::new(app, &self.viewer, list, &(), first, after)?;
-        let all = app.live.notices(self.row.id).into_iter().map(|row| (row.seq, Notice::show(row, &self.viewer)));
+        let pager = Pager::<u64>::new(app, &self.eyes, list, &(), first, after)?;
+        let rows = self.eyes.live(app).notices(self.row.id).into_iter();
+        let all = rows.map(|row| (row.seq, Notice::show(row, &self.eyes)));
         Ok(Some(NoticeConnection::page(&pager, pager.slice(all, |(seq, _)| *seq, false))))
     }
 }

@@ -4,9 +4,10 @@ use super::agent::Agent;
 use super::bid::{Bid, BidConnection};
 use super::connection::{Pager, connection};
 use super::enums::AuctionState;
+use super::eyes::Eyes;
 use super::inquiry::Inquiry;
 use super::money::Money;
-use super::rights::{Part, Sight, is_sealed_now, sees_bid};
+use super::rights::{Part, Sight};
 use super::terms::AuctionRules;
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
@@ -29,8 +30,8 @@ pub struct Auction {
 connection!(AuctionConnection, AuctionEdge, Auction);
 
 impl Auction {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: AuctionId) -> Result<Option<Auction>, Error> {
-        let sight = Sight::of(app, viewer, id).await?;
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: AuctionId) -> Result<Option<Auction>, Error> {
+        let sight = Sight::of(app, eyes, id).await?;
         Ok(sight.and_then(|sight| Auction::within(&sight, id)))
     }
 
@@ -57,11 +58,15 @@ impl Auction {
 
     fn show(sight: &Sight, auction: &Fold) -> Auction {
         let row = auction.row().clone();
-        let my_bid = match sight.viewer {
+        let my_bid = match sight.eyes.viewer {
             Actor::Agent(id) => auction.effective_bid(id).cloned(),
             _ => None,
         };
         Auction { row, sight: sight.clone(), my_bid }
+    }
+
+    fn is_sealed_now(&self) -> bool {
+        self.sight.is_sealed_now(&self.row)
     }
 
     fn is_open(&self) -> bool {
@@ -82,7 +87,7 @@ impl Auction {
 
     /// What was paid: to agents their own award alone. In a sealed auction the price is that too.
     fn sees_outcome(&self) -> bool {
-        match self.sight.viewer {
+        match self.sight.eyes.viewer {
             Actor::Agent(id) => self.row.winner == Some(id),
             _ => true,
         }
@@ -131,11 +136,11 @@ impl Auction {
         self.row.hard_closes_at.map(DateTime)
     }
     async fn server_now(&self, ctx: &Context<'_>) -> DateTime {
-        DateTime(app(ctx).clock.now())
+        DateTime(self.sight.eyes.instant(app(ctx)))
     }
     /// Sealed: price, reserveMet and bidCount are null to everybody but the record until closing, and the next-bid bounds come from the rules alone.
     async fn price(&self) -> Option<Money> {
-        let hidden = self.row.rules.format.is_sealed() && (self.is_open() || !self.sees_outcome());
+        let hidden = self.row.rules.format.is_sealed() && (self.is_sealed_now() || !self.sees_outcome());
         self.row.price.filter(|_| !hidden).map(Money::from)
     }
     /// FORWARD: the least, REVERSE: the greatest next bid that would be accepted; the other one is null.
@@ -146,11 +151,11 @@ impl Auction {
         self.bound(Direction::Reverse)
     }
     async fn reserve_met(&self) -> Option<bool> {
-        (!is_sealed_now(&self.row)).then(|| self.meets_reserve())
+        (!self.is_sealed_now()).then(|| self.meets_reserve())
     }
     async fn bid_count(&self) -> Option<i32> {
         let count = i32::try_from(self.row.bid_count).unwrap_or(i32::MAX);
-        (!is_sealed_now(&self.row)).then_some(count)
+        (!self.is_sealed_now()).then_some(count)
     }
     async fn my_bid(&self) -> Option<Bid> {
         self.my_bid.clone().map(|bid| Bid::show(bid, self.row.clone(), self.sight.clone()))
@@ -164,19 +169,20 @@ impl Auction {
         after: Option<Cursor>,
     ) -> Result<BidConnection, Error> {
         let list = format_args!("bids in {}", self.row.id).to_string();
-        let pager = Pager::<u64>::new(app(ctx), &self.sight.viewer, list, &reverse, first, after)?;
+        let pager = Pager::<u64>::new(app(ctx), &self.sight.eyes, list, &reverse, first, after)?;
         // Rows and the state that says who sees them are read in one look.
         let (rows, more) = self.sight.handle.read(|dossier| {
             let Some(auction) = dossier.auction(self.row.id) else { return (Vec::new(), false) };
-            let (now, bids) = (auction.row(), auction.bids());
-            let seen = |bid: &&BidRow| sees_bid(&self.sight.viewer, now, bid.agent);
+            let (row, bids) = (auction.row(), auction.bids());
+            let sealed = self.sight.is_sealed_now(row);
+            let seen = |bid: &&BidRow| !sealed || self.sight.eyes.viewer == Actor::Agent(bid.agent);
             let key = |bid: &&BidRow| bid.placed_seq;
             let (page, more) = if reverse {
                 pager.slice(bids.iter().rev().filter(seen), key, true)
             } else {
                 pager.slice(bids.iter().filter(seen), key, false)
             };
-            let show = |bid: &BidRow| (bid.placed_seq, Bid::show(bid.clone(), now.clone(), self.sight.clone()));
+            let show = |bid: &BidRow| (bid.placed_seq, Bid::show(bid.clone(), row.clone(), self.sight.clone()));
             (page.into_iter().map(show).collect(), more)
         });
         Ok(BidConnection::page(&pager, (rows, more)))
@@ -184,7 +190,7 @@ impl Auction {
     /// To rival bidders: null; they see `Bid.bidder`.
     async fn winner(&self, ctx: &Context<'_>) -> Option<Agent> {
         let winner = self.row.winner.filter(|_| self.sees_outcome())?;
-        Agent::show(app(ctx), &self.sight.viewer, winner, false)
+        Agent::show(app(ctx), &self.sight.eyes, winner, false)
     }
     async fn clearing_price(&self) -> Option<Money> {
         self.row.clearing_price.filter(|_| self.sees_outcome()).map(Money::from)

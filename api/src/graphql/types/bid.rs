@@ -4,8 +4,9 @@ use super::agent::Agent;
 use super::auction::Auction;
 use super::connection::connection;
 use super::enums::{BidLossReason, BidState};
+use super::eyes::Eyes;
 use super::money::Money;
-use super::rights::{Part, Sight, is_sealed_now, sees_bid};
+use super::rights::{Part, Sight};
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
@@ -31,8 +32,8 @@ pub struct Bid {
 connection!(BidConnection, BidEdge, Bid);
 
 impl Bid {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: BidId) -> Result<Option<Bid>, Error> {
-        let Some(sight) = Sight::of(app, viewer, id).await? else { return Ok(None) };
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: BidId) -> Result<Option<Bid>, Error> {
+        let Some(sight) = Sight::of(app, eyes, id).await? else { return Ok(None) };
         Ok(Bid::within(&sight, id))
     }
 
@@ -45,7 +46,7 @@ impl Bid {
             let auction = dossier.auction_of(id)?;
             Some((auction.bid(id)?.clone(), auction.row().clone()))
         })?;
-        sees_bid(&sight.viewer, &auction, row.agent).then(|| Bid::show(row, auction, sight.clone()))
+        sight.sees_bid(&auction, row.agent).then(|| Bid::show(row, auction, sight.clone()))
     }
 
     pub(crate) fn show(row: BidRow, auction: AuctionRow, sight: Sight) -> Bid {
@@ -53,7 +54,7 @@ impl Bid {
     }
 
     fn is_own(&self) -> bool {
-        self.sight.viewer == Actor::Agent(self.row.agent)
+        self.sight.eyes.viewer == Actor::Agent(self.row.agent)
     }
 
     /// To those who are no rivals: the provider, finance, operators, and its agent.
@@ -89,13 +90,13 @@ impl Bid {
             .ok_or_else(|| code(ErrorCode::Internal, "a bid without its auction"))
     }
     async fn bidder(&self) -> String {
-        if is_sealed_now(&self.auction) {
+        if self.sight.is_sealed_now(&self.auction) {
             return NO_NUMBER_YET.to_owned();
         }
         format!("B{}", self.row.bidder)
     }
     async fn agent(&self, ctx: &Context<'_>) -> Option<Agent> {
-        Agent::show(app(ctx), &self.sight.viewer, self.row.agent, false).filter(|_| self.is_named())
+        Agent::show(app(ctx), &self.sight.eyes, self.row.agent, false).filter(|_| self.is_named())
     }
     async fn amount(&self) -> Option<Money> {
         self.shows_amount().then(|| self.row.amount.into())

@@ -1,6 +1,7 @@
 //! Call servers and the locations of their agents.
 
 use super::agent::{Agent, AgentConnection};
+use super::eyes::Eyes;
 use super::filters::AgentFilter;
 use super::rights::{market_of, sees_call_server};
 use crate::app::App;
@@ -16,19 +17,23 @@ pub struct CallServer {
     row: CallServerRow,
     /// Seen by id or in the list, and not only at an inquiry or account.
     inside: bool,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 impl CallServer {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, name: &LogName) -> Result<Option<CallServer>, Error> {
-        Ok(CallServer::show(app, viewer, name).filter(|shown| shown.inside))
+    pub(crate) async fn load(
+        app: &Arc<App>,
+        eyes: impl Into<Eyes>,
+        name: &LogName,
+    ) -> Result<Option<CallServer>, Error> {
+        Ok(CallServer::show(app, &eyes.into(), name).filter(|shown| shown.inside))
     }
 
     /// For whoever meets it at something that it sees.
-    pub(crate) fn show(app: &App, viewer: &Actor, name: &LogName) -> Option<CallServer> {
-        let row = app.live.call_server(name)?;
-        let inside = sees_call_server(viewer, market_of(app, viewer).as_ref(), name);
-        Some(CallServer { row, inside, viewer: viewer.clone() })
+    pub(crate) fn show(app: &App, eyes: &Eyes, name: &LogName) -> Option<CallServer> {
+        let row = eyes.live(app).call_server(name)?;
+        let inside = sees_call_server(&eyes.viewer, market_of(app, &eyes.viewer).as_ref(), name);
+        Some(CallServer { row, inside, eyes: eyes.clone() })
     }
 
     /// By name.
@@ -36,13 +41,13 @@ impl CallServer {
         let market = market_of(app, viewer);
         let rows = app.live.call_servers().into_iter();
         rows.filter(|row| sees_call_server(viewer, market.as_ref(), &row.name))
-            .map(|row| CallServer { row, inside: true, viewer: viewer.clone() })
+            .map(|row| CallServer { row, inside: true, eyes: viewer.into() })
             .collect()
     }
 
     /// Its agents' doings are theirs and operators'.
     fn shows_traffic(&self) -> bool {
-        self.inside && matches!(self.viewer, Actor::Operator(_) | Actor::Agent(_))
+        self.inside && matches!(self.eyes.viewer, Actor::Operator(_) | Actor::Agent(_))
     }
 }
 
@@ -62,20 +67,20 @@ impl CallServer {
         &self.row.languages
     }
     async fn queue_depth(&self, ctx: &Context<'_>) -> i32 {
-        i32::try_from(app(ctx).live.waiting(&self.row.name)).unwrap_or(i32::MAX)
+        i32::try_from(self.eyes.live(app(ctx)).waiting(&self.row.name)).unwrap_or(i32::MAX)
     }
     async fn agents_available(&self, ctx: &Context<'_>) -> i32 {
-        i32::try_from(app(ctx).live.agents_available(&self.row.name)).unwrap_or(i32::MAX)
+        i32::try_from(self.eyes.live(app(ctx)).agents_available(&self.row.name)).unwrap_or(i32::MAX)
     }
     async fn head(&self, ctx: &Context<'_>) -> Option<Seq> {
-        let head = app(ctx).live.head(&self.row.name).filter(|_| self.inside);
+        let head = self.eyes.live(app(ctx)).head(&self.row.name).filter(|_| self.inside);
         head.map(|head| Seq(head.seq))
     }
     async fn locations(&self, ctx: &Context<'_>) -> Vec<Location> {
         if !self.shows_traffic() {
             return Vec::new();
         }
-        let live = &app(ctx).live;
+        let live = self.eyes.live(app(ctx));
         let show = |location: &domain::event::community::Location| {
             let sessions = live.location_load(&self.row.name, &location.name);
             Location { name: location.name.clone(), sessions: i32::try_from(sessions).unwrap_or(i32::MAX) }
@@ -89,7 +94,7 @@ impl CallServer {
         first: i32,
         after: Option<Cursor>,
     ) -> Result<AgentConnection, Error> {
-        Agent::list(app(ctx), &self.viewer, Some(&self.row.name), filter.unwrap_or_default(), first, after)
+        Agent::list(app(ctx), &self.eyes, Some(&self.row.name), filter.unwrap_or_default(), first, after)
     }
 }
 

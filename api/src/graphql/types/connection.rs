@@ -1,11 +1,11 @@
 //! Relay connections: pages of a list, with cursors that hold the key of an entry and are bound to the
-//! viewer, the field and the filter.
+//! viewer, the field, the filter and, where the past is read, the moment.
 
+use super::eyes::Eyes;
 use crate::app::App;
 use crate::cursor;
 use crate::graphql::scalars::Cursor;
 use async_graphql::{Error, SimpleObject};
-use domain::actor::Actor;
 use domain::ids::{InquiryId, QueueId};
 use domain::log::LogName;
 use domain::time::Timestamp;
@@ -36,17 +36,18 @@ pub(crate) struct Pager<K> {
 impl<K: Key> Pager<K> {
     /// `list`: the field and what it hangs on; `filter`: all that the list depends on besides.
     ///
-    /// Errors: BAD_REQUEST for a cursor of another list, filter or viewer.
+    /// Errors: BAD_REQUEST for a cursor of another list, filter, viewer or moment.
     pub(crate) fn new(
         app: &Arc<App>,
-        viewer: &Actor,
+        eyes: impl Into<Eyes>,
         list: impl std::fmt::Display,
         filter: &impl std::fmt::Debug,
         first: i32,
         after: Option<Cursor>,
     ) -> Result<Pager<K>, Error> {
-        let id = viewer.id().unwrap_or_default();
-        let scope = format!("{:?}\n{id}\n{list}\n{filter:?}", viewer.role());
+        let eyes = eyes.into();
+        let id = eyes.viewer.id().unwrap_or_default();
+        let scope = format!("{:?}\n{id}\n{list}\n{filter:?}{}", eyes.viewer.role(), eyes.scope());
         let read = |Cursor(text): Cursor| {
             let payload = cursor::decode(&app.cursor_secret, &scope, &text)?;
             K::read(&payload).ok_or(cursor::BadCursor)

@@ -2,6 +2,7 @@
 
 use super::connection::Pager;
 use super::enums::InformationOutcome;
+use super::eyes::Eyes;
 use super::fresh;
 use super::record::{InquiryRecord, InquiryRecordConnection};
 use super::rights::{CustomerSight, Sight};
@@ -27,18 +28,19 @@ pub struct Customer {
     shown: Vec<String>,
     /// Records of offers of this provider alone; absent: of all.
     provider: Option<ProviderId>,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 impl Customer {
     /// Its own record, and for operators that there is one. Others meet a customer at an inquiry.
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: CustomerId) -> Result<Option<Customer>, Error> {
-        let sees = match viewer {
-            Actor::Customer(own) if *own == id => CustomerSight::Full,
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: CustomerId) -> Result<Option<Customer>, Error> {
+        let eyes = eyes.into();
+        let sees = match eyes.viewer {
+            Actor::Customer(own) if own == id => CustomerSight::Full,
             Actor::Operator(_) => CustomerSight::Sealed,
             _ => return Ok(None),
         };
-        let Some(row) = app.live.customer(id) else { return Ok(None) };
+        let Some(row) = eyes.live(app).customer(id) else { return Ok(None) };
         Ok(Some(Customer {
             id,
             since: row.since,
@@ -46,7 +48,7 @@ impl Customer {
             profile: Opening::new(row.profile.filter(|_| sees == CustomerSight::Full)),
             shown: Vec::new(),
             provider: None,
-            viewer: viewer.clone(),
+            eyes,
         }))
     }
 
@@ -62,11 +64,11 @@ impl Customer {
     }
 
     fn at(app: &App, sight: &Sight, inquiry: &InquiryRow, given: Option<Arc<Sealed>>) -> Option<Customer> {
-        let sees = sight.part.customer(inquiry.state);
+        let sees = sight.customer(inquiry);
         if sees == CustomerSight::None {
             return None;
         }
-        let known = app.live.customer(inquiry.customer);
+        let known = sight.eyes.live(app).customer(inquiry.customer);
         let since = known.as_ref().map_or(inquiry.accepted_at, |row| row.since);
         let profile = given.or_else(|| known.and_then(|row| row.profile)).filter(|_| sees != CustomerSight::Sealed);
         Some(Customer {
@@ -76,7 +78,7 @@ impl Customer {
             profile: Opening::new(profile),
             shown: inquiry.terms.shown_before_consent.clone(),
             provider: Some(inquiry.provider),
-            viewer: sight.viewer.clone(),
+            eyes: sight.eyes.clone(),
         })
     }
 
@@ -141,7 +143,7 @@ impl Customer {
     ) -> Result<InquiryRecordConnection, Error> {
         let app = app(ctx);
         let list = format_args!("records of {} {:?}", self.id, self.sees).to_string();
-        let pager = Pager::<u128>::new(app, &self.viewer, list, &self.provider, first, after)?;
+        let pager = Pager::<u128>::new(app, &self.eyes, list, &self.provider, first, after)?;
         fresh::caught_up(app).await?;
         let filter = InquiryFilter { customer: Some(self.id), provider: self.provider, ..InquiryFilter::default() };
         let whole = self.sees == CustomerSight::Full || self.sees == CustomerSight::Sealed;
@@ -154,8 +156,8 @@ impl Customer {
             let ended = rows.len() < pager.limit();
             for row in rows {
                 at = Some(row.id);
-                let Some(handle) = app.dossier(row.id).await? else { continue };
-                let record = InquiryRecord::of(&handle, &self.viewer, whole);
+                let Some(handle) = self.eyes.dossier(app, row.id).await? else { continue };
+                let record = InquiryRecord::of(&handle, &self.eyes, whole);
                 found.extend(record.map(|record| (row.id.0, record)));
             }
             if ended || found.len() > pager.first {
@@ -179,7 +181,7 @@ impl CustomerInformation {
         let inquiry = sight.handle.read(|dossier| dossier.inquiry().cloned())?;
         let information = inquiry.information.clone()?;
         // Whoever sees the customer no more is not told about the request either.
-        if sight.part.is_agent() && sight.part.customer(inquiry.state) == CustomerSight::None {
+        if sight.part.is_agent() && sight.customer(&inquiry) == CustomerSight::None {
             return None;
         }
         let customer =

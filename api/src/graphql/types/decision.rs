@@ -4,6 +4,7 @@ use super::agent::Agent;
 use super::call_server::CallServer;
 use super::connection::{Pager, connection};
 use super::enums::{DecisionKind, ExclusionReason};
+use super::eyes::Eyes;
 use super::money::Money;
 use super::queue::Queue;
 use super::rights::{Part, Sight};
@@ -26,13 +27,13 @@ pub enum DecisionSubject {
 }
 
 impl DecisionSubject {
-    fn show(app: &App, viewer: &Actor, subject: Subject) -> Option<DecisionSubject> {
+    fn show(app: &App, eyes: &Eyes, subject: Subject) -> Option<DecisionSubject> {
         match subject {
-            Subject::AgentId(id) => Agent::show(app, viewer, id, false).map(DecisionSubject::Agent),
-            Subject::QueueId(id) => Queue::show(app, viewer, id).map(DecisionSubject::Queue),
+            Subject::AgentId(id) => Agent::show(app, eyes, id, false).map(DecisionSubject::Agent),
+            Subject::QueueId(id) => Queue::show(app, eyes, id).map(DecisionSubject::Queue),
             Subject::CallServerId(id) => {
-                let row = app.live.call_server_by_id(id)?;
-                CallServer::show(app, viewer, &row.name).map(DecisionSubject::CallServer)
+                let row = eyes.live(app).call_server_by_id(id)?;
+                CallServer::show(app, eyes, &row.name).map(DecisionSubject::CallServer)
             }
             _ => None,
         }
@@ -47,7 +48,7 @@ pub struct Decision {
     /// Bids were maxima, which are their bidders' alone.
     proxy: bool,
     part: Part,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 connection!(DecisionConnection, DecisionEdge, Decision);
@@ -72,7 +73,7 @@ impl Decision {
             log: inquiry.log.clone(),
             proxy,
             part: sight.part,
-            viewer: sight.viewer.clone(),
+            eyes: sight.eyes.clone(),
         };
         rows.map(show).collect()
     }
@@ -81,21 +82,22 @@ impl Decision {
     /// rivals, anyone.
     fn names(&self, app: &App, subject: Subject) -> bool {
         match subject {
-            Subject::AgentId(id) => self.part.sees_rivals() || self.viewer == Actor::Agent(id),
+            Subject::AgentId(id) => self.part.sees_rivals() || self.eyes.viewer == Actor::Agent(id),
             Subject::CallServerId(id) if self.part.is_agent() || self.part == Part::Customer => {
-                app.live.call_server(&self.log).is_some_and(|row| row.id == id)
+                self.eyes.live(app).call_server(&self.log).is_some_and(|row| row.id == id)
             }
             _ => true,
         }
     }
 
     fn candidate(&self, app: &App, rank: i32, ranked: &Ranked) -> Candidate {
-        let own = matches!((&self.viewer, ranked.subject), (Actor::Agent(own), Subject::AgentId(id)) if *own == id);
+        let own =
+            matches!((&self.eyes.viewer, ranked.subject), (Actor::Agent(own), Subject::AgentId(id)) if *own == id);
         let named = self.names(app, ranked.subject);
         // What an award ranks are bids.
         let priced = own || (named && !(self.proxy && self.row.kind == Kind::Award));
         Candidate {
-            subject: DecisionSubject::show(app, &self.viewer, ranked.subject).filter(|_| named),
+            subject: DecisionSubject::show(app, &self.eyes, ranked.subject).filter(|_| named),
             excluded_by: None,
             score: ranked.score.as_deref().and_then(|score| score.parse().ok()).filter(|_| priced).map(Decimal),
             bid: ranked.amount.filter(|_| priced).map(Money::from),
@@ -112,7 +114,7 @@ impl Decision {
         for group in &why.excluded {
             let named = group.subjects.iter().filter(|subject| self.names(app, **subject));
             candidates.extend(named.map(|subject| Candidate {
-                subject: DecisionSubject::show(app, &self.viewer, *subject),
+                subject: DecisionSubject::show(app, &self.eyes, *subject),
                 excluded_by: Some(group.reason.into()),
                 score: None,
                 bid: None,
@@ -140,7 +142,7 @@ impl Decision {
     }
     async fn chosen(&self, ctx: &Context<'_>) -> Option<DecisionSubject> {
         let chosen = self.row.why.chosen.filter(|subject| self.names(app(ctx), *subject))?;
-        DecisionSubject::show(app(ctx), &self.viewer, chosen)
+        DecisionSubject::show(app(ctx), &self.eyes, chosen)
     }
     async fn excluded(&self) -> Vec<ExclusionCount> {
         let count = |group: &domain::why::Excluded| ExclusionCount {
@@ -158,7 +160,7 @@ impl Decision {
     ) -> Result<CandidateConnection, Error> {
         let app = app(ctx);
         let list = format_args!("candidates of {} {}:{}", self.inquiry, self.row.log, self.row.seq).to_string();
-        let pager = Pager::<u64>::new(app, &self.viewer, list, &(), first, after)?;
+        let pager = Pager::<u64>::new(app, &self.eyes, list, &(), first, after)?;
         let all = (0..).zip(self.candidates(app));
         Ok(CandidateConnection::page(&pager, pager.slice(all, |(at, _)| *at, false)))
     }

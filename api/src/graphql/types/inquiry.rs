@@ -7,6 +7,7 @@ use super::content::ContentReference;
 use super::customer::{Customer, CustomerInformation};
 use super::decision::{Decision, DecisionConnection};
 use super::enums::{ChannelKind, Initiator, InquiryState};
+use super::eyes::Eyes;
 use super::offer::{Offer, OfferLink};
 use super::queue::Queue;
 use super::reservation::{Reservation, ReservationConnection};
@@ -21,7 +22,6 @@ use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
 use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object};
-use domain::actor::Actor;
 use domain::ids::InquiryId;
 use projections::live::inquiry::InquiryRow;
 use std::sync::Arc;
@@ -35,13 +35,8 @@ pub struct Inquiry {
 connection!(InquiryConnection, InquiryEdge, Inquiry);
 
 impl Inquiry {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: InquiryId) -> Result<Option<Inquiry>, Error> {
-        Ok(Sight::of(app, viewer, id).await?.and_then(Inquiry::show))
-    }
-
-    /// One that is in memory.
-    pub(crate) fn open(app: &App, viewer: &Actor, id: InquiryId) -> Option<Inquiry> {
-        Inquiry::show(Sight::over(app, viewer, app.live.dossier(id)?)?)
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: InquiryId) -> Result<Option<Inquiry>, Error> {
+        Ok(Sight::of(app, eyes, id).await?.and_then(Inquiry::show))
     }
 
     pub(crate) fn show(sight: Sight) -> Option<Inquiry> {
@@ -60,11 +55,11 @@ impl Inquiry {
         Seq(self.row.seq)
     }
     async fn feed_cursor(&self, ctx: &Context<'_>) -> Cursor {
-        feed_cursor(app(ctx), &self.sight.viewer, &self.row.log, self.sight.at)
+        feed_cursor(app(ctx), &self.sight.eyes.viewer, &self.row.log, self.sight.at)
     }
     /// As accepted: the revision is fixed.
     async fn offer(&self, ctx: &Context<'_>) -> Offer {
-        Offer::accepted(app(ctx), &self.sight.viewer, &self.row)
+        Offer::accepted(app(ctx), &self.sight.eyes, &self.row)
     }
     async fn state(&self) -> InquiryState {
         self.row.state.into()
@@ -93,10 +88,10 @@ impl Inquiry {
         if self.sight.part == Part::Customer {
             return Vec::new();
         }
-        self.row.queues.iter().filter_map(|id| Queue::show(app(ctx), &self.sight.viewer, *id)).collect()
+        self.row.queues.iter().filter_map(|id| Queue::show(app(ctx), &self.sight.eyes, *id)).collect()
     }
     async fn call_server(&self, ctx: &Context<'_>) -> Result<CallServer, Error> {
-        CallServer::show(app(ctx), &self.sight.viewer, &self.row.log)
+        CallServer::show(app(ctx), &self.sight.eyes, &self.row.log)
             .ok_or_else(|| code(ErrorCode::Internal, "an inquiry without its call server"))
     }
     async fn required_skills(&self) -> Vec<Skill> {
@@ -107,7 +102,7 @@ impl Inquiry {
     }
     /// Smallest over its queues.
     async fn position(&self, ctx: &Context<'_>) -> Option<i32> {
-        let position = app(ctx).live.position(self.row.id)?;
+        let position = self.sight.eyes.live(app(ctx)).position(self.row.id)?;
         Some(i32::try_from(position).unwrap_or(i32::MAX))
     }
     async fn expires_at(&self) -> Option<DateTime> {
@@ -139,7 +134,7 @@ impl Inquiry {
     }
     async fn auctions(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<AuctionConnection, Error> {
         let list = format_args!("auctions of {}", self.row.id).to_string();
-        let pager = Pager::<u64>::new(app(ctx), &self.sight.viewer, list, &(), first, after)?;
+        let pager = Pager::<u64>::new(app(ctx), &self.sight.eyes, list, &(), first, after)?;
         let (page, more) = pager.slice(Auction::rounds(&self.sight), |(round, _)| *round, false);
         Ok(AuctionConnection::page(&pager, (page, more)))
     }
@@ -150,7 +145,7 @@ impl Inquiry {
         after: Option<Cursor>,
     ) -> Result<ReservationConnection, Error> {
         let list = format_args!("reservations of {}", self.row.id).to_string();
-        let pager = Pager::<u64>::new(app(ctx), &self.sight.viewer, list, &(), first, after)?;
+        let pager = Pager::<u64>::new(app(ctx), &self.sight.eyes, list, &(), first, after)?;
         let all = Reservation::all(&self.sight).into_iter().map(|one| (u64::from(one.row.attempt), one));
         Ok(ReservationConnection::page(&pager, pager.slice(all, |(attempt, _)| *attempt, false)))
     }
@@ -162,7 +157,7 @@ impl Inquiry {
         after: Option<Cursor>,
     ) -> Result<DecisionConnection, Error> {
         let list = format_args!("decisions of {}", self.row.id).to_string();
-        let pager = Pager::<u64>::new(app(ctx), &self.sight.viewer, list, &(), first, after)?;
+        let pager = Pager::<u64>::new(app(ctx), &self.sight.eyes, list, &(), first, after)?;
         let all = (0..).zip(Decision::all(&self.sight));
         Ok(DecisionConnection::page(&pager, pager.slice(all, |(at, _)| *at, false)))
     }

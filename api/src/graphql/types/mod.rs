@@ -1,8 +1,9 @@
 //! What is read: the output types of the contract, one file per subject.
 //!
-//! Every type that can be asked for by id has `load`, which answers for one viewer: absent and forbidden
-//! are both `None`. An object holds copies of small rows, so that it is consistent in itself, and for what
-//! belongs to an inquiry the viewer's [`rights::Sight`] of it, from which connections are read.
+//! Every type that can be asked for by id has `load`, which answers for one viewer at one moment ([`eyes::Eyes`]):
+//! absent and forbidden are both `None`. An object holds copies of small rows, so that it is consistent in itself,
+//! and for what belongs to an inquiry the viewer's [`rights::Sight`] of it, from which connections are read. Rows
+//! are read through the eyes, rights are asked of the present.
 
 pub mod account;
 pub mod agent;
@@ -15,6 +16,7 @@ pub mod content;
 pub mod customer;
 pub mod decision;
 pub mod enums;
+pub(crate) mod eyes;
 pub mod filters;
 pub mod fresh;
 pub mod inquiry;
@@ -31,6 +33,7 @@ pub(crate) mod sealed;
 pub(crate) mod search;
 pub mod session;
 pub mod settlement;
+pub mod snapshot;
 pub mod terms;
 pub mod viewer;
 

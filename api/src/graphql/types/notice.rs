@@ -4,6 +4,7 @@ use super::agent::Agent;
 use super::bid::Bid;
 use super::connection::connection;
 use super::enums::NoticeKind;
+use super::eyes::Eyes;
 use super::reservation::Reservation;
 use crate::app::App;
 use crate::graphql::app;
@@ -15,14 +16,14 @@ use projections::live::notice::NoticeRow;
 
 pub struct Notice {
     row: NoticeRow,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 connection!(NoticeConnection, NoticeEdge, Notice);
 
 impl Notice {
-    pub(crate) fn show(row: NoticeRow, viewer: &Actor) -> Notice {
-        Notice { row, viewer: viewer.clone() }
+    pub(crate) fn show(row: NoticeRow, eyes: impl Into<Eyes>) -> Notice {
+        Notice { row, eyes: eyes.into() }
     }
 
     /// Of the viewing agent's own; a notice's id does not lead to its agent.
@@ -47,18 +48,18 @@ impl Notice {
     }
     async fn reservation(&self, ctx: &Context<'_>) -> Result<Option<Reservation>, Error> {
         match self.row.reservation {
-            Some(id) => Reservation::load(app(ctx), &self.viewer, id).await,
+            Some(id) => Reservation::load(app(ctx), &self.eyes, id).await,
             None => Ok(None),
         }
     }
     async fn bid(&self, ctx: &Context<'_>) -> Result<Option<Bid>, Error> {
         match self.row.bid {
-            Some(id) => Bid::load(app(ctx), &self.viewer, id).await,
+            Some(id) => Bid::load(app(ctx), &self.eyes, id).await,
             None => Ok(None),
         }
     }
     // Named to the first agent by rule, though a rival; what it does stays hidden.
     async fn second_agent(&self, ctx: &Context<'_>) -> Option<Agent> {
-        Agent::show(app(ctx), &self.viewer, self.row.second_agent?, false)
+        Agent::show(app(ctx), &self.eyes, self.row.second_agent?, false)
     }
 }

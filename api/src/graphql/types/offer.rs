@@ -2,6 +2,7 @@
 
 use super::connection::{Pager, connection};
 use super::enums::{ChannelKind, OfferState};
+use super::eyes::Eyes;
 use super::provider::Provider;
 use super::rights::{sees_hidden_reserve, sees_offer};
 use super::terms::{Allocation, Skill, Terms};
@@ -23,58 +24,54 @@ pub struct Offer {
     revision: u32,
     state: State,
     terms: Arc<OfferTerms>,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 connection!(OfferConnection, OfferEdge, Offer);
 
 impl Offer {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: OfferId) -> Result<Option<Offer>, Error> {
-        let row = app.live.offer(id).filter(|row| sees_offer(app, viewer, row));
-        Ok(row.map(|row| Offer::show(viewer, row)))
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: OfferId) -> Result<Option<Offer>, Error> {
+        let eyes = eyes.into();
+        let row = eyes.live(app).offer(id).filter(|row| sees_offer(app, &eyes, row));
+        Ok(row.map(|row| Offer::show(&eyes, row)))
     }
 
-    fn show(viewer: &Actor, row: OfferRow) -> Offer {
+    fn show(eyes: &Eyes, row: OfferRow) -> Offer {
         Offer {
             id: row.id,
             provider: row.provider,
             revision: row.revision,
             state: row.state,
             terms: row.terms,
-            viewer: viewer.clone(),
+            eyes: eyes.clone(),
         }
     }
 
-    /// As accepted: the terms are those of the inquiry, the state is the offer's now.
-    pub(crate) fn accepted(app: &App, viewer: &Actor, inquiry: &InquiryRow) -> Offer {
-        let now = app.live.offer(inquiry.offer);
+    /// As accepted: the terms are those of the inquiry, the state is the offer's at the moment.
+    pub(crate) fn accepted(app: &App, eyes: &Eyes, inquiry: &InquiryRow) -> Offer {
+        let now = eyes.live(app).offer(inquiry.offer);
         Offer {
             id: inquiry.offer,
             provider: inquiry.provider,
             revision: inquiry.revision,
             state: now.map_or(State::Retired, |row| row.state),
             terms: inquiry.terms.clone(),
-            viewer: viewer.clone(),
+            eyes: eyes.clone(),
         }
     }
 
     /// Those that the viewer sees, by id.
-    pub(crate) fn page(
-        app: &App,
-        viewer: &Actor,
-        provider: Option<ProviderId>,
-        pager: &Pager<u128>,
-    ) -> OfferConnection {
+    pub(crate) fn page(app: &App, eyes: &Eyes, provider: Option<ProviderId>, pager: &Pager<u128>) -> OfferConnection {
         // A provider's own are all that it sees, so that nobody else's are read through.
-        let provider = match viewer {
+        let provider = match &eyes.viewer {
             Actor::Provider(own) => Some(*own).filter(|own| provider.is_none_or(|asked| asked == *own)),
             _ => provider,
         };
-        if matches!(viewer, Actor::Provider(_)) && provider.is_none() {
+        if matches!(eyes.viewer, Actor::Provider(_)) && provider.is_none() {
             return OfferConnection::page(pager, (Vec::new(), false));
         }
-        let next = |after: Option<&u128>, limit| app.live.offers(provider, after.map(|id| OfferId(*id)), limit);
-        let take = |row: OfferRow| sees_offer(app, viewer, &row).then(|| Offer::show(viewer, row));
+        let next = |after: Option<&u128>, limit| eyes.live(app).offers(provider, after.map(|id| OfferId(*id)), limit);
+        let take = |row: OfferRow| sees_offer(app, eyes, &row).then(|| Offer::show(eyes, row));
         OfferConnection::page(pager, pager.sift(next, |row| row.id.0, take))
     }
 }
@@ -88,7 +85,7 @@ impl Offer {
         i32::try_from(self.revision).unwrap_or(i32::MAX)
     }
     async fn provider(&self, ctx: &Context<'_>) -> Result<Provider, Error> {
-        Provider::show(app(ctx), &self.viewer, self.provider)
+        Provider::show(app(ctx), &self.eyes, self.provider)
             .ok_or_else(|| code(ErrorCode::Internal, "an offer without its provider"))
     }
     async fn title(&self) -> &str {
@@ -110,7 +107,7 @@ impl Offer {
         self.terms.required_skills.iter().map(Skill::from).collect()
     }
     async fn allocation(&self) -> Allocation {
-        Allocation::of(&self.terms.allocation, sees_hidden_reserve(&self.viewer, self.provider))
+        Allocation::of(&self.terms.allocation, sees_hidden_reserve(&self.eyes.viewer, self.provider))
     }
     async fn consent_window(&self) -> Duration {
         Duration(self.terms.consent_window)
@@ -142,7 +139,7 @@ impl OfferLink {
     /// Of the newest revision that has it, where the viewer sees the offer.
     pub(crate) fn load(app: &App, viewer: &Actor, id: LinkId) -> Option<OfferLink> {
         let (offer, revision) = app.live.link(id)?;
-        app.live.offer(offer).filter(|row| sees_offer(app, viewer, row))?;
+        app.live.offer(offer).filter(|row| sees_offer(app, &viewer.into(), row))?;
         let terms = app.live.offer_terms(offer, revision)?;
         terms.links.iter().find(|link| link.id == id).map(|link| OfferLink(link.clone()))
     }

@@ -3,13 +3,13 @@
 use super::account::Account;
 use super::connection::Pager;
 use super::enums::ProviderState;
+use super::eyes::Eyes;
 use super::offer::{Offer, OfferConnection};
 use super::rights::{sees_money_of, sees_provider};
 use crate::app::App;
 use crate::graphql::app;
 use crate::graphql::scalars::Cursor;
 use async_graphql::{Context, Error, ID, Object};
-use domain::actor::Actor;
 use domain::event::wallet::Party;
 use domain::ids::ProviderId;
 use projections::live::community::ProviderRow;
@@ -17,18 +17,19 @@ use std::sync::Arc;
 
 pub struct Provider {
     row: ProviderRow,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 impl Provider {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: ProviderId) -> Result<Option<Provider>, Error> {
-        Ok(Provider::show(app, viewer, id).filter(|_| sees_provider(viewer, id)))
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: ProviderId) -> Result<Option<Provider>, Error> {
+        let eyes = eyes.into();
+        Ok(Provider::show(app, &eyes, id).filter(|_| sees_provider(&eyes.viewer, id)))
     }
 
     /// For whoever meets it at something that it sees.
-    pub(crate) fn show(app: &App, viewer: &Actor, id: ProviderId) -> Option<Provider> {
-        let row = app.live.provider(id)?;
-        Some(Provider { row, viewer: viewer.clone() })
+    pub(crate) fn show(app: &App, eyes: &Eyes, id: ProviderId) -> Option<Provider> {
+        let row = eyes.live(app).provider(id)?;
+        Some(Provider { row, eyes: eyes.clone() })
     }
 }
 
@@ -49,13 +50,16 @@ impl Provider {
     async fn state(&self) -> ProviderState {
         if self.row.suspended { ProviderState::Suspended } else { ProviderState::Active }
     }
-    async fn accounts(&self, ctx: &Context<'_>) -> Option<Vec<Account>> {
+    async fn accounts(&self, ctx: &Context<'_>) -> Result<Option<Vec<Account>>, Error> {
         let owner = Party::Provider(self.row.id);
-        sees_money_of(&self.viewer, owner).then(|| Account::of(app(ctx), &self.viewer, None, owner))
+        if !sees_money_of(&self.eyes.viewer, owner) {
+            return Ok(None);
+        }
+        Account::of(app(ctx), &self.eyes, None, owner).await.map(Some)
     }
     async fn offers(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<OfferConnection, Error> {
         let list = format_args!("offers of {}", self.row.id).to_string();
-        let pager = Pager::new(app(ctx), &self.viewer, list, &(), first, after)?;
-        Ok(Offer::page(app(ctx), &self.viewer, Some(self.row.id), &pager))
+        let pager = Pager::new(app(ctx), &self.eyes, list, &(), first, after)?;
+        Ok(Offer::page(app(ctx), &self.eyes, Some(self.row.id), &pager))
     }
 }

@@ -3,6 +3,7 @@
 use super::call_server::CallServer;
 use super::connection::{Pager, connection};
 use super::enums::{QueueOrigin, QueueState};
+use super::eyes::Eyes;
 use super::inquiry::{Inquiry, InquiryConnection};
 use super::rights::{market_of, sees_queue};
 use super::terms::Skill;
@@ -12,7 +13,6 @@ use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
 use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object};
-use domain::actor::Actor;
 use domain::ids::{InquiryId, QueueId};
 use domain::log::LogName;
 use domain::time::Timestamp;
@@ -24,7 +24,7 @@ use store::raw::Head;
 
 pub struct Queue {
     row: QueueRow,
-    viewer: Actor,
+    eyes: Eyes,
     /// Where its log stood before the row was read.
     at: Option<Head>,
 }
@@ -32,31 +32,53 @@ pub struct Queue {
 connection!(QueueConnection, QueueEdge, Queue);
 
 impl Queue {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: QueueId) -> Result<Option<Queue>, Error> {
-        let queue = Queue::show(app, viewer, id);
-        Ok(queue.filter(|queue| sees_queue(viewer, market_of(app, viewer).as_ref(), &queue.row.log)))
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: QueueId) -> Result<Option<Queue>, Error> {
+        let eyes = eyes.into();
+        let market = market_of(app, &eyes.viewer);
+        let queue = Queue::show(app, &eyes, id);
+        Ok(queue.filter(|queue| sees_queue(&eyes.viewer, market.as_ref(), &queue.row.log)))
     }
 
     /// For whoever meets it at an inquiry that it sees.
-    pub(crate) fn show(app: &App, viewer: &Actor, id: QueueId) -> Option<Queue> {
-        let at = app.live.head(&app.live.place(id)?.log);
-        Some(Queue { row: app.live.queue(id)?, viewer: viewer.clone(), at })
+    pub(crate) fn show(app: &App, eyes: &Eyes, id: QueueId) -> Option<Queue> {
+        let live = eyes.live(app);
+        let at = live.head(&live.place(id)?.log);
+        Some(Queue { row: live.queue(id)?, eyes: eyes.clone(), at })
     }
 
-    /// Open queues that the viewer sees, by topic and id.
-    pub(crate) fn page(
+    /// Open queues that the viewer sees, by topic and id. What names no call server or topic finds nothing.
+    pub(crate) fn list(
+        app: &Arc<App>,
+        eyes: &Eyes,
+        call_server: Option<String>,
+        topic: Option<String>,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<QueueConnection, Error> {
+        let filter = (call_server.as_deref(), topic.as_deref());
+        let pager = Pager::new(app, eyes, "queues", &filter, first, after)?;
+        let log = call_server.map(|name| name.parse::<LogName>()).transpose();
+        let beneath = topic.map(|topic| topic.parse::<Topic>()).transpose();
+        match (log, beneath) {
+            (Ok(log), Ok(beneath)) => Ok(Queue::page(app, eyes, log.as_ref(), beneath.as_ref(), &pager)),
+            _ => Ok(QueueConnection::page(&pager, (Vec::new(), false))),
+        }
+    }
+
+    fn page(
         app: &App,
-        viewer: &Actor,
+        eyes: &Eyes,
         log: Option<&LogName>,
         beneath: Option<&Topic>,
         pager: &Pager<(Topic, QueueId)>,
     ) -> QueueConnection {
-        let market = market_of(app, viewer);
-        let heads: BTreeMap<LogName, Head> = app.live.heads().into_iter().collect();
-        let next = |after: Option<&(Topic, QueueId)>, limit| app.live.queues(log, beneath, after, limit);
+        let live = eyes.live(app);
+        let market = market_of(app, &eyes.viewer);
+        let heads: BTreeMap<LogName, Head> = live.heads().into_iter().collect();
+        let next = |after: Option<&(Topic, QueueId)>, limit| live.queues(log, beneath, after, limit);
         let take = |row: QueueRow| {
             let at = heads.get(&row.log).copied();
-            sees_queue(viewer, market.as_ref(), &row.log).then(|| Queue { row, viewer: viewer.clone(), at })
+            sees_queue(&eyes.viewer, market.as_ref(), &row.log).then(|| Queue { row, eyes: eyes.clone(), at })
         };
         QueueConnection::page(pager, pager.sift(next, |row| (row.topic.clone(), row.id), take))
     }
@@ -71,7 +93,7 @@ impl Queue {
         Seq(self.row.seq)
     }
     async fn feed_cursor(&self, ctx: &Context<'_>) -> Cursor {
-        feed_cursor(app(ctx), &self.viewer, &self.row.log, self.at)
+        feed_cursor(app(ctx), &self.eyes.viewer, &self.row.log, self.at)
     }
     async fn state(&self) -> QueueState {
         self.row.state.into()
@@ -83,7 +105,7 @@ impl Queue {
         self.row.topic.as_str()
     }
     async fn call_server(&self, ctx: &Context<'_>) -> Result<CallServer, Error> {
-        CallServer::show(app(ctx), &self.viewer, &self.row.log)
+        CallServer::show(app(ctx), &self.eyes, &self.row.log)
             .ok_or_else(|| code(ErrorCode::Internal, "a queue without its call server"))
     }
     async fn depth(&self) -> i32 {
@@ -109,11 +131,20 @@ impl Queue {
     ) -> Result<InquiryConnection, Error> {
         let app = app(ctx);
         let list = format_args!("inquiries in {}", self.row.id).to_string();
-        let pager = Pager::<(Timestamp, InquiryId)>::new(app, &self.viewer, list, &(), first, after)?;
-        let next = |after: Option<&(Timestamp, InquiryId)>, limit| {
-            app.live.queue_inquiries(self.row.id, after.copied(), limit)
-        };
-        let take = |row: projections::live::inquiry::InquiryRow| Inquiry::open(app, &self.viewer, row.id);
-        Ok(InquiryConnection::page(&pager, pager.sift(next, |row| (row.accepted_at, row.id), take)))
+        let pager = Pager::<(Timestamp, InquiryId)>::new(app, &self.eyes, list, &(), first, after)?;
+        let (mut found, mut at) = (Vec::new(), pager.after);
+        // Who sees the queue sees all of them, but for those that leave meanwhile.
+        loop {
+            let rows = self.eyes.live(app).queue_inquiries(self.row.id, at, pager.limit());
+            let ended = rows.len() < pager.limit();
+            for row in rows {
+                at = Some((row.accepted_at, row.id));
+                let inquiry = Inquiry::load(app, &self.eyes, row.id).await?;
+                found.extend(inquiry.map(|inquiry| ((row.accepted_at, row.id), inquiry)));
+            }
+            if ended || found.len() > pager.first {
+                return Ok(InquiryConnection::page(&pager, pager.cut(found)));
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::agent::Agent;
 use super::connection::connection;
 use super::enums::ChannelKind;
+use super::eyes::Eyes;
 use super::rights::Sight;
 use super::sealed::{Opening, Saved};
 use crate::app::App;
@@ -24,14 +25,18 @@ pub struct InquiryRecord {
     /// Before consent there is `at` and `topics` alone.
     whole: bool,
     saved: Opening<Saved>,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 connection!(InquiryRecordConnection, InquiryRecordEdge, InquiryRecord);
 
 impl InquiryRecord {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: RecordId) -> Result<Option<InquiryRecord>, Error> {
-        let sight = Sight::of(app, viewer, id).await?;
+    pub(crate) async fn load(
+        app: &Arc<App>,
+        eyes: impl Into<Eyes>,
+        id: RecordId,
+    ) -> Result<Option<InquiryRecord>, Error> {
+        let sight = Sight::of(app, eyes, id).await?;
         Ok(sight.and_then(|sight| InquiryRecord::within(&sight)))
     }
 
@@ -40,19 +45,19 @@ impl InquiryRecord {
         if !sight.part.sees_session() {
             return None;
         }
-        InquiryRecord::of(&sight.handle, &sight.viewer, true)
+        InquiryRecord::of(&sight.handle, &sight.eyes, true)
     }
 
-    pub(crate) fn of(handle: &DossierHandle, viewer: &Actor, whole: bool) -> Option<InquiryRecord> {
+    pub(crate) fn of(handle: &DossierHandle, eyes: &Eyes, whole: bool) -> Option<InquiryRecord> {
         let (session, topics, channel) = handle.read(|dossier| {
             let inquiry = dossier.inquiry()?;
             Some((dossier.session()?.row().clone(), inquiry.topics.clone(), inquiry.channel))
         })?;
         let row = session.record.clone()?;
         // Written by agents for agents; a customer reads what was saved of it, never the notes.
-        let opens = whole && matches!(viewer, Actor::Agent(_) | Actor::Customer(_));
+        let opens = whole && matches!(eyes.viewer, Actor::Agent(_) | Actor::Customer(_));
         let saved = Opening::new(row.information.clone().filter(|_| opens));
-        Some(InquiryRecord { row, session, topics, channel, whole, saved, viewer: viewer.clone() })
+        Some(InquiryRecord { row, session, topics, channel, whole, saved, eyes: eyes.clone() })
     }
 }
 
@@ -75,14 +80,14 @@ impl InquiryRecord {
         Some(i32::try_from(lasted.0 / 1_000_000).unwrap_or(i32::MAX))
     }
     async fn agent(&self, ctx: &Context<'_>) -> Option<Agent> {
-        let named = matches!(self.viewer, Actor::Customer(_));
-        Agent::show(app(ctx), &self.viewer, self.row.agent, named).filter(|_| self.whole)
+        let named = matches!(self.eyes.viewer, Actor::Customer(_));
+        Agent::show(app(ctx), &self.eyes, self.row.agent, named).filter(|_| self.whole)
     }
     async fn disposition(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
         Ok(self.saved.get(app(ctx)).await?.and_then(|saved| saved.disposition.as_deref()))
     }
     async fn notes(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {
-        if !matches!(self.viewer, Actor::Agent(_)) || !self.whole {
+        if !matches!(self.eyes.viewer, Actor::Agent(_)) || !self.whole {
             return Ok(None);
         }
         let saved = self.saved.get(app(ctx)).await?.and_then(|saved| saved.notes.clone());

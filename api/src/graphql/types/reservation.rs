@@ -3,6 +3,7 @@
 use super::agent::Agent;
 use super::connection::connection;
 use super::enums::{ReservationPurpose, ReservationState};
+use super::eyes::Eyes;
 use super::inquiry::Inquiry;
 use super::money::Money;
 use super::rights::Sight;
@@ -12,7 +13,6 @@ use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
 use crate::graphql::scalars::DateTime;
 use async_graphql::{Context, Error, ID, Object};
-use domain::actor::Actor;
 use domain::ids::ReservationId;
 use projections::live::reservation::{ReservationRow, ReservationState as State};
 use std::sync::Arc;
@@ -25,22 +25,26 @@ pub struct Reservation {
 connection!(ReservationConnection, ReservationEdge, Reservation);
 
 impl Reservation {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: ReservationId) -> Result<Option<Reservation>, Error> {
-        let sight = Sight::of(app, viewer, id).await?;
+    pub(crate) async fn load(
+        app: &Arc<App>,
+        eyes: impl Into<Eyes>,
+        id: ReservationId,
+    ) -> Result<Option<Reservation>, Error> {
+        let sight = Sight::of(app, eyes, id).await?;
         Ok(sight.and_then(|sight| Reservation::within(&sight, id)))
     }
 
     /// One of an inquiry's.
     pub(crate) fn within(sight: &Sight, id: ReservationId) -> Option<Reservation> {
         let row = sight.handle.read(|dossier| dossier.reservation(id).cloned())?;
-        let seen = sight.part.sees_reservation_of(&sight.viewer, row.agent);
+        let seen = sight.part.sees_reservation_of(&sight.eyes.viewer, row.agent);
         seen.then(|| Reservation { row, sight: sight.clone() })
     }
 
     /// Those of an inquiry that the viewer sees, in order of opening.
     pub(crate) fn all(sight: &Sight) -> Vec<Reservation> {
         let rows = sight.handle.read(|dossier| dossier.reservations().to_vec()).into_iter();
-        rows.filter(|row| sight.part.sees_reservation_of(&sight.viewer, row.agent))
+        rows.filter(|row| sight.part.sees_reservation_of(&sight.eyes.viewer, row.agent))
             .map(|row| Reservation { row, sight: sight.clone() })
             .collect()
     }
@@ -56,8 +60,8 @@ impl Reservation {
         Inquiry::show(self.sight.clone()).ok_or_else(|| code(ErrorCode::Internal, "a reservation without its inquiry"))
     }
     async fn agent(&self, ctx: &Context<'_>) -> Result<Agent, Error> {
-        let named = self.sight.part.sees_agent_names() && self.row.state == State::Accepted;
-        Agent::show(app(ctx), &self.sight.viewer, self.row.agent, named)
+        let named = self.sight.names_agent_of(&self.row);
+        Agent::show(app(ctx), &self.sight.eyes, self.row.agent, named)
             .ok_or_else(|| code(ErrorCode::Internal, "a reservation without its agent"))
     }
     async fn purpose(&self) -> ReservationPurpose {

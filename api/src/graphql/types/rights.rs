@@ -17,20 +17,29 @@
 //! see the least specific values (UNAVAILABLE since its registration, OFFLINE, load 0), since the fields
 //! cannot be null.
 //!
+//! Of the past everything is shown as it was, under the rights of today: what a viewer is to an inquiry, whether a
+//! customer is masked and whether a bid is sealed are asked of the present. Whoever lost a right does not get it back
+//! by looking back, and whoever gained one may look back with it. What strangers see of an offer has to be on offer
+//! at both times.
+//!
 //! Not here: what a role may do (the decisions), and events (the history's visibility).
 
-use crate::app::App;
+use super::eyes::Eyes;
+use crate::app::{App, blocking};
 use async_graphql::Error;
 use domain::actor::Actor;
 use domain::event::wallet::Party;
-use domain::ids::{AgentId, ProviderId, Subject};
+use domain::ids::{AgentId, AuctionId, ProviderId, Subject};
 use domain::log::LogName;
+use domain::time::Timestamp;
+use projections::history::rows;
+use projections::live::account::{AccountRow, HoldRow, Secret};
 use projections::live::auction::{AuctionRow, AuctionState, BidRow, BidState};
 use projections::live::community::{OfferRow, OfferState};
-use projections::live::inquiry::InquiryState;
-use projections::live::reservation::ReservationState;
+use projections::live::inquiry::{InquiryRow, InquiryState};
+use projections::live::reservation::{ReservationRow, ReservationState};
 use projections::live::session::Who;
-use projections::live::{Dossier, DossierHandle};
+use projections::live::{Dossier, DossierHandle, Live};
 use std::sync::Arc;
 use store::raw::Head;
 
@@ -157,29 +166,74 @@ pub(crate) enum CustomerSight {
 /// A viewer before an inquiry, as it was when it was looked at.
 #[derive(Clone, Debug)]
 pub(crate) struct Sight {
-    pub(crate) viewer: Actor,
+    pub(crate) eyes: Eyes,
+    /// By the present.
     pub(crate) part: Part,
+    /// What is shown.
     pub(crate) handle: DossierHandle,
     /// Where the log stood before anything of it was read: a feed from here on misses nothing.
     pub(crate) at: Option<Head>,
+    /// The same inquiry now, where another moment is shown. Never read it inside a reading of `handle`, nor the other
+    /// way round, where they are one.
+    now: Option<DossierHandle>,
 }
 
 impl Sight {
-    /// Of the inquiry that an id belongs to. `None`: absent, or nothing to the viewer.
-    pub(crate) async fn of(app: &Arc<App>, viewer: &Actor, id: impl Into<Subject>) -> Result<Option<Sight>, Error> {
-        if *viewer == Actor::Anonymous {
+    /// Of the inquiry that an id belongs to. `None`: absent, or nothing to the viewer; also where the inquiry was not
+    /// there yet.
+    pub(crate) async fn of(
+        app: &Arc<App>,
+        eyes: impl Into<Eyes>,
+        id: impl Into<Subject>,
+    ) -> Result<Option<Sight>, Error> {
+        let eyes = eyes.into();
+        if eyes.viewer == Actor::Anonymous {
             return Ok(None);
         }
-        let handle = app.dossier_of(id.into()).await?;
-        Ok(handle.and_then(|handle| Sight::over(app, viewer, handle)))
+        let Some(now) = app.dossier_of(id.into()).await? else { return Ok(None) };
+        let Some(past) = eyes.past.clone() else { return Ok(Sight::over(app, &eyes.viewer, now)) };
+        let Some(part) = Sight::part(app, &eyes.viewer, &now) else { return Ok(None) };
+        let Some(handle) = past.dossier(app, now.read(Dossier::id)).await? else { return Ok(None) };
+        let log = handle.read(|dossier| dossier.inquiry().map(|row| row.log.clone()));
+        Ok(log.map(|log| Sight { at: past.rows.live.head(&log), eyes, part, handle, now: Some(now) }))
     }
 
+    /// Of the present, over a dossier that is at hand.
     pub(crate) fn over(app: &App, viewer: &Actor, handle: DossierHandle) -> Option<Sight> {
-        let market = market_of(app, viewer);
         let log = handle.read(|dossier| dossier.inquiry().map(|row| row.log.clone()))?;
         let at = app.live.head(&log);
-        let part = handle.read(|dossier| Part::of(viewer, market.as_ref(), dossier))?;
-        Some(Sight { viewer: viewer.clone(), part, handle, at })
+        let part = Sight::part(app, viewer, &handle)?;
+        Some(Sight { eyes: viewer.into(), part, handle, at, now: None })
+    }
+
+    fn part(app: &App, viewer: &Actor, now: &DossierHandle) -> Option<Part> {
+        let market = market_of(app, viewer);
+        now.read(|dossier| Part::of(viewer, market.as_ref(), dossier))
+    }
+
+    /// What of the customer is shown. `row`: the inquiry as it is shown.
+    pub(crate) fn customer(&self, row: &InquiryRow) -> CustomerSight {
+        let now = self.now.as_ref().and_then(|now| now.read(|dossier| dossier.inquiry().map(|now| now.state)));
+        self.part.customer(now.unwrap_or(row.state))
+    }
+
+    /// Whether bids of an auction are their bidders' alone. `shown`: its row as it is shown.
+    pub(crate) fn is_sealed_now(&self, shown: &AuctionRow) -> bool {
+        match &self.now {
+            None => is_sealed_now(shown),
+            // One that the present does not know says nothing.
+            Some(now) => now.read(|now| now.auction(shown.id).is_none_or(|auction| is_sealed_now(auction.row()))),
+        }
+    }
+
+    pub(crate) fn sees_bid(&self, shown: &AuctionRow, bidder: AgentId) -> bool {
+        !self.is_sealed_now(shown) || self.eyes.viewer == Actor::Agent(bidder)
+    }
+
+    /// The agent of a reservation by name: whoever talks with the customer.
+    pub(crate) fn names_agent_of(&self, shown: &ReservationRow) -> bool {
+        let now = self.now.as_ref().and_then(|now| now.read(|now| now.reservation(shown.id).map(|row| row.state)));
+        self.part.sees_agent_names() && now.unwrap_or(shown.state) == ReservationState::Accepted
     }
 }
 
@@ -197,17 +251,23 @@ pub(crate) fn market_of(app: &App, viewer: &Actor) -> Option<LogName> {
 }
 
 /// An offer by id or in lists; an inquiry shows the one that it accepted whatever became of it. What cannot be
-/// accepted is as if not published: a suspended provider's until it is reinstated, and one that has run out.
-pub(crate) fn sees_offer(app: &App, viewer: &Actor, row: &OfferRow) -> bool {
-    match viewer {
+/// accepted is as if not published: a suspended provider's until it is reinstated, and one that has run out. Of the
+/// past strangers see what was on offer then and still is: what was taken back is not shown by looking back.
+pub(crate) fn sees_offer(app: &App, eyes: &Eyes, row: &OfferRow) -> bool {
+    match &eyes.viewer {
         Actor::Operator(_) => true,
         Actor::Provider(id) => *id == row.provider,
         Actor::Agent(_) | Actor::Finance(_) | Actor::Customer(_) | Actor::Anonymous => {
-            let ended = row.terms.valid_until.is_some_and(|until| until <= app.clock.now());
-            row.state == OfferState::Published && !ended && !app.live.is_suspended(row.provider)
+            let still = || app.live.offer(row.id).is_some_and(|now| on_offer(&app.live, &now, app.clock.now()));
+            on_offer(eyes.live(app), row, eyes.instant(app)) && (eyes.past.is_none() || still())
         }
         Actor::System => false,
     }
+}
+
+fn on_offer(live: &Live, row: &OfferRow, at: Timestamp) -> bool {
+    let ended = row.terms.valid_until.is_some_and(|until| until <= at);
+    row.state == OfferState::Published && !ended && !live.is_suspended(row.provider)
 }
 
 /// Public fields; other providers are nothing to a provider.
@@ -226,6 +286,12 @@ pub(crate) fn sees_call_server(viewer: &Actor, market: Option<&LogName>, name: &
         Actor::Agent(_) => market == Some(name),
         Actor::Customer(_) | Actor::Anonymous | Actor::System => false,
     }
+}
+
+/// A log to look back in. Treasury has none yet, and a log of which a viewer sees nothing is as if there were none:
+/// the times of its events are its own.
+pub(crate) fn sees_log(viewer: &Actor, market: Option<&LogName>, log: &LogName) -> bool {
+    *log == LogName::community() || matches!(viewer, Actor::Customer(_)) || sees_call_server(viewer, market, log)
 }
 
 /// A queue, by its call server. Providers meet it at their inquiries alone.
@@ -272,4 +338,35 @@ pub(crate) fn is_sealed_now(auction: &AuctionRow) -> bool {
 
 pub(crate) fn sees_bid(viewer: &Actor, auction: &AuctionRow, bidder: AgentId) -> bool {
     !is_sealed_now(auction) || *viewer == Actor::Agent(bidder)
+}
+
+/// What of an account is held, as far as the viewer sees it. What tells of a sealed bid is its owner's alone for as
+/// long as that is sealed, what tells of a PROXY maximum for ever; of the past, too.
+pub(crate) async fn seen_holds(app: &Arc<App>, eyes: &Eyes, account: &AccountRow) -> Result<Vec<HoldRow>, Error> {
+    let all = eyes.live(app).holds(account.id, None, usize::MAX);
+    if is_party(&eyes.viewer, account.owner) {
+        return Ok(all);
+    }
+    let mut seen = Vec::with_capacity(all.len());
+    for hold in all {
+        let sees = match hold.secret {
+            None => true,
+            Some(Secret::Proxy) => false,
+            Some(Secret::Sealed) => eyes.past.is_some() && has_closed(app, hold.auction).await?,
+        };
+        if sees {
+            seen.push(hold);
+        }
+    }
+    Ok(seen)
+}
+
+/// Whether an auction is known to be closed now.
+async fn has_closed(app: &Arc<App>, id: AuctionId) -> Result<bool, Error> {
+    if let Some(row) = app.live.auction(id) {
+        return Ok(row.state != AuctionState::Open);
+    }
+    let house = app.clone();
+    let row = blocking(move || house.history.auction(id)).await?;
+    Ok(row.is_some_and(|row| row.state != rows::AuctionState::Open))
 }

@@ -3,6 +3,7 @@
 use super::agent::Agent;
 use super::connection::{Pager, connection};
 use super::enums::{ChannelKind, ChannelPurpose, ChannelState, MessageAuthor, Role, SessionState};
+use super::eyes::Eyes;
 use super::inquiry::Inquiry;
 use super::record::InquiryRecord;
 use super::rights::{Part, Sight};
@@ -13,7 +14,6 @@ use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
 use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object, SimpleObject};
-use domain::actor::Actor;
 use domain::ids::{ChannelId, MessageId, SessionId};
 use domain::sealed::Sealed;
 use domain::terms::ChannelKind as Kind;
@@ -28,8 +28,8 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: SessionId) -> Result<Option<Session>, Error> {
-        Ok(Sight::of(app, viewer, id).await?.and_then(Session::show))
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: SessionId) -> Result<Option<Session>, Error> {
+        Ok(Sight::of(app, eyes, id).await?.and_then(Session::show))
     }
 
     /// The session of an inquiry, for those in it, the provider and operators.
@@ -56,7 +56,7 @@ impl Session {
     async fn feed_cursor(&self, ctx: &Context<'_>) -> Result<Cursor, Error> {
         let log = self.sight.handle.read(|dossier| dossier.inquiry().map(|row| row.log.clone()));
         let log = log.ok_or_else(|| code(ErrorCode::Internal, "a session without its inquiry"))?;
-        Ok(feed_cursor(app(ctx), &self.sight.viewer, &log, self.sight.at))
+        Ok(feed_cursor(app(ctx), &self.sight.eyes.viewer, &log, self.sight.at))
     }
     async fn inquiry(&self) -> Result<Inquiry, Error> {
         Inquiry::show(self.sight.clone()).ok_or_else(|| code(ErrorCode::Internal, "a session without its inquiry"))
@@ -80,7 +80,7 @@ impl Session {
         let named = self.sight.part.sees_agent_names();
         let show = |row: &ParticipantRow| Participant {
             agent: match row.who {
-                Who::Agent(id) => Agent::show(app(ctx), &self.sight.viewer, id, named),
+                Who::Agent(id) => Agent::show(app(ctx), &self.sight.eyes, id, named),
                 Who::Customer(_) => None,
             },
             customer: matches!(row.who, Who::Customer(_)),
@@ -102,7 +102,7 @@ impl Session {
     ) -> Result<MessageConnection, Error> {
         let list = format_args!("messages of {}", self.row.id).to_string();
         let filter = (&*channel_id, reverse);
-        let pager = Pager::<u64>::new(app(ctx), &self.sight.viewer, list, &filter, first, after)?;
+        let pager = Pager::<u64>::new(app(ctx), &self.sight.eyes, list, &filter, first, after)?;
         let Ok(channel) = channel_id.parse::<ChannelId>() else {
             return Ok(MessageConnection::page(&pager, (Vec::new(), false)));
         };
@@ -146,8 +146,8 @@ pub struct Channel {
 }
 
 impl Channel {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: ChannelId) -> Result<Option<Channel>, Error> {
-        let Some(session) = Sight::of(app, viewer, id).await?.and_then(Session::show) else { return Ok(None) };
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: ChannelId) -> Result<Option<Channel>, Error> {
+        let Some(session) = Sight::of(app, eyes, id).await?.and_then(Session::show) else { return Ok(None) };
         let row = session.channels.iter().find(|row| row.id == id);
         Ok(row.map(|row| Channel::show(*row, &session.sight)))
     }
@@ -193,14 +193,14 @@ pub struct Message {
     /// Who reads the texts also knows who wrote them.
     reads: bool,
     named: bool,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 connection!(MessageConnection, MessageEdge, Message);
 
 impl Message {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: MessageId) -> Result<Option<Message>, Error> {
-        let Some(sight) = Sight::of(app, viewer, id).await? else { return Ok(None) };
+    pub(crate) async fn load(app: &Arc<App>, eyes: impl Into<Eyes>, id: MessageId) -> Result<Option<Message>, Error> {
+        let Some(sight) = Sight::of(app, eyes, id).await? else { return Ok(None) };
         if !sight.part.sees_session() {
             return Ok(None);
         }
@@ -213,7 +213,7 @@ impl Message {
             row,
             reads: sight.part.sees_messages(),
             named: sight.part.sees_agent_names(),
-            viewer: sight.viewer.clone(),
+            eyes: sight.eyes.clone(),
         }
     }
 }
@@ -231,7 +231,7 @@ impl Message {
         self.row.author.into()
     }
     async fn agent(&self, ctx: &Context<'_>) -> Option<Agent> {
-        Agent::show(app(ctx), &self.viewer, self.row.agent?, self.named)
+        Agent::show(app(ctx), &self.eyes, self.row.agent?, self.named)
     }
     async fn text(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {
         if self.reads { app(ctx).open(&self.row.text).await } else { Ok(None) }

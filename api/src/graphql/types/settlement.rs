@@ -4,6 +4,7 @@ use super::agent::Agent;
 use super::bid::Bid;
 use super::connection::{Pager, connection};
 use super::enums::{AuctionDirection, SettlementState};
+use super::eyes::Eyes;
 use super::filters::SettlementFilter;
 use super::fresh;
 use super::inquiry::Inquiry;
@@ -34,10 +35,10 @@ pub enum Party {
 
 impl Party {
     /// A party that the viewer meets at money that it sees.
-    pub(crate) fn show(app: &App, viewer: &Actor, party: wallet::Party) -> Result<Party, Error> {
+    pub(crate) fn show(app: &App, eyes: &Eyes, party: wallet::Party) -> Result<Party, Error> {
         let shown = match party {
-            wallet::Party::Provider(id) => Provider::show(app, viewer, id).map(Party::Provider),
-            wallet::Party::Agent(id) => Agent::show(app, viewer, id, false).map(Party::Agent),
+            wallet::Party::Provider(id) => Provider::show(app, eyes, id).map(Party::Provider),
+            wallet::Party::Agent(id) => Agent::show(app, eyes, id, false).map(Party::Agent),
         };
         shown.ok_or_else(|| code(ErrorCode::Internal, "money without its owner"))
     }
@@ -66,14 +67,18 @@ pub struct Settlement {
     payee: wallet::Party,
     /// Known where the settlement was read from its inquiry.
     postings: Option<Vec<Posting>>,
-    viewer: Actor,
+    eyes: Eyes,
 }
 
 connection!(SettlementConnection, SettlementEdge, Settlement);
 
 impl Settlement {
-    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: SettlementId) -> Result<Option<Settlement>, Error> {
-        let sight = Sight::of(app, viewer, id).await?;
+    pub(crate) async fn load(
+        app: &Arc<App>,
+        eyes: impl Into<Eyes>,
+        id: SettlementId,
+    ) -> Result<Option<Settlement>, Error> {
+        let sight = Sight::of(app, eyes, id).await?;
         Ok(sight.and_then(|sight| Settlement::within(&sight)))
     }
 
@@ -83,11 +88,11 @@ impl Settlement {
             let settlement = dossier.settlement()?;
             Some((settlement.row().clone(), settlement.postings().to_vec()))
         })?;
-        let seen = sees(&sight.viewer, row.payer, row.payee);
-        seen.then(|| Settlement::of_live(row, postings, &sight.viewer))
+        let seen = sees(&sight.eyes.viewer, row.payer, row.payee);
+        seen.then(|| Settlement::of_live(row, postings, &sight.eyes))
     }
 
-    fn of_live(row: SettlementRow, postings: Vec<PostingRow>, viewer: &Actor) -> Settlement {
+    fn of_live(row: SettlementRow, postings: Vec<PostingRow>, eyes: &Eyes) -> Settlement {
         Settlement {
             id: row.id,
             state: row.state.into(),
@@ -101,7 +106,7 @@ impl Settlement {
             payer: row.payer,
             payee: row.payee,
             postings: Some(postings.into_iter().map(Posting::from).collect()),
-            viewer: viewer.clone(),
+            eyes: eyes.clone(),
         }
     }
 
@@ -120,7 +125,7 @@ impl Settlement {
             payer,
             payee,
             postings: None,
-            viewer: viewer.clone(),
+            eyes: viewer.into(),
         })
     }
 
@@ -188,12 +193,12 @@ impl Settlement {
     }
     // Whoever sees the settlement took part in its inquiry, or sees every inquiry that has one.
     async fn inquiry(&self, ctx: &Context<'_>) -> Result<Inquiry, Error> {
-        let inquiry = Inquiry::load(app(ctx), &self.viewer, self.inquiry).await?;
+        let inquiry = Inquiry::load(app(ctx), &self.eyes, self.inquiry).await?;
         inquiry.ok_or_else(|| code(ErrorCode::Internal, "a settlement without its inquiry"))
     }
     async fn bid(&self, ctx: &Context<'_>) -> Result<Option<Bid>, Error> {
         match self.bid {
-            Some(bid) => Bid::load(app(ctx), &self.viewer, bid).await,
+            Some(bid) => Bid::load(app(ctx), &self.eyes, bid).await,
             None => Ok(None),
         }
     }
@@ -204,10 +209,10 @@ impl Settlement {
         self.direction.into()
     }
     async fn payer(&self, ctx: &Context<'_>) -> Result<Party, Error> {
-        Party::show(app(ctx), &self.viewer, self.payer)
+        Party::show(app(ctx), &self.eyes, self.payer)
     }
     async fn payee(&self, ctx: &Context<'_>) -> Result<Party, Error> {
-        Party::show(app(ctx), &self.viewer, self.payee)
+        Party::show(app(ctx), &self.eyes, self.payee)
     }
     async fn postings(&self, ctx: &Context<'_>) -> Result<Vec<Posting>, Error> {
         if let Some(known) = &self.postings {
