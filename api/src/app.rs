@@ -21,10 +21,12 @@ use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
 use domain::time::{Span, Timestamp};
+use hmac::{Hmac, KeyInit, Mac};
 use projections::feed::{FeedError, Feeds, QueuesOf};
 use projections::history::projector::Projector;
 use projections::history::{History, HistoryError};
 use projections::live::{BUILD, Dossier, DossierHandle, Live, RefoldError};
+use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, RwLock};
@@ -74,8 +76,8 @@ pub struct App {
     pub signing: SigningKey,
     pub public_url: String,
     pub clock: Arc<dyn Clock>,
-    /// Of the store: idempotency keys and fingerprints are hashed with it.
-    pub(crate) idempotency_secret: [u8; 32],
+    /// With the store's secret: idempotency keys and fingerprints are hashed with it.
+    idempotency: Hmac<Sha256>,
     /// Of the store: cursors are signed with it.
     pub cursor_secret: [u8; 32],
     settings: Settings,
@@ -166,7 +168,7 @@ impl App {
             feeds,
             snapshots,
             signing: SigningKey::open(parts.folder.path())?,
-            idempotency_secret: vault.secret("idempotency")?,
+            idempotency: Hmac::new_from_slice(&vault.secret("idempotency")?).expect("any length is a key"),
             cursor_secret: vault.secret("cursor")?,
             vault,
             store: parts.store,
@@ -295,7 +297,7 @@ impl App {
     /// Called for each event of `community` as it appears: a call server that was opened gets its writer.
     pub(crate) async fn meet(self: &Arc<App>, recorded: &Recorded) -> Result<(), StartError> {
         if let Event::CallServer(CallServerEvent::Opened(opened)) = &recorded.event
-            && self.mailbox(&opened.name).is_none()
+            && !self.writers.read().expect("no writer panics").contains_key(&opened.name)
         {
             let (app, name) = (self.clone(), opened.name.clone());
             // Its log may be long.
@@ -304,10 +306,6 @@ impl App {
             self.open_market(writer, Some(recorded.seq));
         }
         Ok(())
-    }
-
-    fn mailbox(&self, log: &LogName) -> Option<Mailbox> {
-        self.writers.read().expect("no writer panics").get(log).cloned()
     }
 
     /// Has history look at once whether it lacks anything.
@@ -358,8 +356,8 @@ impl App {
             trace: None,
             entropy,
         };
-        let mailbox = self.mailbox(log).ok_or_else(|| code(ErrorCode::Unavailable, "This log is not open here."))?;
-        let answer = mailbox.send(order);
+        let sent = self.writers.read().expect("no writer panics").get(log).map(|mailbox| mailbox.send(order));
+        let answer = sent.ok_or_else(|| code(ErrorCode::Unavailable, "This log is not open here."))?;
         let answer = match turn {
             None => answer.await.ok(),
             // Also where the caller gives up: the writer does not, so the key is still on its way.
@@ -437,8 +435,7 @@ impl App {
     }
 
     fn digest(&self, parts: &[&[u8]]) -> [u8; 32] {
-        use hmac::{Hmac, KeyInit, Mac};
-        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&self.idempotency_secret).expect("any length is a key");
+        let mut mac = self.idempotency.clone();
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
