@@ -31,7 +31,10 @@ mod keys;
 pub mod listen;
 mod pages;
 mod presence;
+pub mod proxy;
 pub mod rate;
+pub mod revoked;
+mod shared;
 mod sse;
 #[cfg(test)]
 mod testing;

@@ -47,6 +47,16 @@ pub fn sdl() -> String {
     format!("{}\n", lines.join("\n").trim())
 }
 
+/// What of a viewer decides what it sees: the same for all of a role that sees the same. Cursors hold for whoever
+/// has the sight that they were given to.
+pub(crate) fn sight(viewer: &Actor) -> String {
+    let own = match viewer {
+        Actor::Operator(_) | Actor::Finance(_) | Actor::Anonymous | Actor::System => None,
+        Actor::Provider(_) | Actor::Agent(_) | Actor::Customer(_) => viewer.id(),
+    };
+    format!("{:?}\n{}", viewer.role(), own.unwrap_or_default())
+}
+
 /// The house that this request is asked of.
 pub(crate) fn app<'a>(ctx: &Context<'a>) -> &'a Arc<App> {
     ctx.data_unchecked::<Arc<App>>()

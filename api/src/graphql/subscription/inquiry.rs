@@ -42,7 +42,8 @@ pub(super) async fn follow(
     let queues = found.row.queues.iter().map(|queue| Watched::Queue(*queue));
     let watched = std::iter::once(Watched::Inquiry(id)).chain(queues).collect();
     let position = position(app, id);
-    follow_log(app, viewer, found.row.log.clone(), watched, after, Watch { id, position }).await
+    // Which items there are depends on the position that was told last.
+    follow_log(app, viewer, found.row.log.clone(), watched, after, Watch { id, position }, None).await
 }
 
 fn position(app: &App, id: InquiryId) -> Option<i32> {

@@ -4,6 +4,7 @@
 use crate::app::App;
 use crate::cursor;
 use crate::graphql::scalars::Cursor;
+use crate::graphql::sight;
 use async_graphql::{Error, SimpleObject};
 use domain::actor::Actor;
 use domain::ids::{InquiryId, QueueId};
@@ -45,8 +46,7 @@ impl<K: Key> Pager<K> {
         first: i32,
         after: Option<Cursor>,
     ) -> Result<Pager<K>, Error> {
-        let id = viewer.id().unwrap_or_default();
-        let scope = format!("{:?}\n{id}\n{list}\n{filter:?}", viewer.role());
+        let scope = format!("{}\n{list}\n{filter:?}", sight(viewer));
         let read = |Cursor(text): Cursor| {
             let payload = cursor::decode(&app.cursor_secret, &scope, &text)?;
             K::read(&payload).ok_or(cursor::BadCursor)
