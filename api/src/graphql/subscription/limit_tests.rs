@@ -125,8 +125,8 @@ async fn a_reader_that_falls_too_far_behind_is_told_where_to_go_on() {
     let operator = who(Role::Operator);
     let document = "subscription($after: Cursor) { agentsFeed(callServer: \"main\", after: $after) { \
                     meta { seq replay } agent { status } gap { reason resumeFrom } } }";
-    // More than an inbox holds, or it would not be behind at all.
-    house.app.feeds.lose_from(300);
+    // Beyond the 256 events that an inbox holds.
+    house.app.feeds.lose_from(20);
     let mut lost = Box::pin(house.watch(&operator, document, json!({})));
     let mut near = Box::pin(house.watch(&operator, document, json!({})));
     for feed in [&mut lost, &mut near] {
