@@ -14,7 +14,7 @@ use crate::connected::{Connected, Holder, Seat};
 use crate::cost::cost;
 use crate::documents::Documents;
 use crate::drain::Drain;
-use crate::errors::{ErrorCode, busy, server_error};
+use crate::errors::{ErrorCode, busy, code_of, server_error};
 use crate::graphql::sight;
 use crate::guard::{self, Vetted};
 use crate::proxy::Proxies;
@@ -230,7 +230,8 @@ where
             let (_, request) = self.prepare(&caller, params, writes, false).await?;
             Ok(executed(self.schema.execute(request.data(caller.viewer)).await))
         };
-        within(self.deadline, all).await.and_then(|answer| answer).unwrap_or_else(|refused| refused)
+        let answer = within(self.deadline, all).await.and_then(|answer| answer).unwrap_or_else(|refused| refused);
+        told(answer, self.introspection)
     }
 
     /// Runs one operation for a transport that can give several answers: the items of a subscription, or the one
@@ -238,14 +239,16 @@ where
     /// [`Endpoint::execute`]. Dropping the stream ends the operation.
     pub async fn stream(&self, caller: Caller, params: Params, writes: bool) -> Result<Answers, Answer> {
         let given = params.clone();
-        let (kind, request) = within(self.deadline, self.prepare(&caller, params, writes, true)).await??;
+        let names = self.introspection;
+        let prepared = within(self.deadline, self.prepare(&caller, params, writes, true)).await;
+        let (kind, request) = prepared.and_then(|prepared| prepared).map_err(|refused| told(refused, names))?;
         let sight = sight(&caller.viewer.actor);
         let request = request.data(caller.viewer).data(ItemWithin(self.deadline));
         if kind != OperationType::Subscription {
             let (schema, deadline) = (self.schema.clone(), self.deadline);
             let answer = async move {
                 let response = within(deadline, schema.execute(request)).await;
-                response.map_or_else(|refused| refused, executed)
+                told(response.map_or_else(|refused| refused, executed), names)
             };
             return Ok(stream::once(answer).boxed());
         }
@@ -258,8 +261,8 @@ where
         let responses = AssertUnwindSafe(self.streams.execute_stream(request)).catch_unwind();
         Ok(responses
             .map(move |response| match (response, &equal) {
-                (Ok(response), Some(member)) => member.answer(executed(response)),
-                (Ok(response), None) => executed(response),
+                (Ok(response), Some(member)) => member.answer(told(executed(response), names)),
+                (Ok(response), None) => told(executed(response), names),
                 (Err(_), _) => panicked(),
             })
             .boxed())
@@ -400,6 +403,26 @@ pub struct Params {
 fn executed(response: Response) -> Answer {
     let errors = response.errors.into_iter().take(ERRORS_MAX).map(shown).collect();
     Answer::Executed { data: response.data, errors, extensions: response.extensions }
+}
+
+/// Where nobody is to learn `names` of the schema, what does not fit it is not told: the library's messages name
+/// types, arguments and input fields, and tools put a schema together from those.
+fn told(answer: Answer, names: bool) -> Answer {
+    let misfit = |error: &ServerError| code_of(error) == Some(ErrorCode::ValidationFailed);
+    let veiled = |mut errors: Vec<ServerError>| {
+        // How many there are would tell something, too.
+        if errors.iter().any(misfit) {
+            errors.retain(|error| !misfit(error));
+            errors.push(server_error(ErrorCode::ValidationFailed, "the request does not fit the schema"));
+        }
+        errors
+    };
+    match answer {
+        answer if names => answer,
+        Answer::Refused(errors) => Answer::Refused(veiled(errors)),
+        Answer::Executed { data, errors, extensions } => Answer::Executed { data, errors: veiled(errors), extensions },
+        other => other,
+    }
 }
 
 /// What the future comes to, or why it does not.
