@@ -13,6 +13,8 @@ pub mod subscription;
 pub mod types;
 
 #[cfg(test)]
+mod deadline_tests;
+#[cfg(test)]
 mod lookup_tests;
 #[cfg(test)]
 mod read_tests;

@@ -109,9 +109,10 @@ fn an_address_is_the_peers_unless_a_proxy_of_ours_tells_another() {
         let refused = (0..400).any(|_| raw(house, head.trim_end(), &rich.to_string()).starts_with("HTTP/1.1 429"));
         assert!(refused, "{forwarded}: nothing is refused");
     };
+    // As much as a fresh bucket has, and an empty one does not have again soon.
     let passes = |house: &House, forwarded: &str| {
         let head = format!("POST /graphql HTTP/1.1\r\ncontent-type: application/json\r\n{forwarded}");
-        raw(house, head.trim_end(), r#"{"query":"{ __typename }"}"#).starts_with("HTTP/1.1 200")
+        raw(house, head.trim_end(), &rich.to_string()).starts_with("HTTP/1.1 200")
     };
     let scratch = Scratch::new();
     let house = House::open_with(&scratch.join("plain"), &["--rate-limit", "1"]);
@@ -169,14 +170,13 @@ fn without_introspection_a_schema_cannot_be_guessed_from_what_is_refused() {
         "mutation { placeBid }",
         "mutation { placeBid(input: {}) { seq } }",
         "mutation { placeBid(input: { auctionId: 1, amount: { amount: 1 } }) { seq } }",
-        "subscription { queueFeed { kind } }",
         "{ __schema { types { name } } }",
     ] {
         let refused = client.send(query, json!({})).unwrap();
         let (told, untold) = (&refused["errors"][0], &nothing[0]);
         assert_eq!(told["extensions"]["code"], untold["extensions"]["code"], "{query}");
         let message = told["message"].as_str().unwrap();
-        let names = ["ffers", "lace", "Input", "Money", "auction", "ueueFeed", "ID", "Agent", "first"];
+        let names = ["ffers", "lace", "Input", "Money", "auction", "ID", "Agent", "first"];
         assert!(!names.iter().any(|name| message.contains(name)), "{query}: {message}");
     }
     assert_eq!(client.ask("{ __typename }", json!({}))["__typename"], "Query");
@@ -206,6 +206,7 @@ fn secrets_turn_up_in_no_log_no_error_and_no_file() {
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
     let house = House::beside(server, address, &data);
+    std::fs::write(data.join("keys/revoked"), "CANARY-LINE\n").unwrap();
 
     let mut town = Town::found(&house, 1);
     let offer = town
@@ -233,11 +234,14 @@ fn secrets_turn_up_in_no_log_no_error_and_no_file() {
     // A token in an address would stand in logs of every proxy: it names nobody.
     let head = format!("GET /graphql?query=%7Bviewer%7Bid%7D%7D&access_token={0}&token={0} HTTP/1.1", tokens[0]);
     assert!(raw(&house, &head, "").contains(r#""viewer":null"#));
+    // Until the file of what is revoked has been looked at.
+    std::thread::sleep(Duration::from_secs(2));
     assert_eq!(house.stop(), 0);
 
     let said = said.join().unwrap();
-    assert!(!said.is_empty(), "a log of everything says something");
+    assert!(said.contains("revoked.unreadable"), "a log of everything says what happens: {said}");
     let secrets = [
+        "CANARY-LINE",
         "CANARY-QUESTION",
         "CANARY-NAME",
         "canary@example.org",
