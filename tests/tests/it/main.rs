@@ -7,6 +7,7 @@ mod bad_input;
 mod feeds;
 mod kill;
 mod late;
+mod promises;
 mod readme;
 mod replay;
 mod restart;
