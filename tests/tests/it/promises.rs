@@ -39,7 +39,8 @@ fn every_test_that_a_promise_names_is_there() {
         .collect();
     assert!(missing.is_empty(), "docs/promises.md names what is no test:\n  {}", missing.join("\n  "));
     // Every row has one.
-    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")).collect();
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")).collect();
     let bare: Vec<&&str> = rows.iter().filter(|row| !row.starts_with("| | ") && named(row).next().is_none()).collect();
     assert!(bare.is_empty(), "no test is named: {bare:#?}");
     let of_attacks: BTreeSet<&str> = rows.iter().filter_map(|row| row.split('|').nth(1)).map(str::trim).collect();

@@ -690,7 +690,16 @@ async fn a_credit_limit_that_is_not_named_again_is_lifted() {
         let auction =
             house.app.live.dossier(inquiry).unwrap().read(|dossier| dossier.auctions()[0].row().id).to_string();
         let bid = json!({ "auctionId": auction, "amount": { "amount": "9", "currency": "EUR" } });
-        house.done(&market.agent, "placeBid", bid, "bid { id }").await;
+        if awarded {
+            house.done(&market.agent, "placeBid", bid, "bid { id }").await;
+        } else {
+            // Without a word on how much the provider has.
+            let refused = house.refused(&market.agent, "placeBid", bid).await;
+            assert_eq!(
+                (&refused["code"], &refused["__typename"]),
+                (&json!("INSUFFICIENT_FUNDS"), &json!("PlainUserError"))
+            );
+        }
         let agent: AgentId = market.agent.1.parse().unwrap();
         assert_eq!(!house.app.live.agent_pending(agent).is_empty(), awarded, "{amount:?}");
     }

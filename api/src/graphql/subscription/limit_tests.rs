@@ -212,3 +212,39 @@ async fn who_may_watch_no_more_is_told_so_and_nothing_else() {
     assert_eq!(gap, (from + 1, graphql::subscription::source::GapReason::ScopeChanged), "after what it has seen");
     assert!(feed.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_thousand_equals_execute_an_event_once() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let endpoint = endpoint(&house);
+    let olga = who(Role::Operator);
+    let query = "query($id: ID!) { inquiry(id: $id) { queues { id } } }";
+    let queue = house.ask(&olga, query, json!({ "id": market.inquiry })).await["inquiry"]["queues"][0]["id"].take();
+    for (equal, amount) in [(true, "5"), (false, "6")] {
+        let mut feeds = Vec::new();
+        for number in 0..1_000 {
+            let document = if equal { QUEUE_FEED.to_owned() } else { format!("{QUEUE_FEED} # {number}") };
+            feeds.push(open(&endpoint, &olga, &document, json!({ "id": queue })).await);
+        }
+        for feed in &mut feeds {
+            assert!(feed.next().now_or_never().is_none());
+        }
+        // Beginning is off this thread; whoever has begun is a reader.
+        while house.app.feeds.readers() < feeds.len() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for feed in &mut feeds {
+            assert!(feed.next().now_or_never().is_none());
+        }
+        let taken = endpoint.shared().taken();
+        bid(&house, &market.agents[0], &market.auction, amount).await;
+        bytes(&mut feeds[0]).await;
+        let begun = std::time::Instant::now();
+        for feed in &mut feeds[1..] {
+            bytes(feed).await;
+        }
+        println!("equal: {equal}, 999 items in {:?}", begun.elapsed());
+        assert_eq!(endpoint.shared().taken() - taken, if equal { 999 } else { 0 });
+    }
+}

@@ -416,7 +416,7 @@ async fn a_wait_is_estimated_once_others_have_left() {
     let mut inquiries = Vec::new();
     for _ in 0..5 {
         let accept = json!({
-            "offerId": offer["inquiry"]["offer"]["id"], "topics": ["cards/lost"], "channel": "TELEPHONE",
+            "offerId": offer["inquiry"]["offer"]["id"], "question": "Where?", "topics": ["cards/lost"], "channel": "TELEPHONE",
             "customer": { "displayName": "Dora" },
         });
         let accepted = house.tell(&who(Role::Anonymous), "acceptOffer", accept, "inquiry { id } customerToken").await;
