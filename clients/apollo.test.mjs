@@ -98,7 +98,7 @@ test('whatever is wrong with a request comes as GraphQL errors with their code',
     ['BAD_REQUEST', operator, AUCTIONS, { first: 1, after: 'bm9uZQ' }],
     ['COST_EXCEEDED', operator, gql`{ ${costly()} }`, {}],
     ['UNAUTHENTICATED', 'no token', AUCTION, { id: auction }],
-    ['FORBIDDEN', undefined, BID, { input }],
+    ['UNAUTHENTICATED', undefined, BID, { input }],
     ['FORBIDDEN', agents[0].token, RETIRE, { input: retired }],
   ];
   for (const [code, token, query, variables] of refusals) {

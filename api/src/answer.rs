@@ -15,12 +15,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a request comes to, before it is written in one of the media types.
 #[derive(Debug)]
 pub enum Answer {
     /// The execution began: there is a `data` key, be it null.
     Executed { data: Value, errors: Vec<ServerError>, extensions: BTreeMap<String, Value> },
+    /// An item of a stream, executed without errors and written for several at once.
+    Ready(Arc<str>),
     /// Nothing ran, or nothing of it is known: no `data` key.
     Refused(Vec<ServerError>),
     /// The request's form decides the status whatever the media type.
@@ -45,6 +48,7 @@ impl Answer {
     pub(crate) fn errors(&self) -> Vec<ServerError> {
         match self {
             Answer::Executed { errors, .. } | Answer::Refused(errors) => errors.clone(),
+            Answer::Ready(_) => vec![],
             Answer::BadForm(_, error) => vec![error.clone()],
             Answer::MethodNotAllowed(methods) => {
                 vec![server_error(ErrorCode::BadRequest, format!("the method is not allowed here; {methods} is"))]
@@ -55,7 +59,7 @@ impl Answer {
     /// Whether a stream is refused by a status instead of starting with the error.
     pub(crate) fn told_by_status(&self) -> bool {
         match self {
-            Answer::Executed { .. } => false,
+            Answer::Executed { .. } | Answer::Ready(_) => false,
             Answer::BadForm(..) | Answer::MethodNotAllowed(_) => true,
             Answer::Refused(_) => {
                 let status = self.status(Media::Json);
@@ -71,6 +75,7 @@ impl Answer {
         match self {
             Answer::BadForm(status, _) => *status,
             Answer::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Answer::Ready(_) => StatusCode::OK,
             // Partial data is worth more than the reason why the rest is missing.
             Answer::Executed { data, errors, .. } if *data != Value::Null || errors.is_empty() => StatusCode::OK,
             Answer::Executed { errors, .. } => match first(errors) {
@@ -104,6 +109,7 @@ impl Answer {
             extensions: Option<&'a BTreeMap<String, Value>>,
         }
         let wire = match self {
+            Answer::Ready(bytes) => return bytes.to_string(),
             Answer::Executed { data, errors, extensions } => {
                 Wire { data: Some(data), errors, extensions: Some(extensions).filter(|all| !all.is_empty()) }
             }

@@ -4,14 +4,16 @@
 //! It promises: a log has one writer on this node; views hold a write before its answer leaves; a call
 //! server that `community` opens gets its writer and its process manager without a restart.
 
-use crate::auth::SigningKey;
+use crate::auth::{AuthError, Authenticate, SigningKey, Viewer};
 use crate::errors::{ErrorCode, code};
 use crate::keys::{RoamingKeys, Turn, roams};
 use crate::past::Pasts;
 use crate::presence::{self, Presence};
+use crate::revoked::Revocations;
 use crate::snapshotter::Snapshotter;
 use crate::{fork, handover};
 use async_graphql::Error;
+use axum::http::HeaderMap;
 use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::Event;
@@ -660,4 +662,15 @@ fn base64_url(bytes: &[u8]) -> String {
 fn from_base64_url(text: &str) -> Option<Vec<u8>> {
     use base64::Engine;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// The house's own tokens.
+impl Authenticate for App {
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Viewer, AuthError> {
+        self.signing.authenticate(headers)
+    }
+
+    fn revocations(&self) -> Revocations {
+        self.signing.revocations()
+    }
 }

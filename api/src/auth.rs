@@ -3,12 +3,13 @@
 //! Promises: a token is taken only if the house's own Ed25519 key signed it, in time, for this house; a
 //! header that is there and does not hold is an error, never an anonymous caller; nothing a token names
 //! (`jku`, `x5u`, `jwk`) is followed. The key is 32 bytes in `DIR/keys/signing`, mode 0600, made by whoever
-//! needs it first, so `token` works beside a running server.
+//! needs it first, so `token` works beside a running server. A token that was revoked (`revoked`) does not hold.
 //!
 //! Not here: what a role may do (the decision or the view says that), other issuers and API keys (another
 //! [`Authenticate`]), and what stands in a query string or a socket's payload.
 
 use crate::cache::TwoGenerations;
+use crate::revoked::{Revocation, Revocations, RevokedFile, jti};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use domain::actor::{Actor, Role};
@@ -37,11 +38,21 @@ pub struct Viewer {
     pub actor: Actor,
     /// When the token ends; a feed ends with it. None for anonymous callers.
     pub expires_at: Option<Timestamp>,
+    /// Which token of the house's own it was, so that it can be revoked.
+    pub token: Option<TokenMark>,
+}
+
+/// What a revocation names of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenMark {
+    pub jti: u128,
+    /// Unix seconds.
+    pub issued: u64,
 }
 
 impl Viewer {
     pub fn anonymous() -> Viewer {
-        Viewer { actor: Actor::Anonymous, expires_at: None }
+        Viewer { actor: Actor::Anonymous, expires_at: None, token: None }
     }
 }
 
@@ -57,6 +68,11 @@ pub enum AuthError {
 /// Turns a request's headers into a caller. No header is an anonymous caller; a bad one is an error.
 pub trait Authenticate: Send + Sync {
     fn authenticate(&self, headers: &HeaderMap) -> Result<Viewer, AuthError>;
+
+    /// For what outlives its request.
+    fn revocations(&self) -> Revocations {
+        Revocations::none()
+    }
 }
 
 /// A key that could not be read or made, or a token that could not be signed.
@@ -96,6 +112,7 @@ pub struct SigningKey {
     decoding: DecodingKey,
     validation: Validation,
     verified: Mutex<TwoGenerations<[u8; 32], Viewer>>,
+    revoked: RevokedFile,
 }
 
 impl SigningKey {
@@ -107,7 +124,34 @@ impl SigningKey {
             Some(seed) => seed,
             None => make_seed(&folder, &path)?,
         };
-        SigningKey::from_seed(&seed)
+        let failed = |source| KeyError::File { path: folder.join("revoked"), source };
+        Ok(SigningKey { revoked: RevokedFile::of(&folder).map_err(failed)?, ..SigningKey::from_seed(&seed)? })
+    }
+
+    /// What revokes a token: its `jti`, given as it is or within the token, which need not hold any more.
+    pub(crate) fn jti(&self, text: &str) -> Option<u128> {
+        if let Some(jti) = jti(text) {
+            return Some(jti);
+        }
+        let anytime = Validation {
+            validate_exp: false,
+            validate_nbf: false,
+            reject_tokens_expiring_in_less_than: 0,
+            ..self.validation.clone()
+        };
+        jti(&decode::<Claims>(text, &self.decoding, &anytime).ok()?.claims.jti)
+    }
+
+    /// Looks whether more was revoked. Asks the disk.
+    pub fn look_for_revoked(&self) -> std::io::Result<()> {
+        self.revoked.look()
+    }
+
+    /// Writes it down beside the key in `DIR`, for the server that runs there and all that come after it.
+    pub(crate) fn revoke(data: &Path, revocation: &Revocation) -> Result<(), KeyError> {
+        let folder = data.join("keys");
+        let failed = |source| KeyError::File { path: folder.join("revoked"), source };
+        revocation.write(&folder).map_err(failed)
     }
 
     /// An Ed25519 private key as RFC 8032 has it: 32 random bytes.
@@ -130,6 +174,7 @@ impl SigningKey {
             encoding,
             validation,
             verified: Mutex::new(TwoGenerations::new(CACHED_TOKENS)),
+            revoked: RevokedFile::none(),
         })
     }
 
@@ -162,14 +207,20 @@ impl SigningKey {
         }
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let known = self.verified.lock().expect("nothing panics under this lock").get(&hash);
-        if let Some(viewer) = known {
-            let end = viewer.expires_at.map_or(0, |at| at.0 / 1_000_000);
-            let now = i64::try_from(unix_seconds()).unwrap_or(i64::MAX);
-            return if now < end { Ok(viewer) } else { Err(AuthError::BadToken) };
-        }
-        let viewer = self.check(token)?;
-        self.verified.lock().expect("nothing panics under this lock").insert(hash, viewer.clone(), 1);
-        Ok(viewer)
+        let viewer = match known {
+            Some(viewer) => {
+                let end = viewer.expires_at.map_or(0, |at| at.0 / 1_000_000);
+                let now = i64::try_from(unix_seconds()).unwrap_or(i64::MAX);
+                if now < end { viewer } else { return Err(AuthError::BadToken) }
+            }
+            None => {
+                let viewer = self.check(token)?;
+                self.verified.lock().expect("nothing panics under this lock").insert(hash, viewer.clone(), 1);
+                viewer
+            }
+        };
+        // Asked each time: a revocation needs no way into the cache.
+        if self.revoked.covers(&viewer) { Err(AuthError::BadToken) } else { Ok(viewer) }
     }
 
     fn check(&self, token: &str) -> Result<Viewer, AuthError> {
@@ -182,7 +233,8 @@ impl SigningKey {
         // Refuses roles that nobody has a token for, and subjects that are not of their role's kind.
         let actor = Actor::new(claims.role, Some(&claims.sub)).map_err(|_| AuthError::BadToken)?;
         let expires_at = i64::try_from(claims.exp).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        Ok(Viewer { actor, expires_at: Some(Timestamp(expires_at)) })
+        let token = TokenMark { jti: jti(&claims.jti).ok_or(AuthError::BadToken)?, issued: claims.iat };
+        Ok(Viewer { actor, expires_at: Some(Timestamp(expires_at)), token: Some(token) })
     }
 }
 
@@ -192,6 +244,10 @@ impl Authenticate for SigningKey {
             Some(token) => self.verify(token),
             None => Ok(Viewer::anonymous()),
         }
+    }
+
+    fn revocations(&self) -> Revocations {
+        self.revoked.revocations()
     }
 }
 

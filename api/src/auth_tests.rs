@@ -12,7 +12,7 @@ fn key() -> SigningKey {
 fn forged(key: &SigningKey, header: Value, claims: Value) -> String {
     let now = unix_seconds();
     let mut head = json!({"typ": "JWT", "alg": "EdDSA", "kid": key.kid});
-    let mut body = json!({"iss": HOUSE, "aud": HOUSE, "sub": "ann", "role": "OPERATOR", "iat": now, "nbf": now, "exp": now + 60, "jti": "1"});
+    let mut body = json!({"iss": HOUSE, "aud": HOUSE, "sub": "ann", "role": "OPERATOR", "iat": now, "nbf": now, "exp": now + 60, "jti": "1".repeat(32)});
     for (target, changes) in [(&mut head, header), (&mut body, claims)] {
         for (name, value) in changes.as_object().unwrap() {
             target.as_object_mut().unwrap().insert(name.clone(), value.clone());
@@ -86,6 +86,7 @@ fn attacks_are_refused() {
         ("system", json!({}), json!({"role": "SYSTEM"})),
         ("anonymous", json!({}), json!({"role": "ANONYMOUS"})),
         ("no jti", json!({}), json!({"jti": null})),
+        ("a jti that nobody could revoke", json!({}), json!({"jti": "1"})),
         ("unknown kid", json!({"kid": "another"}), json!({})),
         ("no kid", json!({"kid": null}), json!({})),
         ("crit", json!({"crit": ["exp"]}), json!({})),

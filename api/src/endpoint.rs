@@ -14,9 +14,12 @@ use crate::connected::{Connected, Holder, Seat};
 use crate::cost::cost;
 use crate::documents::Documents;
 use crate::drain::Drain;
-use crate::errors::{ErrorCode, busy, server_error};
+use crate::errors::{ErrorCode, busy, code_of, server_error};
+use crate::graphql::sight;
 use crate::guard::{self, Vetted};
+use crate::proxy::Proxies;
 use crate::rate::RateLimit;
+use crate::shared::{Member, Shared};
 use crate::variables::InputTypes;
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute};
 use async_graphql::parser::types::{OperationDefinition, OperationType};
@@ -58,6 +61,7 @@ pub struct Endpoint<Q, M, S> {
     deadline: Duration,
     rate: RateLimit,
     introspection: bool,
+    shared: Arc<Shared>,
     transport: Transport,
 }
 
@@ -86,6 +90,8 @@ pub(crate) struct Transport {
     pub(crate) drain: Drain,
     /// The house's own, as browsers write it: `https://example.org`. None is nobody's.
     pub(crate) origin: Option<String>,
+    /// Whose word on a caller's address counts.
+    pub(crate) proxies: Proxies,
 }
 
 impl Transport {
@@ -159,6 +165,7 @@ where
             limits: Limits::default(),
             drain: Drain::never(),
             origin: None,
+            proxies: Proxies::default(),
         };
         Endpoint {
             schema,
@@ -169,6 +176,7 @@ where
             deadline: DEADLINE,
             rate: RateLimit::off(),
             introspection: true,
+            shared: Arc::default(),
             transport,
         }
     }
@@ -205,6 +213,11 @@ where
         Endpoint { transport: Transport { origin: crate::ws::origin_of(public_url), ..self.transport }, ..self }
     }
 
+    /// What stands in front of the house and tells whom it speaks for. Without it a caller's address is its peer's.
+    pub fn behind(self, proxies: Proxies) -> Endpoint<Q, M, S> {
+        Endpoint { transport: Transport { proxies, ..self.transport }, ..self }
+    }
+
     /// What is open, for gauges and tests.
     pub fn connected(&self) -> Arc<Connected> {
         Arc::clone(&self.transport.connected)
@@ -217,26 +230,55 @@ where
             let (_, request) = self.prepare(&caller, params, writes, false).await?;
             Ok(executed(self.schema.execute(request.data(caller.viewer)).await))
         });
-        within(self.deadline, all).await.and_then(|answer| answer).unwrap_or_else(|refused| refused)
+        let answer = within(self.deadline, all).await.and_then(|answer| answer).unwrap_or_else(|refused| refused);
+        told(answer, self.introspection)
     }
 
     /// Runs one operation for a transport that can give several answers: the items of a subscription, or the one
     /// answer of a query or mutation. `Err` is the answer where nothing has run. All guards are those of
     /// [`Endpoint::execute`]. Dropping the stream ends the operation.
     pub async fn stream(&self, caller: Caller, params: Params, writes: bool) -> Result<Answers, Answer> {
-        let (kind, request) = within(self.deadline, pin!(self.prepare(&caller, params, writes, true))).await??;
+        let given = params.clone();
+        let names = self.introspection;
+        let prepared = within(self.deadline, pin!(self.prepare(&caller, params, writes, true))).await;
+        let (kind, request) = prepared.and_then(|prepared| prepared).map_err(|refused| told(refused, names))?;
+        let sight = sight(&caller.viewer.actor);
         let request = request.data(caller.viewer).data(ItemWithin(self.deadline));
         if kind != OperationType::Subscription {
             let (schema, deadline) = (self.schema.clone(), self.deadline);
             let answer = async move {
                 let response = within(deadline, pin!(schema.execute(request))).await;
-                response.map_or_else(|refused| refused, executed)
+                told(response.map_or_else(|refused| refused, executed), names)
             };
             return Ok(stream::once(answer).boxed());
         }
+        let equal = self.equal(given, sight).map(Arc::new);
+        let request = match &equal {
+            Some(member) => request.data(Arc::clone(member)),
+            None => request,
+        };
         // After a panic the stream is never polled again; what it held is dropped with it.
         let responses = AssertUnwindSafe(self.streams.execute_stream(request)).catch_unwind();
-        Ok(responses.map(|response| response.map_or_else(|_| panicked(), executed)).boxed())
+        Ok(responses
+            .map(move |response| match (response, &equal) {
+                (Ok(response), Some(member)) => member.answer(told(executed(response), names)),
+                (Ok(response), None) => told(executed(response), names),
+                (Err(_), _) => panicked(),
+            })
+            .boxed())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The subscription among its equals. One whose document was forgotten meanwhile has none.
+    fn equal(&self, params: Params, sight: String) -> Option<Member> {
+        let document = params.query?;
+        let vetted = self.documents.get(&document)?;
+        let variables = params.variables.unwrap_or_default();
+        Some(self.shared.join(&vetted, &document, params.operation_name.as_deref(), variables, sight))
     }
 
     /// Everything up to the execution.
@@ -363,6 +405,26 @@ fn executed(response: Response) -> Answer {
     Answer::Executed { data: response.data, errors, extensions: response.extensions }
 }
 
+/// Where nobody is to learn `names` of the schema, what does not fit it is not told: the library's messages name
+/// types, arguments and input fields, and tools put a schema together from those.
+fn told(answer: Answer, names: bool) -> Answer {
+    let misfit = |error: &ServerError| code_of(error) == Some(ErrorCode::ValidationFailed);
+    let veiled = |mut errors: Vec<ServerError>| {
+        // How many there are would tell something, too.
+        if errors.iter().any(misfit) {
+            errors.retain(|error| !misfit(error));
+            errors.push(server_error(ErrorCode::ValidationFailed, "the request does not fit the schema"));
+        }
+        errors
+    };
+    match answer {
+        answer if names => answer,
+        Answer::Refused(errors) => Answer::Refused(veiled(errors)),
+        Answer::Executed { data, errors, extensions } => Answer::Executed { data, errors: veiled(errors), extensions },
+        other => other,
+    }
+}
+
 /// What the future comes to, or why it does not. Pinned by its owner: each layer that takes a future by value
 /// holds it once more, and all of them are copied with the request.
 async fn within<T>(deadline: Duration, future: Pin<&mut impl Future<Output = T>>) -> Result<T, Answer> {
@@ -423,7 +485,8 @@ impl Extension for ValidateOnly {
 /// How long an item may take; in its request's data.
 struct ItemWithin(Duration);
 
-/// Ends the execution of an item that takes too long. The library executes each item through here.
+/// Ends the execution of an item that takes too long, and begins none of one that an equal subscription has made.
+/// The library executes each item through here.
 struct ItemDeadline;
 
 impl ExtensionFactory for ItemDeadline {
@@ -435,6 +498,9 @@ impl ExtensionFactory for ItemDeadline {
 #[async_graphql::async_trait::async_trait]
 impl Extension for ItemDeadline {
     async fn execute(&self, ctx: &ExtensionContext<'_>, name: Option<&str>, next: NextExecute<'_>) -> Response {
+        if ctx.data_opt::<Arc<Member>>().is_some_and(|member| member.has_taken()) {
+            return Response::default();
+        }
         let deadline = ctx.data_opt::<ItemWithin>().map_or(DEADLINE, |within| within.0);
         let item = tokio::time::timeout(deadline, next.run(ctx, name)).await;
         item.unwrap_or_else(|_| Response::from_errors(vec![overdue()]))

@@ -48,6 +48,7 @@ async fn answer(State(endpoint): State<Arc<dyn Open>>, request: Request) -> Resp
     // Not of this transport's making where a test calls the router without a connection.
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let peer = endpoint.transport().proxies.client(peer, request.headers());
     let outcome = match ws::meant(&request) {
         true => ws::upgrade(&endpoint, peer, request).await,
         false => answer_to(&endpoint, media, peer, request).await,

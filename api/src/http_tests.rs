@@ -547,4 +547,23 @@ async fn without_introspection_names_stay_unknown() {
     }
     let got = house.post("{ __typename }", json!({})).await;
     assert_eq!(got.json["data"]["__typename"], "TestQuery");
+    // Whether a name is near one, or is one and used wrongly: nothing is told apart.
+    let nearby = house.post("{ nothing }", json!({})).await.json;
+    for (query, variables) in [
+        ("{ fin }", json!({})),
+        ("{ parent }", json!({})),
+        ("{ fine { x } }", json!({})),
+        ("{ small }", json!({})),
+        ("{ small(m: 1) }", json!({})),
+        ("{ small(n: \"x\") leaves { ids } echo(val: 1) }", json!({})),
+        ("query($x: Leaf) { small(n: $x) }", json!({})),
+        ("query($n: Int!) { small(n: $n) }", json!({})),
+        ("query($n: Int!) { small(n: $n) }", json!({"n": "x"})),
+        ("query($v: Decimal) { echo(value: $v) }", json!({"v": 1})),
+        ("mutation($i: MoneyInput!) { placeBid(input: $i) }", json!({"i": {"amount": "1"}})),
+        ("mutation { placeBid(input: {}) }", json!({})),
+    ] {
+        let got = house.post(query, variables).await.json;
+        assert_eq!(got["errors"], nearby["errors"], "{query}");
+    }
 }

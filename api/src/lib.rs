@@ -32,7 +32,10 @@ pub mod listen;
 mod pages;
 mod past;
 mod presence;
+pub mod proxy;
 pub mod rate;
+pub mod revoked;
+mod shared;
 mod snapshotter;
 mod sse;
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! each costs itself only, and for so long only; running out of descriptors is survived; when the drain is
 //! asked for, what is open may end, within a bound. Handlers find the peer as `ConnectInfo<SocketAddr>`.
 //!
-//! Not here: TLS (the proxy in front), addresses that a proxy forwards, and WebSockets over HTTP/2: whoever
+//! Not here: TLS (the proxy in front), addresses that a proxy forwards (`proxy`), and WebSockets over HTTP/2: whoever
 //! speaks HTTP/2 to us is a proxy, and proxies open sockets by HTTP/1.1.
 
 mod stalling;

@@ -1,7 +1,11 @@
 //! Presence from feeds to status, over a house in memory on a turned clock.
 
+use crate::drain::drain;
+use crate::endpoint::Endpoint;
 use crate::graphql::testing::{House, Market, Who, market, who};
-use domain::actor::Role;
+use crate::testing::admitted;
+use crate::{graphql, listen};
+use domain::actor::{Actor, Role};
 use domain::log::LogName;
 use domain::time::{Span, Timestamp};
 use futures_util::StreamExt;
@@ -102,6 +106,40 @@ async fn an_agent_whose_feed_has_gone_is_offline_a_minute_later_and_one_over_pla
     let told = house.ask(ann, query, json!({ "id": ann.1 })).await;
     assert_eq!(told["agent"]["notices"]["edges"], json!([{ "node": { "kind": "STATUS_SET" } }]));
     assert_eq!(reports(&house).len(), 1, "nobody is left to be reported");
+}
+
+#[tokio::test]
+async fn a_feed_that_is_completed_on_an_open_socket_is_gone_like_any_other() {
+    let (house, market) = house().await;
+    let ann = &market.agents[0];
+    let app = house.app.clone();
+    let endpoint = Endpoint::new(move || graphql::builder(app.clone()), house.app.clone());
+    let (plug, drain) = drain();
+    let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = endpoint.until(drain.clone()).router();
+    let served = tokio::spawn(listen::serve(listener, router, listen::Limits::default(), drain));
+    let actor = Actor::new(ann.0, Some(&ann.1)).unwrap();
+    let token = house.app.signing.mint(&actor, Span::days(1)).unwrap();
+    let mut socket = admitted(address, json!({"authorization": format!("Bearer {token}")})).await;
+    socket.subscribe("feed", "subscription { agentFeed { kind } }").await;
+    let ticks = format!("subscription {{ auctionTicks(auctionId: \"{}\") {{ state }} }}", market.auction);
+    socket.subscribe("ticks", &ticks).await;
+    let at = reported(&house, 1).await;
+    socket.say(json!({"type": "complete", "id": "feed"})).await;
+    let mut heard = socket.hear().await;
+    assert_eq!(heard["id"], "ticks", "{heard}");
+    socket.say(json!({"type": "ping"})).await;
+    while heard["type"] != "pong" {
+        heard = socket.hear().await;
+    }
+    assert_eq!(status_at(&house, ann, at + MINUTE).await, absent());
+    // The other operation goes on.
+    socket.say(json!({"type": "ping"})).await;
+    while socket.hear().await["type"] != "pong" {}
+    plug.pull();
+    drop(socket);
+    served.await.unwrap();
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub(crate) async fn respond(
     let transport = endpoint.transport();
     let limits = transport.limits.clone();
     let seat = transport.seat(&caller).ok_or_else(no_seat)?;
-    let expiry = Expiry::of(&caller.viewer);
+    let expiry = Expiry::of(&caller.viewer, &*transport.authenticate);
     let answers = match Arc::clone(endpoint).open(caller, params, writes).await {
         Ok(answers) => answers,
         Err(answer) if answer.told_by_status() => return Err(answer),

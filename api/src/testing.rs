@@ -178,27 +178,17 @@ impl House {
 
     /// What an upgrade asks for, to be changed.
     pub(crate) fn upgrade(&self) -> Request {
-        let mut request = format!("ws://{}/graphql", self.address).into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
-        request
+        upgrade(self.address)
     }
 
     /// The status where the upgrade is refused.
     pub(crate) async fn socket(&self, request: Request) -> Result<Client, u16> {
-        let stream = soon(TcpStream::connect(self.address)).await.unwrap();
-        match soon(client_async(request, stream)).await {
-            Ok((wire, _)) => Ok(Client { wire }),
-            Err(Error::Http(response)) => Err(response.status().as_u16()),
-            Err(error) => panic!("{error}"),
-        }
+        socket(self.address, request).await
     }
 
     /// A socket that has said who it is.
     pub(crate) async fn admitted(&self, payload: Json) -> Client {
-        let mut client = self.socket(self.upgrade()).await.unwrap();
-        client.say(json!({"type": "connection_init", "payload": payload})).await;
-        assert_eq!(client.hear().await, json!({"type": "connection_ack"}));
-        client
+        admitted(self.address, payload).await
     }
 
     /// Nothing of what was open is left.
@@ -211,6 +201,29 @@ impl House {
         })
         .await;
     }
+}
+
+/// Of any house.
+pub(crate) fn upgrade(address: SocketAddr) -> Request {
+    let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+    request
+}
+
+async fn socket(address: SocketAddr, request: Request) -> Result<Client, u16> {
+    let stream = soon(TcpStream::connect(address)).await.unwrap();
+    match soon(client_async(request, stream)).await {
+        Ok((wire, _)) => Ok(Client { wire }),
+        Err(Error::Http(response)) => Err(response.status().as_u16()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+pub(crate) async fn admitted(address: SocketAddr, payload: Json) -> Client {
+    let mut client = socket(address, upgrade(address)).await.unwrap();
+    client.say(json!({"type": "connection_init", "payload": payload})).await;
+    assert_eq!(client.hear().await, json!({"type": "connection_ack"}));
+    client
 }
 
 pub(crate) struct Client {

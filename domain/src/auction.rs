@@ -112,6 +112,13 @@ pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Resu
             return Err(Refusal::InsufficientFunds { available: free });
         }
     }
+    // It would close the auction and be passed over: nobody is to end it for the others by what cannot be paid.
+    if let (Some(buy_now), Direction::Reverse, true, Standing::Leads) = (rules.buy_now, direction, bought, standing) {
+        let price = Money::new(buy_now, rules.currency).expect("prices keep the exponent");
+        if !award::provider_can_pay(state, auction, price) {
+            return Err(Refusal::ProviderOutOfFunds);
+        }
+    }
     if bidder.is_none() && bidding.bidders == BIDDERS_MAX {
         return Err(Refusal::LimitReached { message: "The auction has as many bidders as it can take." });
     }

@@ -110,7 +110,7 @@ pub fn decide_award(
         }
         let amounts: Vec<Decimal> = candidates[at..].iter().take(2).map(|other| other.amount).collect();
         let price = pricing::clearing_price(rules, &amounts);
-        if !can_pay(state, auction, inquiry, candidate, money(price)) {
+        if !can_pay(state, auction, candidate, money(price)) {
             exclude(&mut excluded, ExclusionReason::NoFunds, agent.number);
             match direction {
                 Direction::Forward => {
@@ -207,11 +207,18 @@ pub fn decide_award(
 
 /// What is held for the old winner is free again in this decision: the agent's own hold (FORWARD), the
 /// provider's (REVERSE).
-fn can_pay(state: &State, auction: &Auction, inquiry: &Inquiry, candidate: &Candidate, price: Money) -> bool {
-    let (payer, held) = match auction.rules.direction {
-        Direction::Forward => (Party::Agent(candidate.agent), candidate.hold),
-        Direction::Reverse => (Party::Provider(inquiry.provider), auction.provider_hold),
-    };
+fn can_pay(state: &State, auction: &Auction, candidate: &Candidate, price: Money) -> bool {
+    match auction.rules.direction {
+        Direction::Forward => has(state, Party::Agent(candidate.agent), candidate.hold, price),
+        Direction::Reverse => provider_can_pay(state, auction, price),
+    }
+}
+
+pub fn provider_can_pay(state: &State, auction: &Auction, price: Money) -> bool {
+    has(state, Party::Provider(auction.provider), auction.provider_hold, price)
+}
+
+fn has(state: &State, payer: Party, held: Decimal, price: Money) -> bool {
     wallet::available(state, payer, price.currency()).is_none_or(|free| free.amount() + held >= price.amount())
 }
 

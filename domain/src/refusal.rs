@@ -51,6 +51,8 @@ pub enum Refusal {
     InsufficientFunds {
         available: Money,
     },
+    /// Of a buy-now price. How much the provider has is not the bidder's business.
+    ProviderOutOfFunds,
     AgentNotAvailable,
     AgentLacksSkill,
     AgentAtCapacity,
@@ -106,7 +108,7 @@ impl Refusal {
             Refusal::BidTooHigh { .. } => "BID_TOO_HIGH",
             Refusal::BidCurrency { .. } => "BID_CURRENCY",
             Refusal::BidNotWithdrawable => "BID_NOT_WITHDRAWABLE",
-            Refusal::InsufficientFunds { .. } => "INSUFFICIENT_FUNDS",
+            Refusal::InsufficientFunds { .. } | Refusal::ProviderOutOfFunds => "INSUFFICIENT_FUNDS",
             Refusal::AgentNotAvailable => "AGENT_NOT_AVAILABLE",
             Refusal::AgentLacksSkill => "AGENT_LACKS_SKILL",
             Refusal::AgentAtCapacity => "AGENT_AT_CAPACITY",
@@ -143,6 +145,7 @@ impl Refusal {
             Refusal::BidCurrency { currency } => format!("The auction is in {currency}."),
             Refusal::BidNotWithdrawable => "Only a sealed bid can be withdrawn, and only until closing.".into(),
             Refusal::InsufficientFunds { available } => format!("Your wallet has {available} free."),
+            Refusal::ProviderOutOfFunds => "The provider cannot pay the buy-now price now; bid above it.".into(),
             Refusal::AgentNotAvailable => "Set your status to AVAILABLE first.".into(),
             Refusal::AgentLacksSkill => "You lack a skill that the inquiry asks for.".into(),
             Refusal::AgentAtCapacity => "You have as many inquiries as you can take.".into(),
@@ -168,9 +171,10 @@ impl Refusal {
             Refusal::ChannelNotOffered => Some(field(&["channel"])),
             Refusal::TermsNotAccepted => Some(field(&["termsVersion"])),
             Refusal::OriginRefused => Some(field(&["content", "url"])),
-            Refusal::BidTooLow { .. } | Refusal::BidTooHigh { .. } | Refusal::InsufficientFunds { .. } => {
-                Some(field(&["amount"]))
-            }
+            Refusal::BidTooLow { .. }
+            | Refusal::BidTooHigh { .. }
+            | Refusal::InsufficientFunds { .. }
+            | Refusal::ProviderOutOfFunds => Some(field(&["amount"])),
             Refusal::BidCurrency { .. } => Some(field(&["amount", "currency"])),
             Refusal::Forbidden
             | Refusal::NotAllowedNow { .. }
@@ -198,6 +202,7 @@ impl Refusal {
             Refusal::NotAllowedNow { .. }
             | Refusal::LimitReached { .. }
             | Refusal::InsufficientFunds { .. }
+            | Refusal::ProviderOutOfFunds
             | Refusal::AgentNotAvailable
             | Refusal::AgentAtCapacity => true,
             Refusal::Forbidden

@@ -17,7 +17,7 @@ use domain::event::auction::AuctionEvent;
 use domain::ids::{AgentId, InquiryId, QueueId, Subject};
 use domain::log::{LogName, Seq};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use store::backend::{EventStore, ReadError};
@@ -31,6 +31,8 @@ const INBOX: usize = 256;
 const BATCHES: usize = 1_024;
 /// Events of one read of the log.
 const PAGE: usize = 512;
+/// A reader this many positions behind its log will not catch up by itself.
+const LAG_MAX: u64 = 1_000_000;
 /// Inquiries whose queues a reader remembers while it reads the log.
 const QUEUES_KNOWN: usize = 4_096;
 
@@ -85,6 +87,7 @@ pub struct Feeds {
     queues_of: QueuesOf,
     logs: Mutex<BTreeMap<LogName, LogFeeds>>,
     readers: AtomicUsize,
+    lag_max: AtomicU64,
     batches: SyncSender<Vec<Arc<Recorded>>>,
 }
 
@@ -178,7 +181,14 @@ impl Feeds {
     /// Starts the thread that deals events out; it ends with the last handle.
     pub fn start(store: Arc<dyn EventStore>, queues_of: QueuesOf) -> std::io::Result<Arc<Feeds>> {
         let (batches, waiting) = sync_channel(BATCHES);
-        let feeds = Feeds { store, queues_of, logs: Mutex::default(), readers: AtomicUsize::new(0), batches };
+        let feeds = Feeds {
+            store,
+            queues_of,
+            logs: Mutex::default(),
+            readers: AtomicUsize::new(0),
+            lag_max: AtomicU64::new(LAG_MAX),
+            batches,
+        };
         let feeds = Arc::new(feeds);
         let weak = Arc::downgrade(&feeds);
         std::thread::Builder::new().name("feeds".to_owned()).spawn(move || deal(&weak, &waiting))?;
@@ -215,6 +225,11 @@ impl Feeds {
         let log = logs.entry(log.clone()).or_default();
         log.ended = true;
         log.all().for_each(|inbox| inbox.turn(State::Ended));
+    }
+
+    /// From how many positions on a reader that falls behind is lost.
+    pub fn lose_from(&self, positions: u64) {
+        self.lag_max.store(positions, Ordering::Relaxed);
     }
 
     /// Readers there are now.
@@ -470,10 +485,11 @@ impl Reader {
         self.next < self.began
     }
 
-    /// Positions that were dealt out and not yet looked at.
-    pub fn lag(&self) -> u64 {
+    /// Whether it kept up once and has fallen so far behind that it will not do so again by itself.
+    pub fn is_lost(&self) -> bool {
         let dealt = lock(&self.feeds.logs).get(&self.log).and_then(|feeds| feeds.dealt);
-        Head::next(dealt).saturating_sub(self.next)
+        let lag = Head::next(dealt).saturating_sub(self.next);
+        !self.is_catching_up() && lag > self.feeds.lag_max.load(Ordering::Relaxed)
     }
 }
 

@@ -125,26 +125,43 @@ impl Socket {
     pub fn hear(&mut self) -> Value {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
-            let mut head = [0; 2];
-            self.stream.read_exact(&mut head).expect("a frame");
-            let length = match head[1] & 0x7f {
-                126 => {
-                    let mut wide = [0; 2];
-                    self.stream.read_exact(&mut wide).expect("a length");
-                    usize::from(u16::from_be_bytes(wide))
-                }
-                127 => panic!("a frame of more than 64 KiB"),
-                short => usize::from(short),
-            };
-            let mut payload = vec![0; length];
-            self.stream.read_exact(&mut payload).expect("a payload");
-            match head[0] & 0x0f {
+            let (kind, payload) = self.frame();
+            match kind {
                 1 => return serde_json::from_slice(&payload).expect("JSON"),
                 8 => panic!("closed: {}", String::from_utf8_lossy(&payload)),
                 _ => {}
             }
         }
         panic!("nothing was said");
+    }
+
+    fn frame(&mut self) -> (u8, Vec<u8>) {
+        let mut head = [0; 2];
+        self.stream.read_exact(&mut head).expect("a frame");
+        let length = match head[1] & 0x7f {
+            126 => {
+                let mut wide = [0; 2];
+                self.stream.read_exact(&mut wide).expect("a length");
+                usize::from(u16::from_be_bytes(wide))
+            }
+            127 => panic!("a frame of more than 64 KiB"),
+            short => usize::from(short),
+        };
+        let mut payload = vec![0; length];
+        self.stream.read_exact(&mut payload).expect("a payload");
+        (head[0] & 0x0f, payload)
+    }
+
+    /// The code that it is closed with; what is said before that passes unnoticed.
+    pub fn closed(&mut self) -> u16 {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let (kind, payload) = self.frame();
+            if let (8, [high, low, ..]) = (kind, payload.as_slice()) {
+                return u16::from_be_bytes([*high, *low]);
+            }
+        }
+        panic!("it stays open");
     }
 
     /// Said hello, and acknowledged.

@@ -128,6 +128,11 @@ impl House {
         House { child, address: address.unwrap_or_else(|| panic!("no address in {line:?}")), data: data.to_owned() }
     }
 
+    /// One that a test started in its own way.
+    pub fn beside(child: Child, address: SocketAddr, data: &Path) -> House {
+        House { child, address, data: data.to_owned() }
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -7,11 +7,10 @@
 
 use super::{Failure, Found, Misuse, Place};
 use crate::app::{App, Parts};
-use crate::auth::{AuthError, Authenticate, Viewer};
+use crate::proxy::{Network, Proxies};
 use crate::rate::{COST_PER_SECOND, RateLimit};
 use crate::snapshotter::EVERY;
 use crate::{drain, graphql, http, listen, pages};
-use axum::http::HeaderMap;
 use clap::Args;
 use projections::history::History;
 use std::net::SocketAddr;
@@ -23,6 +22,8 @@ use store::vault::Vault;
 use store::writer::Settings;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Far within the 5 s in which a revocation is promised to be felt.
+const REVOKED_EVERY: Duration = Duration::from_secs(1);
 /// How long reads that hold a thread have to end once connections have.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
@@ -42,6 +43,9 @@ pub(crate) struct Serve {
     /// Whether `__schema` and `__type` are answered, and errors suggest names
     #[arg(long, env = "CALLMARKET_INTROSPECTION", value_enum, default_value_t = Switch::On)]
     introspection: Switch,
+    /// A proxy in front whose Forwarded or X-Forwarded-For header names the caller: an address or a network
+    #[arg(long, env = "CALLMARKET_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    trusted_proxy: Vec<Network>,
     /// Idempotency keys of one of the two generations kept in memory
     #[arg(long, env = "CALLMARKET_KEYS_IN_MEMORY", default_value_t = 1_000_000, hide = true)]
     keys_in_memory: usize,
@@ -86,17 +90,18 @@ impl Serve {
             folder,
         };
         let app = App::start(parts)?;
-        let (built, doorman) = (app.clone(), Doorman(app.clone()));
+        let built = app.clone();
         let (plug, drain) = drain::drain();
         let names = self.introspection == Switch::On;
         let build = move || match graphql::builder(built.clone()) {
             builder if names => builder,
             builder => builder.disable_suggestions(),
         };
-        let endpoint = http::Endpoint::new(build, Arc::new(doorman))
+        let endpoint = http::Endpoint::new(build, app.clone())
             .at(&app.public_url)
             .limited(rate)
             .introspected(names)
+            .behind(Proxies::of(self.trusted_proxy))
             .until(drain.clone());
         // For whoever waits for it, a person or a script.
         println!("callmarket listens on http://{address}/graphql");
@@ -106,18 +111,25 @@ impl Serve {
             asked_to_stop().await;
             plug.pull();
         };
-        tokio::join!(serving, stopping);
+        tokio::select! {
+            _ = async { tokio::join!(serving, stopping) } => {}
+            () = look_for_revoked(&app) => {}
+        }
         app.stop();
         Ok(Found::Nothing)
     }
 }
 
-/// The house's own tokens.
-struct Doorman(Arc<App>);
-
-impl Authenticate for Doorman {
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Viewer, AuthError> {
-        self.0.signing.authenticate(headers)
+/// Without end. What cannot be read is said and tried again: whoever is revoked already stays so.
+async fn look_for_revoked(app: &Arc<App>) {
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(REVOKED_EVERY).await;
+        let looked = app.signing.look_for_revoked();
+        if let (Err(error), false) = (&looked, failing) {
+            tracing::error!(%error, "revoked.unread");
+        }
+        failing = looked.is_err();
     }
 }
 

@@ -13,6 +13,8 @@ pub mod subscription;
 pub mod types;
 
 #[cfg(test)]
+mod deadline_tests;
+#[cfg(test)]
 mod lookup_tests;
 #[cfg(test)]
 mod read_tests;
@@ -47,6 +49,16 @@ pub fn sdl() -> String {
     let text = bare().finish().sdl_with_options(options);
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     format!("{}\n", lines.join("\n").trim())
+}
+
+/// What of a viewer decides what it sees: the same for all of a role that sees the same. Cursors hold for whoever
+/// has the sight that they were given to.
+pub(crate) fn sight(viewer: &Actor) -> String {
+    let own = match viewer {
+        Actor::Operator(_) | Actor::Finance(_) | Actor::Anonymous | Actor::System => None,
+        Actor::Provider(_) | Actor::Agent(_) | Actor::Customer(_) => viewer.id(),
+    };
+    format!("{:?}\n{}", viewer.role(), own.unwrap_or_default())
 }
 
 /// The house that this request is asked of.

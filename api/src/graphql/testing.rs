@@ -132,7 +132,7 @@ impl House {
 fn request(who: &Who, document: &str, variables: Value) -> Request {
     let viewer = match who.0 {
         Role::Anonymous => Viewer::anonymous(),
-        role => Viewer { actor: Actor::new(role, Some(&who.1)).expect("an actor"), expires_at: None },
+        role => Viewer { actor: Actor::new(role, Some(&who.1)).expect("an actor"), expires_at: None, token: None },
     };
     Request::new(document).variables(Variables::from_json(variables)).data(viewer)
 }

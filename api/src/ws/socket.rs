@@ -43,7 +43,7 @@ enum Ending {
 const BAD_MESSAGE: Ending = Ending::Close(4400, "Bad message");
 const UNAUTHORIZED: Ending = Ending::Close(4401, "Unauthorized");
 const FORBIDDEN: Ending = Ending::Close(4403, "Forbidden");
-const EXPIRED: Ending = Ending::Close(4403, "Token expired");
+const EXPIRED: Ending = Ending::Close(4403, "Token ended");
 const NOT_OURS: Ending = Ending::Close(4406, "Subprotocol not acceptable");
 const INIT_TIMEOUT: Ending = Ending::Close(4408, "Connection initialisation timeout");
 const DUPLICATE: Ending = Ending::Close(4409, "Subscriber already exists");
@@ -83,7 +83,7 @@ impl Socket {
     pub(super) fn of(endpoint: Arc<dyn Open>, caller: Caller, seat: Seat) -> Socket {
         let transport = endpoint.transport();
         Socket {
-            expiry: Expiry::of(&caller.viewer),
+            expiry: Expiry::of(&caller.viewer, &*transport.authenticate),
             caller,
             acknowledged: false,
             drain: transport.drain.clone(),
@@ -138,6 +138,7 @@ impl Socket {
                 }
                 Some((id, step)) = self.operations.next() => self.give(wire, id, step).await,
                 () = self.drain.asked() => Err(RESTART),
+                () = self.expiry.revoked() => Err(EXPIRED),
                 () = timer.as_mut() => {
                     let now = Instant::now();
                     let outcome = match () {
@@ -211,7 +212,7 @@ impl Socket {
             } else if self.caller.viewer.actor != named.viewer.actor {
                 return Err(FORBIDDEN);
             }
-            self.expiry = Expiry::of(&named.viewer);
+            self.expiry = Expiry::of(&named.viewer, &*transport.authenticate);
             self.caller = named;
         }
         self.acknowledged = true;

@@ -236,6 +236,42 @@ fn a_provider_beyond_its_limit_buys_nothing_and_at_it_everything() {
         }
     }
 }
+
+#[test]
+fn a_buy_now_that_the_provider_cannot_pay_is_refused_and_ends_nothing() {
+    for format in [Open, Proxy] {
+        for (limit, bought) in [("39.99", false), ("40.00", true), ("40.01", true)] {
+            let mut market = Market::with(&[ANN, BEN]);
+            limits(&mut market, limit, 1);
+            market.auctions(reverse(format).buy_now("40.00"));
+            market.bid(BEN, "41.00");
+            if bought {
+                market.bid(ANN, "39.00");
+                assert_eq!(market.asked(), Some((ANN, eur("40.00"))));
+                continue;
+            }
+            for amount in ["40.00", "39.00"] {
+                assert_eq!(market.bids(ANN, amount), Err(domain::refusal::Refusal::ProviderOutOfFunds));
+            }
+            assert!(market.pending().is_none());
+            // Above it one bids as before, and once there is money it is bought.
+            market.bid(ANN, "40.50");
+            limits(&mut market, "40.00", 2);
+            market.bid(BEN, "40.00");
+            assert_eq!(market.asked(), Some((BEN, eur("40.00"))));
+        }
+    }
+    // What others hold of the provider is not there either.
+    let mut market = Market::with(&[ANN, BEN]);
+    limits(&mut market, "60.00", 1);
+    market.auctions(reverse(Open));
+    market.bid(ANN, "20.01");
+    market.closes();
+    market.auctions(reverse(Open).buy_now("40.00"));
+    assert_eq!(market.bids(BEN, "40.00"), Err(domain::refusal::Refusal::ProviderOutOfFunds));
+    // Sealed auctions have no such price, so a bid never tells of the provider's money.
+}
+
 fn limits(market: &mut Market, limit: &str, seq: u64) {
     grants(market, vec![eur(limit)], vec![], seq);
 }

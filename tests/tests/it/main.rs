@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing fails, which is what it is for")]
 
+mod attack;
 mod bad_input;
 mod feeds;
 mod kill;
 mod late;
 mod past;
+mod promises;
 mod readme;
 mod replay;
 mod restart;

@@ -151,7 +151,7 @@ fn each_role_gives_what_the_table_says_and_nothing_else() {
             let may = allowed.contains(role);
             // What may be given is refused for what it names, and by userErrors alone.
             let right = match code {
-                Some("FORBIDDEN") => !may,
+                Some("FORBIDDEN") => !may && *role != "anonymous",
                 Some("UNAUTHENTICATED") => !may && *role == "anonymous",
                 Some(_) => false,
                 None => {

@@ -81,12 +81,16 @@ pub(super) struct Done {
 }
 
 impl Call {
-    /// Errors: FORBIDDEN, before anything is looked up or sealed; BAD_REQUEST for a bad idempotency key.
+    /// Errors: FORBIDDEN, and UNAUTHENTICATED for who has no token, before anything is looked up or sealed;
+    /// BAD_REQUEST for a bad idempotency key.
     pub(super) fn begin(ctx: &Context<'_>, right: Right, input: &impl InputType, key: &str) -> Result<Call, Error> {
         let actor = actor(ctx);
         let (mutation, roles) = right;
         if !roles.contains(&actor.role()) {
-            return Err(code(ErrorCode::Forbidden, "Your role may not do this."));
+            return Err(match actor {
+                Actor::Anonymous => code(ErrorCode::Unauthenticated, "This needs a token."),
+                _ => code(ErrorCode::Forbidden, "Your role may not do this."),
+            });
         }
         check_key(&actor, key)?;
         Ok(Call { app: app(ctx).clone(), actor, mutation, key: key.to_owned(), input: input.to_value() })

@@ -136,7 +136,7 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::BidTooHigh { .. } => UserErrorCode::BidTooHigh,
             Refusal::BidCurrency { .. } => UserErrorCode::BidCurrency,
             Refusal::BidNotWithdrawable => UserErrorCode::BidNotWithdrawable,
-            Refusal::InsufficientFunds { .. } => UserErrorCode::InsufficientFunds,
+            Refusal::InsufficientFunds { .. } | Refusal::ProviderOutOfFunds => UserErrorCode::InsufficientFunds,
             Refusal::AgentNotAvailable => UserErrorCode::AgentNotAvailable,
             Refusal::AgentLacksSkill => UserErrorCode::AgentLacksSkill,
             Refusal::AgentAtCapacity => UserErrorCode::AgentAtCapacity,
@@ -179,6 +179,7 @@ impl From<Refusal> for UserError {
             | Refusal::NameTaken
             | Refusal::NotAllowedNow { .. }
             | Refusal::LimitReached { .. }
+            | Refusal::ProviderOutOfFunds
             | Refusal::OfferRetired
             | Refusal::OfferExpired
             | Refusal::ChannelNotOffered
@@ -231,6 +232,7 @@ mod tests {
             Refusal::BidCurrency { currency: money.currency() },
             Refusal::BidNotWithdrawable,
             Refusal::InsufficientFunds { available: money },
+            Refusal::ProviderOutOfFunds,
             Refusal::AgentNotAvailable,
             Refusal::AgentLacksSkill,
             Refusal::AgentAtCapacity,

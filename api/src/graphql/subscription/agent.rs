@@ -9,6 +9,7 @@ use crate::graphql::types::rights::sees_agent;
 use crate::graphql::types::search::could_ever_bid;
 use crate::graphql::types::{Agent, Auction, Bid, Reservation, Session};
 use crate::presence::Present;
+use crate::shared::Member;
 use async_graphql::{Enum, Error, ID, SimpleObject};
 use domain::actor::Actor;
 use domain::event::Event;
@@ -53,6 +54,7 @@ pub(super) async fn follow(
     viewer: Actor,
     agent: Option<&ID>,
     after: Option<Cursor>,
+    equal: Option<Arc<Member>>,
 ) -> Result<impl Stream<Item = Result<AgentFeedItem, Error>> + use<>, Error> {
     let own = match viewer {
         Actor::Agent(id) => Some(id),
@@ -65,7 +67,7 @@ pub(super) async fn follow(
     let id = id.filter(|id| sees_agent(&viewer, *id)).ok_or_else(|| nothing_to_watch(&viewer))?;
     let log = app.live.agent(id).map(|row| row.log).ok_or_else(|| nothing_to_watch(&viewer))?;
     let present = (own == Some(id)).then(|| app.presence.enter(&log, id));
-    follow_log(app, viewer, log, vec![Watched::Agent(id)], after, Watch { agent: id, present }).await
+    follow_log(app, viewer, log, vec![Watched::Agent(id)], after, Watch { agent: id, present }, equal).await
 }
 
 struct Watch {
@@ -86,6 +88,12 @@ struct Told {
 impl Feed for Watch {
     type Item = AgentFeedItem;
 
+    fn comes_by(&self, event: &Recorded) {
+        if let Some(present) = &self.present {
+            present.hears(&event.event);
+        }
+    }
+
     async fn make(
         &mut self,
         app: &Arc<App>,
@@ -93,9 +101,6 @@ impl Feed for Watch {
         event: &Recorded,
         meta: FeedMeta,
     ) -> Result<Made<AgentFeedItem>, Error> {
-        if let Some(present) = &self.present {
-            present.hears(&event.event);
-        }
         let Some((kind, told)) = told(&event.event) else { return Ok(Made::Nothing) };
         if let Event::Auction(bid) = &event.event
             && bid.is_hidden_until_closing()

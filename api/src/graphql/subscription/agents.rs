@@ -4,6 +4,7 @@ use super::source::{Feed, FeedGap, FeedMeta, Made, follow as follow_log, nothing
 use crate::app::App;
 use crate::graphql::scalars::Cursor;
 use crate::graphql::types::Agent;
+use crate::shared::Member;
 use async_graphql::{Error, SimpleObject};
 use domain::actor::Actor;
 use domain::event::Event;
@@ -29,10 +30,11 @@ pub(super) async fn follow(
     viewer: Actor,
     call_server: &str,
     after: Option<Cursor>,
+    equal: Option<Arc<Member>>,
 ) -> Result<impl Stream<Item = Result<AgentsFeedItem, Error>> + use<>, Error> {
     let log = call_server.parse::<LogName>().ok().filter(|log| app.live.call_server(log).is_some());
     let log = log.filter(|_| matches!(viewer, Actor::Operator(_))).ok_or_else(|| nothing_to_watch(&viewer))?;
-    follow_log(app, viewer, log, vec![Watched::Agents], after, Watch).await
+    follow_log(app, viewer, log, vec![Watched::Agents], after, Watch, equal).await
 }
 
 struct Watch;

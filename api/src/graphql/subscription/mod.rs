@@ -14,6 +14,8 @@ pub mod agent;
 pub mod agents;
 pub mod audit;
 pub mod inquiry;
+#[cfg(test)]
+mod limit_tests;
 pub mod queue;
 pub mod session;
 pub mod source;
@@ -25,10 +27,17 @@ use super::scalars::Cursor;
 use super::types::Auction;
 use super::types::filters::AuditFilter;
 use super::{actor, app};
+use crate::shared::Member;
 use async_graphql::{Context, Error, ID, Subscription};
 use futures_util::Stream;
+use std::sync::Arc;
 
 pub(crate) use source::feed_cursor;
+
+/// The subscription among its equals, where the transport knows them.
+fn equal(ctx: &Context<'_>) -> Option<Arc<Member>> {
+    ctx.data_opt::<Arc<Member>>().cloned()
+}
 
 pub struct Feeds;
 
@@ -42,7 +51,7 @@ impl Feeds {
         queue_id: ID,
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<queue::QueueFeedItem, Error>> + use<>, Error> {
-        queue::follow(app(ctx), actor(ctx), &queue_id, after).await
+        queue::follow(app(ctx), actor(ctx), &queue_id, after, equal(ctx)).await
     }
     /// What concerns the viewing agent: reservations offered, lapsed, rescinded; auctions opened that it could bid in; outbid, won, lost; notices; status set by the platform; sessions. Lossless.
     async fn agent_feed(
@@ -51,7 +60,7 @@ impl Feeds {
         agent_id: Option<ID>,
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<agent::AgentFeedItem, Error>> + use<>, Error> {
-        agent::follow(app(ctx), actor(ctx), agent_id.as_ref(), after).await
+        agent::follow(app(ctx), actor(ctx), agent_id.as_ref(), after, equal(ctx)).await
     }
     /// Every change of status, load, reservation or session of a call server's agents. Operators. Lossless.
     async fn agents_feed(
@@ -60,7 +69,7 @@ impl Feeds {
         call_server: String,
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<agents::AgentsFeedItem, Error>> + use<>, Error> {
-        agents::follow(app(ctx), actor(ctx), &call_server, after).await
+        agents::follow(app(ctx), actor(ctx), &call_server, after, equal(ctx)).await
     }
     /// A session to those in it: messages of their channels, participants, channels, state. Lossless.
     async fn session_feed(
@@ -69,7 +78,7 @@ impl Feeds {
         session_id: ID,
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<session::SessionFeedItem, Error>> + use<>, Error> {
-        session::follow(app(ctx), actor(ctx), &session_id, after).await
+        session::follow(app(ctx), actor(ctx), &session_id, after, equal(ctx)).await
     }
     /// What the waiting or engaged customer sees: position, estimated wait, session opened, messages. Lossless.
     async fn inquiry_feed(

@@ -4,6 +4,7 @@ use super::source::{Feed, FeedGap, FeedMeta, Made, follow as follow_log, nothing
 use crate::app::App;
 use crate::graphql::scalars::Cursor;
 use crate::graphql::types::{Inquiry, Queue};
+use crate::shared::Member;
 use async_graphql::{Enum, Error, ID, SimpleObject};
 use domain::actor::Actor;
 use domain::event::Event;
@@ -41,13 +42,14 @@ pub(super) async fn follow(
     viewer: Actor,
     queue: &ID,
     after: Option<Cursor>,
+    equal: Option<Arc<Member>>,
 ) -> Result<impl Stream<Item = Result<QueueFeedItem, Error>> + use<>, Error> {
     let id: QueueId = queue.parse().map_err(|_| nothing_to_watch(&viewer))?;
     if Queue::load(app, &viewer, id).await?.is_none() {
         return Err(nothing_to_watch(&viewer));
     }
     let log = app.live.queue(id).map(|row| row.log).ok_or_else(|| nothing_to_watch(&viewer))?;
-    follow_log(app, viewer, log, vec![Watched::Queue(id)], after, Watch(id)).await
+    follow_log(app, viewer, log, vec![Watched::Queue(id)], after, Watch(id), equal).await
 }
 
 struct Watch(QueueId);

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::graphql::scalars::Cursor;
 use crate::graphql::types::session::Message;
 use crate::graphql::types::{Session, rights::Sight};
+use crate::shared::Member;
 use async_graphql::{Enum, Error, ID, SimpleObject};
 use domain::actor::Actor;
 use domain::event::Event;
@@ -38,13 +39,14 @@ pub(super) async fn follow(
     viewer: Actor,
     session: &ID,
     after: Option<Cursor>,
+    equal: Option<Arc<Member>>,
 ) -> Result<impl Stream<Item = Result<SessionFeedItem, Error>> + use<>, Error> {
     let id: SessionId = session.parse().map_err(|_| nothing_to_watch(&viewer))?;
     let sight = Sight::of(app, &viewer, id).await?.filter(|sight| sight.part.sees_session());
     let inquiry = sight.and_then(|sight| sight.handle.read(|dossier| dossier.inquiry().cloned()));
     let inquiry = inquiry.ok_or_else(|| nothing_to_watch(&viewer))?;
     let watched = vec![Watched::Inquiry(inquiry.id)];
-    follow_log(app, viewer, inquiry.log, watched, after, Watch(id)).await
+    follow_log(app, viewer, inquiry.log, watched, after, Watch(id), equal).await
 }
 
 struct Watch(SessionId);

@@ -8,6 +8,8 @@ use crate::app::App;
 use crate::cursor;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
+use crate::graphql::sight;
+use crate::shared::{At, Member};
 use async_graphql::{Enum, Error, SimpleObject};
 use domain::actor::Actor;
 use domain::log::LogName;
@@ -18,21 +20,18 @@ use std::sync::Arc;
 use store::raw::Head;
 use store::recorded::Recorded;
 
-/// A reader this many positions behind its log will not catch up by itself.
-const LAG_MAX: u64 = 1_000_000;
-
 #[derive(SimpleObject, Clone)]
 pub struct FeedMeta {
     cursor: Cursor,
     log: String,
-    seq: Seq,
+    pub(super) seq: Seq,
     at: DateTime,
     replay: bool,
 }
 
 #[derive(SimpleObject, Clone)]
 pub struct FeedGap {
-    reason: GapReason,
+    pub(super) reason: GapReason,
     resume_from: Cursor,
 }
 
@@ -68,6 +67,9 @@ pub(super) enum Made<T> {
 pub(super) trait Feed: Send + Sync + 'static {
     type Item: Send + 'static;
 
+    /// Every event that concerns the feed comes by here first, whoever makes an item of it.
+    fn comes_by(&self, _event: &Recorded) {}
+
     fn make(
         &mut self,
         app: &Arc<App>,
@@ -85,7 +87,7 @@ pub(crate) fn feed_cursor(app: &App, viewer: &Actor, log: &LogName, head: Option
 }
 
 fn scope(viewer: &Actor, log: &LogName) -> String {
-    format!("feed\n{:?}\n{}\n{log}", viewer.role(), viewer.id().unwrap_or_default())
+    format!("feed\n{}\n{log}", sight(viewer))
 }
 
 fn encode(app: &App, viewer: &Actor, log: &LogName, mark: Option<Mark>) -> Cursor {
@@ -120,6 +122,7 @@ pub(super) async fn follow<F: Feed>(
     watched: Vec<Watched>,
     after: Option<Cursor>,
     feed: F,
+    equal: Option<Arc<Member>>,
 ) -> Result<impl Stream<Item = Result<F::Item, Error>> + use<F>, Error> {
     let after = match after {
         None => Start::Now,
@@ -142,7 +145,7 @@ pub(super) async fn follow<F: Feed>(
         Start::After(mark) => Some(mark),
         Start::Now | Start::First => None,
     };
-    let source = Source { app: app.clone(), viewer, log, feed, reading, last };
+    let source = Source { app: app.clone(), viewer, log, feed, reading, last, equal };
     Ok(stream::unfold(source, |mut source| async move {
         let item = source.next().await?;
         Some((item, source))
@@ -170,6 +173,8 @@ struct Source<F> {
     feed: F,
     reading: Reading,
     last: Option<Mark>,
+    /// Absent where an item depends on more than its event and the viewer's sight.
+    equal: Option<Arc<Member>>,
 }
 
 impl<F: Feed> Source<F> {
@@ -185,8 +190,19 @@ impl<F: Feed> Source<F> {
                 Ok(Step::Event(event)) => {
                     let replay = reader.is_replay(event.seq);
                     self.reading = Reading::Goes(reader);
+                    self.feed.comes_by(&event);
+                    let at = At { mark: Mark::from(event.raw.head()), replay };
+                    if self.equal.as_ref().is_some_and(|member| member.takes(at)) {
+                        self.last = Some(at.mark);
+                        return Some(Err(code(ErrorCode::Internal, "An item of an equal subscription was lost.")));
+                    }
                     match self.make(&event, replay).await {
-                        Ok(Made::Item(item)) => return Some(Ok(item)),
+                        Ok(Made::Item(item)) => {
+                            if let Some(member) = &self.equal {
+                                member.makes(at);
+                            }
+                            return Some(Ok(item));
+                        }
                         Ok(Made::Nothing) => {}
                         Ok(Made::OutOfScope) => self.reading = Reading::Stops(GapReason::ScopeChanged),
                         Err(error) => {
@@ -195,7 +211,7 @@ impl<F: Feed> Source<F> {
                         }
                     }
                 }
-                Ok(Step::Read) if !reader.is_catching_up() && reader.lag() > LAG_MAX => {
+                Ok(Step::Read) if reader.is_lost() => {
                     self.reading = Reading::Stops(GapReason::SlowConsumer);
                 }
                 Ok(Step::Read) => match read_on(reader).await {

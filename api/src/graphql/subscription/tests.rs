@@ -406,3 +406,36 @@ async fn more_sealed_bids_than_a_page_are_let_out_once_each() {
     }
     assert_eq!(seqs, within);
 }
+
+#[tokio::test]
+async fn a_wait_is_estimated_once_others_have_left() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let query = "query($id: ID!) { inquiry(id: $id) { offer { id } } }";
+    let offer = house.ask(&market.customer, query, json!({ "id": market.inquiry })).await;
+    let mut inquiries = Vec::new();
+    for _ in 0..5 {
+        let accept = json!({
+            "offerId": offer["inquiry"]["offer"]["id"], "question": "Where?", "topics": ["cards/lost"], "channel": "TELEPHONE",
+            "customer": { "displayName": "Dora" },
+        });
+        let accepted = house.tell(&who(Role::Anonymous), "acceptOffer", accept, "inquiry { id } customerToken").await;
+        let token = house.app.signing.verify(accepted["customerToken"].as_str().unwrap()).unwrap();
+        let customer = Who(Role::Customer, token.actor.id().unwrap());
+        inquiries.push((accepted["inquiry"]["id"].as_str().unwrap().to_owned(), customer));
+    }
+    let (last, customer) = inquiries.pop().unwrap();
+    let document = "subscription($id: ID!) { inquiryFeed(inquiryId: $id) { position estimatedWait { low high } } }";
+    let mut feed = house.watch(&customer, document, json!({ "id": last }));
+    nothing(&mut feed).await;
+    let mut told = Vec::new();
+    for (inquiry, customer) in &inquiries {
+        house.tell(customer, "withdrawInquiry", json!({ "inquiryId": inquiry }), "inquiry { id }").await;
+        told.push(item(&mut feed).await);
+    }
+    let positions: Vec<i64> = told.iter().map(|item| item["position"].as_i64().unwrap()).collect();
+    assert_eq!(positions, [5, 4, 3, 2]);
+    let known: Vec<bool> = told.iter().map(|item| item["estimatedWait"].is_object()).collect();
+    assert_eq!(known, [false, false, true, true], "{told:?}");
+    assert!(told[3]["estimatedWait"]["low"].as_str().unwrap().starts_with("PT"), "{told:?}");
+}

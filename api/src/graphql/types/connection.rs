@@ -5,6 +5,7 @@ use super::eyes::Eyes;
 use crate::app::App;
 use crate::cursor;
 use crate::graphql::scalars::Cursor;
+use crate::graphql::sight;
 use async_graphql::{Error, SimpleObject};
 use domain::ids::{InquiryId, QueueId};
 use domain::log::LogName;
@@ -46,8 +47,7 @@ impl<K: Key> Pager<K> {
         after: Option<Cursor>,
     ) -> Result<Pager<K>, Error> {
         let eyes = eyes.into();
-        let id = eyes.viewer.id().unwrap_or_default();
-        let scope = format!("{:?}\n{id}\n{list}\n{filter:?}{}", eyes.viewer.role(), eyes.scope());
+        let scope = format!("{}\n{list}\n{filter:?}{}", sight(&eyes.viewer), eyes.scope());
         let read = |Cursor(text): Cursor| {
             let payload = cursor::decode(&app.cursor_secret, &scope, &text)?;
             K::read(&payload).ok_or(cursor::BadCursor)
