@@ -71,9 +71,14 @@ impl Past {
         }
     }
 
+    /// The last event of a log that had happened.
+    pub(crate) fn end(&self, log: &LogName) -> Option<Seq> {
+        self.rows.heads.get(log).map(|head| head.seq)
+    }
+
     /// Whether the event at this position had happened.
     pub(crate) fn holds(&self, log: &LogName, seq: Seq) -> bool {
-        self.rows.heads.get(log).is_some_and(|head| seq <= head.seq)
+        self.end(log).is_some_and(|end| seq <= end)
     }
 
     /// Everything about an inquiry as it was; `None` where it was not yet. One that had closed long before is folded

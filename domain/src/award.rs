@@ -13,7 +13,7 @@ use crate::inquiry;
 use crate::money::Money;
 use crate::pricing;
 use crate::refusal::Refusal;
-use crate::state::{Auction, BidPhase, CountingBid, Inquiry, State};
+use crate::state::{Auction, BidPhase, CountingBid, State};
 use crate::terms::{Allocation, Direction};
 use crate::wallet;
 use crate::why::{Excluded, ExclusionReason, RANKED_MAX, Ranked, Why};

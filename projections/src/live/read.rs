@@ -76,9 +76,6 @@ impl Live {
     pub fn call_server_by_id(&self, id: CallServerId) -> Option<CallServerRow> {
         read(&self.community).view.call_servers().find(|row| row.id == id).cloned()
     }
-    pub fn customer(&self, id: CustomerId) -> Option<CustomerRow> {
-        read(&self.community).view.customer(id).cloned()
-    }
 }
 
 /// Inquiries and what belongs to them.

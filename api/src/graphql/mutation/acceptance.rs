@@ -3,11 +3,11 @@
 
 use super::call::{Call, Done, Step, Stop, answer};
 use super::payload::{AcceptOfferPayload, Position};
-use crate::app::App;
+use crate::app::{App, blocking};
 use crate::errors::{ErrorCode, code};
 use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Personal};
 use crate::graphql::input::origin::origin_of;
-use crate::graphql::types::Inquiry;
+use crate::graphql::types::{Inquiry, fresh};
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, rights};
@@ -78,6 +78,7 @@ async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
     let placeholders =
         Personal { profile: None, question: unsealed(&personal.question), page: unsealed(&personal.page) };
     let mut acceptance = acceptance(app, input, parsed, customer, placeholders);
+    acceptance.customer_is_new = is_new(call).await?;
     let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
     let now = OfferNow {
         terms: &offer.terms,
@@ -118,11 +119,18 @@ fn acceptance(
     acceptance.known_topics =
         acceptance.topics.iter().filter(|topic| live.is_published_topic(topic)).cloned().collect();
     Acceptance {
-        customer_is_new: live.customer(customer).is_none(),
         waiting: names.map(|name| (name.clone(), live.waiting(&name) as u64)).collect(),
         community_origins: origin_of(&app.public_url).into_iter().collect(),
         ..acceptance
     }
+}
+
+/// Whether nothing was accepted before by the customer who calls. Others are made just now.
+async fn is_new(call: &Call) -> Step<bool> {
+    let Actor::Customer(id) = call.actor else { return Ok(true) };
+    fresh::caught_up_with(&call.app, &LogName::community()).await?;
+    let app = call.app.clone();
+    Ok(blocking(move || app.history.customer(&*app.store, id, None)).await?.is_none())
 }
 
 /// The same at every replay: where the call server registered the inquiry, its auction included.

@@ -8,22 +8,31 @@ use super::record::{InquiryRecord, InquiryRecordConnection};
 use super::rights::{CustomerSight, Sight};
 use super::sealed::{Opening, Profile};
 use crate::app::{App, blocking};
+use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Json};
 use async_graphql::{Context, Error, ID, Object, SimpleObject, Value};
 use domain::actor::Actor;
 use domain::ids::{CustomerId, InquiryId, ProviderId};
+use domain::log::LogName;
 use domain::sealed::Sealed;
 use domain::time::Timestamp;
+use projections::history::customers::CustomerRow;
 use projections::history::lists::InquiryFilter;
 use projections::live::inquiry::InquiryRow;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 pub struct Customer {
     id: CustomerId,
-    since: Timestamp,
     sees: CustomerSight,
-    profile: Opening<Profile>,
+    /// With the inquiry at which it is met; absent: as given last anywhere.
+    given: Option<Arc<Sealed>>,
+    /// Of that inquiry.
+    accepted_at: Option<Timestamp>,
+    /// What history knows, once it is asked for.
+    row: OnceCell<Option<CustomerRow>>,
+    profile: OnceCell<Opening<Profile>>,
     /// Names of the attributes that a masked customer shows.
     shown: Vec<String>,
     /// Records of offers of this provider alone; absent: of all.
@@ -40,46 +49,70 @@ impl Customer {
             Actor::Operator(_) => CustomerSight::Sealed,
             _ => return Ok(None),
         };
-        let Some(row) = eyes.live(app).customer(id) else { return Ok(None) };
-        Ok(Some(Customer {
-            id,
-            since: row.since,
-            sees,
-            profile: Opening::new(row.profile.filter(|_| sees == CustomerSight::Full)),
-            shown: Vec::new(),
-            provider: None,
-            eyes,
-        }))
+        let customer = Customer::new(id, sees, eyes);
+        Ok(customer.row(app).await?.is_some().then_some(customer))
+    }
+
+    fn new(id: CustomerId, sees: CustomerSight, eyes: Eyes) -> Customer {
+        let (row, profile) = (OnceCell::new(), OnceCell::new());
+        Customer { id, sees, given: None, accepted_at: None, row, profile, shown: Vec::new(), provider: None, eyes }
     }
 
     /// The customer of an inquiry. What it gave with this acceptance comes before what the customer database
     /// answered, and that before what it gave last anywhere.
-    pub(crate) fn of(app: &App, sight: &Sight) -> Option<Customer> {
+    pub(crate) fn of(sight: &Sight) -> Option<Customer> {
         let (inquiry, accepted) = sight.handle.read(|dossier| {
             let accepted = dossier.acceptance().and_then(|acceptance| acceptance.profile.clone());
             Some((dossier.inquiry()?.clone(), accepted))
         })?;
         let answered = inquiry.information.as_ref().and_then(|information| information.profile.clone());
-        Customer::at(app, sight, &inquiry, accepted.or(answered))
+        Customer::at(sight, &inquiry, accepted.or(answered))
     }
 
-    fn at(app: &App, sight: &Sight, inquiry: &InquiryRow, given: Option<Arc<Sealed>>) -> Option<Customer> {
+    fn at(sight: &Sight, inquiry: &InquiryRow, given: Option<Arc<Sealed>>) -> Option<Customer> {
         let sees = sight.customer(inquiry);
         if sees == CustomerSight::None {
             return None;
         }
-        let known = sight.eyes.live(app).customer(inquiry.customer);
-        let since = known.as_ref().map_or(inquiry.accepted_at, |row| row.since);
-        let profile = given.or_else(|| known.and_then(|row| row.profile)).filter(|_| sees != CustomerSight::Sealed);
         Some(Customer {
-            id: inquiry.customer,
-            since,
-            sees,
-            profile: Opening::new(profile),
+            given,
+            accepted_at: Some(inquiry.accepted_at),
             shown: inquiry.terms.shown_before_consent.clone(),
             provider: Some(inquiry.provider),
-            eyes: sight.eyes.clone(),
+            ..Customer::new(inquiry.customer, sees, sight.eyes.clone())
         })
+    }
+
+    /// What acceptances say of it, up to the moment that is looked at. Errors: UNAVAILABLE where history is behind.
+    async fn row(&self, app: &Arc<App>) -> Result<Option<&CustomerRow>, Error> {
+        let read = || async {
+            let community = LogName::community();
+            let until = match &self.eyes.past {
+                None => None,
+                Some(past) => match past.end(&community) {
+                    None => return Ok(None),
+                    end => end,
+                },
+            };
+            fresh::caught_up_with(app, &community).await?;
+            let (house, id) = (app.clone(), self.id);
+            blocking(move || house.history.customer(&*house.store, id, until)).await
+        };
+        Ok(self.row.get_or_try_init(read).await?.as_ref())
+    }
+
+    async fn profile(&self, app: &Arc<App>) -> Result<Option<&Profile>, Error> {
+        if self.sees == CustomerSight::Sealed {
+            return Ok(None);
+        }
+        let find = || async {
+            let sealed = match &self.given {
+                Some(given) => Some(given.clone()),
+                None => self.row(app).await?.and_then(|row| row.profile.clone()).map(Arc::new),
+            };
+            Ok::<_, Error>(Opening::new(sealed))
+        };
+        self.profile.get_or_try_init(find).await?.get(app).await
     }
 
     fn is_masked(&self) -> bool {
@@ -107,23 +140,23 @@ impl Customer {
         self.id.to_string().into()
     }
     async fn display_name(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {
-        let name = self.profile.get(app(ctx)).await?.and_then(|profile| profile.display_name.as_deref());
+        let name = self.profile(app(ctx)).await?.and_then(|profile| profile.display_name.as_deref());
         Ok(name.and_then(|name| if self.is_masked() { initial(name) } else { Some(name.to_owned()) }))
     }
     async fn email(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
         if self.is_masked() {
             return Ok(None);
         }
-        Ok(self.profile.get(app(ctx)).await?.and_then(|profile| profile.email.as_deref()))
+        Ok(self.profile(app(ctx)).await?.and_then(|profile| profile.email.as_deref()))
     }
     async fn phone(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
         if self.is_masked() {
             return Ok(None);
         }
-        Ok(self.profile.get(app(ctx)).await?.and_then(|profile| profile.phone.as_deref()))
+        Ok(self.profile(app(ctx)).await?.and_then(|profile| profile.phone.as_deref()))
     }
     async fn attributes(&self, ctx: &Context<'_>) -> Result<Option<Json>, Error> {
-        let attributes = self.profile.get(app(ctx)).await?.and_then(|profile| profile.attributes.as_ref());
+        let attributes = self.profile(app(ctx)).await?.and_then(|profile| profile.attributes.as_ref());
         let shown =
             attributes.and_then(|all| if self.is_masked() { only(all, &self.shown) } else { Some(all.clone()) });
         Ok(shown.map(Json))
@@ -131,8 +164,10 @@ impl Customer {
     async fn masked(&self) -> bool {
         self.is_masked()
     }
-    async fn since(&self) -> DateTime {
-        DateTime(self.since)
+    async fn since(&self, ctx: &Context<'_>) -> Result<DateTime, Error> {
+        let known = self.row(app(ctx)).await?.map(|row| row.since).or(self.accepted_at);
+        // It is loaded where one of the two is there.
+        known.map(DateTime).ok_or_else(|| code(ErrorCode::Unavailable, "History is behind; try again."))
     }
     /// Inquiry information saved earlier with offers of the same provider. Before consent: `at` and `topics` alone.
     async fn records(
@@ -177,15 +212,14 @@ pub struct CustomerInformation {
 }
 
 impl CustomerInformation {
-    pub(crate) fn of(app: &App, sight: &Sight) -> Option<CustomerInformation> {
+    pub(crate) fn of(sight: &Sight) -> Option<CustomerInformation> {
         let inquiry = sight.handle.read(|dossier| dossier.inquiry().cloned())?;
         let information = inquiry.information.clone()?;
         // Whoever sees the customer no more is not told about the request either.
         if sight.part.is_agent() && sight.customer(&inquiry) == CustomerSight::None {
             return None;
         }
-        let customer =
-            Customer::at(app, sight, &inquiry, information.profile).filter(|_| information.outcome.is_some());
+        let customer = Customer::at(sight, &inquiry, information.profile).filter(|_| information.outcome.is_some());
         Some(CustomerInformation {
             requested_at: DateTime(information.requested_at),
             answered_at: information.answered_at.map(DateTime),

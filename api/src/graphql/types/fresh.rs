@@ -73,7 +73,15 @@ async fn recorded(app: &Arc<App>, id: Subject) -> Result<Option<LogName>, Error>
 /// Waits until history holds whatever the live views held when this was asked. On a full disk it cannot, and
 /// says so at once: then what it holds is served, as everything else is. Errors: UNAVAILABLE after two seconds.
 pub(crate) async fn caught_up(app: &Arc<App>) -> Result<(), Error> {
-    let heads = app.live.heads();
+    caught_up_to(app, app.live.heads()).await
+}
+
+/// The same of one log.
+pub(crate) async fn caught_up_with(app: &Arc<App>, log: &LogName) -> Result<(), Error> {
+    caught_up_to(app, app.live.head(log).map(|head| (log.clone(), head)).into_iter().collect()).await
+}
+
+async fn caught_up_to(app: &Arc<App>, heads: Vec<(LogName, Head)>) -> Result<(), Error> {
     let behind = |log: &LogName, seq| app.history.checkpoint(log).is_none_or(|known| known.head.seq < seq);
     if !heads.iter().any(|(log, head)| behind(log, head.seq)) {
         return Ok(());

@@ -114,10 +114,10 @@ impl Inquiry {
     }
     /// Masked for an agent until consent.
     async fn customer(&self, ctx: &Context<'_>) -> Option<Customer> {
-        Customer::of(app(ctx), &self.sight)
+        Customer::of(&self.sight)
     }
     async fn customer_information(&self, ctx: &Context<'_>) -> Option<CustomerInformation> {
-        CustomerInformation::of(app(ctx), &self.sight)
+        CustomerInformation::of(&self.sight)
     }
     /// The latest of each; all of them in the connections.
     async fn auction(&self) -> Option<Auction> {
