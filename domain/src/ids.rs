@@ -326,4 +326,13 @@ mod tests {
         assert_eq!(first, sorted);
         assert!(IdSource::new(1_700_000_000_001_000, 0).next() > first[999]);
     }
+
+    #[test]
+    fn an_id_tells_the_millisecond_of_its_decision() {
+        for now in [i64::MIN, -1, 0, 999, 1_000, 1_700_000_000_000_000, 1_700_000_000_000_999] {
+            let made = IdSource::made_at(IdSource::new(now, u64::MAX).next());
+            assert!(made.contains(&Timestamp(now)), "{now}: {made:?}");
+            assert!(now < 1_000 || made.end.0 - made.start.0 == 1_000);
+        }
+    }
 }

@@ -7,8 +7,7 @@
 --   is time order: keyset pages and appends run along the right edge of every index. The indexes that grow
 --   with every event, subject_event and the keys, hold integers only, many to a row.
 -- * No row for a bid. A bid's id holds the instant of its event, so the log finds it, and its auction's
---   events tell the rest. With a row a bid, and a second B-tree over their places, a bid cost this file
---   ten statements (docs/adr/0013).
+--   events tell the rest (docs/adr/0013). A row each would be an insert into two B-trees and an update.
 -- * Money is text at its currency's exponent, exactly as in the log. SQLite has no decimal, and REAL
 --   would round. Nothing here is ever summed by SQL.
 -- * Rows name their log by its text, not by its number: numbers follow the order in which logs were met,

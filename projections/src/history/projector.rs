@@ -137,7 +137,7 @@ struct Runner {
     generation: u64,
     events_max: usize,
     backoff: Duration,
-    /// When the last slice began that had any event.
+    /// When the last slice began that had any event, or failed.
     folded: Instant,
 }
 
@@ -213,6 +213,7 @@ impl Runner {
                     }
                 }
                 Err(error) => {
+                    self.folded = begun;
                     let stopped = !error.passes();
                     if stopped {
                         tracing::error!(log = %log, "history stopped following: {}", chain(&error));

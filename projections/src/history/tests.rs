@@ -11,7 +11,7 @@ use super::visibility::{AuctionFacts, Facts, InquiryFacts};
 use super::{History, HistoryError, follow};
 use domain::actor::{Actor, Role};
 use domain::event::agent::{AgentStatusSet, Will, WillReason};
-use domain::event::auction::Standing;
+use domain::event::auction::{BidPlaced, Standing};
 use domain::ids::*;
 use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
@@ -211,6 +211,40 @@ fn a_trail_holds_what_concerns_its_subject() {
     let dossier = history.events_of(&logs.store, INQUIRY.into()).unwrap();
     assert_eq!(dossier.len(), count(INQUIRY.into()));
     assert!(dossier[0].log.is_reserved() && dossier[1..].iter().map(|event| event.seq).is_sorted());
+}
+
+#[test]
+fn a_bid_is_found_by_the_millisecond_of_its_id() {
+    let mut logs = Logs::default();
+    let id = |millis: i64, number: u128| BidId((millis as u128) << 80 | number);
+    let (main, east) = (main_log(), log("east"));
+    for (log, number) in [(&main, 1), (&east, 2)] {
+        logs.add(log, 1, registered(InquiryId(number), OFFER, PROVIDER));
+        logs.add(log, 1, opened(AuctionId(number), InquiryId(number), AuctionFormat::Open));
+    }
+    let mut bids = Vec::new();
+    // The first and the last microsecond, more of one millisecond than one read takes, and the log's last event.
+    for (number, at) in [5_000, 5_001].into_iter().chain([5_500; 80]).chain([5_999, 6_000, 8_999]).enumerate() {
+        let (log, market) = if number == 1 { (&east, 2) } else { (&main, 1) };
+        let placed = BidPlaced {
+            bid: id(at / 1_000, number as u128),
+            auction: AuctionId(market),
+            inquiry: InquiryId(market),
+            ..bid(0, ANN, "6.00", Standing::Leads)
+        };
+        bids.push((placed.bid, placed.auction));
+        logs.add(log, at, placed);
+    }
+    for upto in [0, usize::MAX] {
+        let history = folded(&logs, |_| upto);
+        let home = |bid: BidId| history.home_of(&logs.store, bid.into()).unwrap();
+        for (bid, auction) in &bids {
+            assert_eq!(home(*bid), Some((*auction).into()), "{bid}");
+        }
+        for nobodys in [id(4, 0), id(5, 9_999), id(6, 0), id(7, 1), id(9, 84), id(0, 3), BidId(u128::MAX)] {
+            assert_eq!(home(nobodys), None, "{nobodys}");
+        }
+    }
 }
 
 #[test]
