@@ -212,7 +212,7 @@ fn can_pay(state: &State, auction: &Auction, inquiry: &Inquiry, candidate: &Cand
         Direction::Forward => (Party::Agent(candidate.agent), candidate.hold),
         Direction::Reverse => (Party::Provider(inquiry.provider), auction.provider_hold),
     };
-    wallet::available(state, payer, price.currency()).is_none_or(|free| free.amount() + held >= price.amount())
+    wallet::available(state, payer, price.currency()).is_none_or(|free| free + held >= price.amount())
 }
 
 fn forfeit(id: AuctionId, auction: &Auction, candidate: &Candidate, reason: LossReason) -> Event {
