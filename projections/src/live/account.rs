@@ -274,13 +274,7 @@ impl Accounts {
     }
 
     /// What was held for `bid`. A hold that has passed to a later bid of the same agent stays.
-    fn free(
-        &mut self,
-        payer: Party,
-        auction: AuctionId,
-        bid: BidId,
-        recorded: &Recorded,
-    ) -> Result<(), Misfit> {
+    fn free(&mut self, payer: Party, auction: AuctionId, bid: BidId, recorded: &Recorded) -> Result<(), Misfit> {
         for id in self.by_owner.get(&payer).into_iter().flatten() {
             let account = self.by_id.get_mut(id).ok_or(Misfit::Unknown((*id).into()))?;
             if account.holds.get(&auction).is_some_and(|hold| hold.bid == bid) {
