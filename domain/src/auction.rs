@@ -107,9 +107,10 @@ pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Resu
         let held = bidder.map_or(Decimal::ZERO, |bidder| bidder.hold);
         let free =
             wallet::available(state, Party::Agent(agent_id), rules.currency).expect("an agent's wallet has a limit");
-        let free = Money::new(free.amount() + held, rules.currency).expect("a sum of holds fits");
-        if !pricing::affords(direction, Some(free.amount()), named) {
-            return Err(Refusal::InsufficientFunds { available: free });
+        if !pricing::affords(direction, Some(free + held), named) {
+            let available =
+                Money::new(free + held, rules.currency).expect("sums of amounts at the exponent stay at it");
+            return Err(Refusal::InsufficientFunds { available });
         }
     }
     // It would close the auction and be passed over: nobody is to end it for the others by what cannot be paid.

@@ -219,7 +219,7 @@ pub fn provider_can_pay(state: &State, auction: &Auction, price: Money) -> bool 
 }
 
 fn has(state: &State, payer: Party, held: Decimal, price: Money) -> bool {
-    wallet::available(state, payer, price.currency()).is_none_or(|free| free.amount() + held >= price.amount())
+    wallet::available(state, payer, price.currency()).is_none_or(|free| free + held >= price.amount())
 }
 
 fn forfeit(id: AuctionId, auction: &Auction, candidate: &Candidate, reason: LossReason) -> Event {

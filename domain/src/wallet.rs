@@ -24,13 +24,12 @@ pub fn wallet_path(owner: Party) -> String {
 
 /// What the owner can hold or spend; absent: without limit. Without an account: nothing for an agent,
 /// without limit for a provider, who pays on account.
-pub fn available(state: &State, owner: Party, currency: Currency) -> Option<Money> {
-    let amount = match (state.accounts.get((owner, currency)), owner) {
-        (Some(account), _) => account.available()?,
-        (None, Party::Agent(_)) => Decimal::ZERO,
-        (None, Party::Provider(_)) => return None,
-    };
-    Some(Money::new(amount, currency).expect("sums of amounts at the exponent stay at it"))
+pub fn available(state: &State, owner: Party, currency: Currency) -> Option<Decimal> {
+    match (state.accounts.get((owner, currency)), owner) {
+        (Some(account), _) => account.available(),
+        (None, Party::Agent(_)) => Some(Decimal::ZERO),
+        (None, Party::Provider(_)) => None,
+    }
 }
 
 pub fn credit(state: &State, owner: Party, amount: Money, reference: &str, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
