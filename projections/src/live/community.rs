@@ -1,16 +1,14 @@
 //! The view of the log `community`: providers, offers with the terms of every revision, call servers,
-//! and customers as their acceptances show them. What happens to an acceptance is in `market`.
-//!
-//! Memory: one row a customer ever seen. That is what `Customer.since` needs, and the one thing here
-//! that grows with history.
+//! and how far each call server's acceptances go. What happens to an acceptance is in `market`, and what is known
+//! of customers in history.
 
 use super::error::Misfit;
 use domain::event::Event;
 use domain::event::community::{
-    CallServerEvent, CallServerOpened, CallServerUpdated, CreditLimit, Location, OfferAccepted, OfferEvent,
-    ProviderEvent, ProviderUpdated,
+    CallServerEvent, CallServerOpened, CallServerUpdated, CreditLimit, Location, OfferEvent, ProviderEvent,
+    ProviderUpdated,
 };
-use domain::ids::{CallServerId, CustomerId, LinkId, OfferId, ProviderId};
+use domain::ids::{CallServerId, LinkId, OfferId, ProviderId};
 use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
 use domain::terms::OfferTerms;
@@ -69,17 +67,6 @@ pub struct CallServerRow {
     pub opened_at: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CustomerRow {
-    pub id: CustomerId,
-    /// Of the last acceptance.
-    pub seq: Seq,
-    /// The first acceptance.
-    pub since: Timestamp,
-    /// As given last; absent where it never was.
-    pub profile: Option<Arc<Sealed>>,
-}
-
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Offer {
     row: OfferRow,
@@ -96,8 +83,6 @@ pub(super) struct Community {
     #[serde(serialize_with = "super::restore::in_order")]
     links: HashMap<LinkId, (OfferId, u32)>,
     call_servers: BTreeMap<LogName, CallServerRow>,
-    #[serde(serialize_with = "super::restore::in_order")]
-    customers: HashMap<CustomerId, CustomerRow>,
     /// The last acceptance for each call server.
     accepted: BTreeMap<LogName, Seq>,
 }
@@ -133,9 +118,6 @@ impl Community {
     /// By name.
     pub(super) fn call_servers(&self) -> impl Iterator<Item = &CallServerRow> {
         self.call_servers.values()
-    }
-    pub(super) fn customer(&self, id: CustomerId) -> Option<&CustomerRow> {
-        self.customers.get(&id)
     }
 
     /// The last acceptance for each call server.
@@ -243,7 +225,6 @@ impl Community {
             }
             OfferEvent::Accepted(e) => {
                 self.accepted.insert(e.call_server.clone(), recorded.seq);
-                self.see_customer(e, recorded);
                 Ok(())
             }
         }
@@ -251,19 +232,6 @@ impl Community {
 
     fn index_links(&mut self, row: &OfferRow) {
         self.links.extend(row.terms.links.iter().map(|link| (link.id, (row.id, row.revision))));
-    }
-
-    fn see_customer(&mut self, e: &OfferAccepted, recorded: &Recorded) {
-        let row = self.customers.entry(e.customer).or_insert_with(|| CustomerRow {
-            id: e.customer,
-            seq: recorded.seq,
-            since: recorded.time,
-            profile: None,
-        });
-        row.seq = recorded.seq;
-        if let Some(profile) = &e.profile {
-            row.profile = Some(Arc::new(profile.clone()));
-        }
     }
 
     fn on_call_server(&mut self, event: &CallServerEvent, recorded: &Recorded) -> Result<(), Misfit> {

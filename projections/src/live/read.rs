@@ -8,7 +8,7 @@
 use super::account::{AccountRow, HoldRow};
 use super::agent::{Agent, AgentRow, AgentStatus, Engagement, PendingReservation};
 use super::auction::{AuctionRow, BidRow};
-use super::community::{CallServerRow, CustomerRow, OfferRow, ProviderRow};
+use super::community::{CallServerRow, OfferRow, ProviderRow};
 use super::dossier::Dossier;
 use super::handle::DossierHandle;
 use super::inquiry::InquiryRow;
@@ -21,8 +21,8 @@ use super::settlement::SettlementRow;
 use super::{Live, read};
 use domain::event::wallet::Party;
 use domain::ids::{
-    AccountId, AgentId, AuctionId, BidId, CallServerId, CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId,
-    ReservationId, SessionId, SettlementId, Subject,
+    AccountId, AgentId, AuctionId, BidId, CallServerId, InquiryId, LinkId, OfferId, ProviderId, QueueId, ReservationId,
+    SessionId, SettlementId, Subject,
 };
 use domain::log::LogName;
 use domain::terms::OfferTerms;

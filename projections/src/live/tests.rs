@@ -338,7 +338,6 @@ fn community_keeps_every_revision_and_the_customers_first_time() {
     assert_eq!((live.offer_terms(OFFER, 0), live.offer_terms(OFFER, 3)), (None, None));
     assert_eq!(live.offers(Some(PROVIDER), None, 10), live.offers(None, None, 10));
     assert!(live.offers(Some(PROVIDER), Some(OFFER), 10).is_empty());
-    assert_eq!(live.customer(CUSTOMER).unwrap().since, at(1));
     let defaults: Vec<_> = live.call_servers().into_iter().map(|row| (row.id.0, row.is_default)).collect();
     assert_eq!(defaults, [(1, false), (2, true)]);
 }

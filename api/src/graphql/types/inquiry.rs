@@ -113,10 +113,10 @@ impl Inquiry {
         Ok(self.question.get(app(ctx)).await?.and_then(|question| question.question.as_deref()))
     }
     /// Masked for an agent until consent.
-    async fn customer(&self, ctx: &Context<'_>) -> Option<Customer> {
+    async fn customer(&self) -> Option<Customer> {
         Customer::of(&self.sight)
     }
-    async fn customer_information(&self, ctx: &Context<'_>) -> Option<CustomerInformation> {
+    async fn customer_information(&self) -> Option<CustomerInformation> {
         CustomerInformation::of(&self.sight)
     }
     /// The latest of each; all of them in the connections.
