@@ -17,6 +17,9 @@ fn town(data: &Path, agents: usize) -> (House, Town, (String, String)) {
     (house, town, offer)
 }
 
+/// Something done to a snapshot's file.
+type Harm = fn(&Path);
+
 /// Whole snapshots of a log, oldest first.
 fn kept(data: &Path, log: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(data.join("snapshots").join(log)) else { return Vec::new() };
@@ -106,7 +109,7 @@ fn a_snapshot_that_is_damaged_of_another_build_or_gone_costs_time_alone() {
     let before = seen(&mut town.operator);
     assert_eq!(house.stop(), 0);
 
-    let harms: [(&str, fn(&Path)); 5] = [
+    let harms: [(&str, Harm); 5] = [
         ("nothing", |_| ()),
         ("a byte in the middle", |path| {
             let mut bytes = std::fs::read(path).unwrap();
