@@ -241,6 +241,6 @@ pub(super) fn in_order<K: Ord + Serialize, V: Serialize, H, S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut rows: Vec<(&K, &V)> = map.iter().collect();
-    rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    rows.sort_unstable_by_key(|(key, _)| *key);
     serializer.collect_map(rows)
 }

@@ -193,7 +193,7 @@ fn a_key_from_before_a_snapshot_is_known_for_a_day_and_then_free() {
     let (state, head) = (writer.state().clone(), writer.head());
     drop(writer);
 
-    let mut again = opening(&market).from_snapshot().open();
+    let mut again = opening(&market).after_snapshot().open();
     assert!(*again.state() == state && again.head() == head);
     assert_eq!(replayed(again.handle(keyed(credit(ANN, "1.00"), spread(0), 1))), (at, 1));
     let other = refused(again.handle(keyed(credit(ANN, "2.00"), spread(0), 2)));
@@ -207,7 +207,7 @@ fn a_key_from_before_a_snapshot_is_known_for_a_day_and_then_free() {
 
     // A snapshot upon a snapshot, and the last instant of the day.
     market.at(before(MORNING + KEPT));
-    let mut again = opening(&market).from_snapshot().open();
+    let mut again = opening(&market).after_snapshot().open();
     assert_eq!(replayed(again.handle(keyed(credit(ANN, "1.00"), spread(0), 1))), (at, 1));
     market.at(MORNING + KEPT);
     assert!(first(again.handle(keyed(credit(ANN, "2.00"), spread(0), 2))) > at);

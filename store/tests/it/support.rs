@@ -153,7 +153,7 @@ impl Opening {
         }
     }
     /// After a snapshot of all that the log holds, written and read again.
-    pub fn from_snapshot(mut self) -> Opening {
+    pub fn after_snapshot(mut self) -> Opening {
         let mut folded = Folded::default();
         loop {
             let page = page_after(&*self.store, &self.log, folded.head).unwrap();

@@ -117,7 +117,7 @@ fn everything_reads_the_same_after_a_start_from_snapshots() {
     let scratch = Scratch::new();
     let data = scratch.join("data");
     // Few events lie past a snapshot, and which ones is chance.
-    reads_the_same(&data, &["--snapshot-every", "13"]);
+    reads_the_same(&data, &["--snapshot-every", "5"]);
     for log in ["community", "main"] {
         assert!(std::fs::read_dir(data.join("snapshots").join(log)).unwrap().count() > 1, "{log} has snapshots");
     }
