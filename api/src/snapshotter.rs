@@ -24,7 +24,7 @@ use store::writer::folded::page_after;
 /// megabytes is a tenth of what it stands for.
 pub(crate) const EVERY: u64 = 100_000;
 /// How often the logs' lengths are looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(100);
 /// How long a disk that took no snapshot is left alone.
 const RESPITE: Duration = Duration::from_secs(60);
 

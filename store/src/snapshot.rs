@@ -236,6 +236,11 @@ impl Snapshots {
         let (mut kept, other): (Vec<Named>, Vec<Named>) =
             self.all(log).into_iter().partition(|one| one.build == self.build);
         other.iter().for_each(|one| self.delete(&one.path));
+        // What a process was writing when it died. This one writes nothing now, and no other may.
+        let drafts = self.of_log(log).and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+        for path in drafts.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "new")) {
+            self.delete(&path);
+        }
         let size = |one: &Named| fs::metadata(&one.path).map_or(0, |found| found.len());
         let mut sizes: Vec<u64> = kept.iter().map(size).collect();
         while sizes.iter().sum::<u64>() > self.kept_bytes {

@@ -383,6 +383,21 @@ proptest! {
         prop_assert!(state == market.state, "deciding again gives the state");
         prop_assert!(log.iter().eq(market.log.iter().map(|(_, event)| event)), "and the events");
 
+        // Written as a snapshot in the middle of the day, and read again, it goes on as if nothing had been.
+        let (day, cut) = (&market.log, market.log.len() / 2);
+        let fold = |mut state: State, from: usize, to: usize| {
+            for (now, event) in &day[from..to] {
+                domain::decide::apply(&mut state, event, *now);
+            }
+            state
+        };
+        let noon = fold(State::default(), 0, cut);
+        let written = rmp_serde::to_vec_named(&noon).unwrap();
+        let read: State = rmp_serde::from_slice(&written).unwrap();
+        prop_assert!(read == noon, "a state is read as it was written");
+        prop_assert!(rmp_serde::to_vec_named(&read).unwrap() == written, "equal states are equal bytes");
+        prop_assert!(fold(read, cut, day.len()) == market.state, "and goes on to the same");
+
         // All of it taken back at once: the journal of a whole day.
         let (mark, mut day) = market.folded_from(at_first.clone(), seen);
         day.roll_back(mark);

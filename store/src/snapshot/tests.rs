@@ -98,9 +98,13 @@ fn a_damaged_or_torn_file_gives_way_to_the_next_older_one() {
     fs::write(file(8), fs::read(file(2)).unwrap()).unwrap();
     assert_eq!(newest(&snapshots, &store, None), Some(5));
     // What was being written when the process died.
-    fs::write(folder.join("00000000000000000009-b1.new"), &whole[..10]).unwrap();
+    let draft = folder.join("00000000000000000007-b1.new");
+    fs::write(&draft, &whole[..10]).unwrap();
     fs::write(folder.join("notes.txt"), "").unwrap();
     assert_eq!(newest(&snapshots, &store, None), Some(5));
+    snapshots.write(&snapshot(heads[9])).unwrap();
+    assert!(!draft.exists() && folder.join("notes.txt").exists());
+    assert_eq!(newest(&snapshots, &store, None), Some(9));
 }
 
 #[test]

@@ -177,6 +177,42 @@ fn after_a_day_a_key_is_free_again() {
 }
 
 #[test]
+fn a_key_from_before_a_snapshot_is_known_for_a_day_and_then_free() {
+    let mut market = Market::new();
+    let scan = Scan::of(&market);
+    let opening = |market: &Market| {
+        let mut opening = market.opening();
+        opening.older = scan.clone();
+        opening
+    };
+    let mut writer = opening(&market).open();
+    let auction = market.auction(&mut writer);
+    let at = first(writer.handle(keyed(credit(ANN, "1.00"), spread(0), 1)));
+    done(writer.handle(keyed(bid(BEN, auction, "7.00"), spread(1), 1)));
+    let (state, head) = (writer.state().clone(), writer.head());
+    drop(writer);
+
+    let mut again = opening(&market).from_snapshot().open();
+    assert!(*again.state() == state && again.head() == head);
+    assert_eq!(replayed(again.handle(keyed(credit(ANN, "1.00"), spread(0), 1))), (at, 1));
+    let other = refused(again.handle(keyed(credit(ANN, "2.00"), spread(0), 2)));
+    assert_eq!(other, Refusal::KeyReused { first_seen_at: MORNING });
+    scan.asked.store(0, Ordering::SeqCst);
+    for n in 100..200 {
+        done(again.handle(keyed(credit(ANN, "1.00"), spread(n), 1)));
+    }
+    assert!(scan.asked.load(Ordering::SeqCst) < 30, "a new key seldom costs a look");
+    drop(again);
+
+    // A snapshot upon a snapshot, and the last instant of the day.
+    market.at(before(MORNING + KEPT));
+    let mut again = opening(&market).from_snapshot().open();
+    assert_eq!(replayed(again.handle(keyed(credit(ANN, "1.00"), spread(0), 1))), (at, 1));
+    market.at(MORNING + KEPT);
+    assert!(first(again.handle(keyed(credit(ANN, "2.00"), spread(0), 2))) > at);
+}
+
+#[test]
 fn a_refusal_keeps_no_key_and_is_decided_anew() {
     let mut market = Market::new();
     let mut writer = market.open();

@@ -28,6 +28,8 @@ use store::keys::{NoOldKeys, OldKeys};
 use store::memory::MemoryStore;
 use store::raw::{Hex, RawEvent};
 use store::recorded::Recorded;
+use store::snapshot::Snapshot;
+use store::writer::folded::{Folded, page_after};
 use store::writer::order::{Answer, Entropy, Key, Order};
 use store::writer::{OpenError, Settings, Subscriber, Writer};
 
@@ -134,6 +136,8 @@ pub struct Opening {
     pub older: Arc<dyn OldKeys>,
     pub subscribers: Vec<Subscriber>,
     pub settings: Settings,
+    /// What a snapshot gave.
+    pub after: Folded,
 }
 
 impl Opening {
@@ -145,7 +149,23 @@ impl Opening {
             older: Arc::new(NoOldKeys),
             subscribers: vec![],
             settings: Settings::default(),
+            after: Folded::default(),
         }
+    }
+    /// After a snapshot of all that the log holds, written and read again.
+    pub fn from_snapshot(mut self) -> Opening {
+        let mut folded = Folded::default();
+        loop {
+            let page = page_after(&*self.store, &self.log, folded.head).unwrap();
+            page.iter().for_each(|event| folded.take(event));
+            if page.is_empty() {
+                break;
+            }
+        }
+        let head = folded.head.expect("an empty log has no snapshot");
+        let snapshot = Snapshot { log: self.log.clone(), head, writer: folded.save(), view: vec![] };
+        self.after = Folded::restore(&snapshot).unwrap();
+        self
     }
     pub fn told(mut self, subscriber: impl Fn(&[Arc<Recorded>]) + Send + Sync + 'static) -> Opening {
         self.subscribers.push(Arc::new(subscriber));
@@ -153,7 +173,8 @@ impl Opening {
     }
     pub fn try_open(self) -> Result<Writer, OpenError> {
         let draw = Box::new(entropy);
-        Writer::open(self.log, self.store, self.clock, draw, self.older, self.subscribers, self.settings)
+        let Opening { log, store, clock, older, subscribers, settings, after } = self;
+        Writer::open_after(after, log, store, clock, draw, older, subscribers, settings)
     }
     pub fn open(self) -> Writer {
         self.try_open().unwrap()

@@ -13,5 +13,6 @@ mod restart;
 mod rights;
 mod sealed;
 mod served_replay;
+mod snapshots;
 mod story;
 mod tidy;

@@ -1,6 +1,8 @@
-//! A clean end and a new start: every kind of object reads the same after it, to everybody.
+//! A clean end and a new start: every kind of object reads the same after it, to everybody, whether the start
+//! folds the logs from zero or takes snapshots.
 
 use serde_json::{Value, json};
+use std::path::Path;
 use tests::{Client, House, Scratch, Town, copy, differences, eventually, run, text};
 
 /// What is asked, each in a request of its own; `serverNow` is not. Those with `$id` are asked for every id
@@ -107,8 +109,26 @@ fn reserve(house: &House, town: &mut Town, agent: usize, offer: &(String, String
 #[test]
 fn everything_reads_the_same_after_a_clean_restart() {
     let scratch = Scratch::new();
+    reads_the_same(&scratch.join("data"), &[]);
+}
+
+#[test]
+fn everything_reads_the_same_after_a_start_from_snapshots() {
+    let scratch = Scratch::new();
     let data = scratch.join("data");
-    let house = House::open(&data);
+    // Few events lie past a snapshot, and which ones is chance.
+    reads_the_same(&data, &["--snapshot-every", "5"]);
+    for log in ["community", "main"] {
+        assert!(std::fs::read_dir(data.join("snapshots").join(log)).unwrap().count() > 1, "{log} has snapshots");
+    }
+    let verified = run(&["verify", "--data", data.to_str().unwrap()]);
+    assert_eq!(verified.code, 0, "{}", verified.out);
+    assert_eq!(verified.out.matches(" snapshots compared").count(), 2, "{}", verified.out);
+}
+
+/// A day of every kind of object, with houses started so.
+fn reads_the_same(data: &Path, options: &[&str]) {
+    let house = House::open_with(data, options);
     let mut town = Town::found(&house, 6);
     let ask = "query($id: ID!) { inquiry(id: $id) { state position queues { id } customer { id } } agent(id: $id) { status } }";
 
@@ -193,7 +213,7 @@ fn everything_reads_the_same_after_a_clean_restart() {
     assert!(before[3].to_string().contains("My card is gone"));
 
     assert_eq!(house.stop(), 0);
-    let house = House::open(&data);
+    let house = House::open_with(data, options);
     for ((who, client), before) in viewers.iter().zip(&before) {
         let after = look(&mut client.at(&house), &objects, &ids);
         assert_eq!(differences(before, &after), Vec::<String>::new(), "to {who} something reads otherwise");

@@ -1,0 +1,234 @@
+//! Snapshots: whatever becomes of them, a start comes to what the logs say.
+
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tests::{Client, House, Scratch, Town, copy, eventually, key, run, text};
+
+/// A snapshot every few events.
+const OFTEN: [&str; 2] = ["--snapshot-every", "7"];
+
+fn town(data: &Path, agents: usize) -> (House, Town, (String, String)) {
+    let house = House::open_with(data, &OFTEN);
+    let mut town = Town::found(&house, agents);
+    let rules = json!({"direction": "FORWARD", "format": "OPEN", "currency": "EUR", "startingPrice": "1.00", "openFor": "PT12H"});
+    let offer = town.publish(rules, json!({}));
+    (house, town, offer)
+}
+
+/// Whole snapshots of a log, oldest first.
+fn kept(data: &Path, log: &str) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(data.join("snapshots").join(log)) else { return Vec::new() };
+    let mut kept: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    kept.retain(|path| path.extension().is_some_and(|ending| ending == "snapshot"));
+    kept.sort();
+    kept
+}
+
+fn position(path: &Path) -> u64 {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    name.split('-').next().unwrap().parse().unwrap()
+}
+
+fn start_and_stop(data: &Path) {
+    let house = House::open(data);
+    // It hears SIGTERM by the time it answers.
+    house.client("").ask("{ __typename }", json!({}));
+    assert_eq!(house.stop(), 0);
+}
+
+/// What an operator sees of open work and of money.
+fn seen(operator: &mut Client) -> Value {
+    operator.ask(
+        "{ inquiries(first: 20) { edges { node { id seq state position acceptedAt customer { id since } decisions(first: 3) { edges { node { kind seq } } }
+             auction { id seq bidCount price { amount } bids(first: 10) { edges { node { id bidder state amount { amount } } } } } } } }
+           agents(first: 20) { edges { node { id seq status load } } }
+           accounts(first: 20) { edges { node { id seq balance { amount } held { amount } } } }
+           callServers { name head queueDepth } }",
+        json!({}),
+    )
+}
+
+#[test]
+fn a_key_used_before_a_snapshot_is_known_after_it() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let (house, mut town, offer) = town(&data, 2);
+    let auction = text(&town.accept(&house, &offer)["inquiry"]["auction"]["id"]);
+    // An agent has one log; finance may use a key on any; a customer's is of `community`.
+    let bid = json!({"auctionId": auction, "amount": {"amount": "3.00", "currency": "EUR"}});
+    let credit = |amount: &str| json!({"owner": town.agents[1].0, "amount": {"amount": amount, "currency": "EUR"}, "reference": "till"});
+    let (credit, other) = (credit("5.00"), credit("6.00"));
+    let accept = json!({"offerId": offer.0, "linkId": offer.1, "channel": "MESSAGE"});
+    let (bid_key, credit_key, accept_key) = (key(), key(), key());
+    let given = [
+        town.agents[0].1.give_keyed("placeBid", bid.clone(), &bid_key, "bid { id }"),
+        town.finance.give_keyed("creditWallet", credit.clone(), &credit_key, "account { id }"),
+        house.client("").give_keyed("acceptOffer", accept.clone(), &accept_key, "inquiry { id }"),
+    ];
+    let seqs: Vec<u64> = given.iter().map(|given| text(&given["seq"]).parse().unwrap()).collect();
+    let last = *seqs.iter().max().unwrap();
+    // Until both logs have a snapshot past all of it.
+    eventually("snapshots past the keys", || {
+        town.accept(&house, &offer);
+        let past = |log: &str| kept(&data, log).last().is_some_and(|path| position(path) > last);
+        (past("main") && past("community")).then_some(())
+    });
+    assert_eq!(house.stop(), 0);
+
+    let house = House::open_with(&data, &OFTEN);
+    let mut finance = town.finance.at(&house);
+    let again = [
+        town.agents[0].1.at(&house).give_keyed("placeBid", bid, &bid_key, "bid { id }"),
+        finance.give_keyed("creditWallet", credit, &credit_key, "account { id }"),
+        house.client("").give_keyed("acceptOffer", accept, &accept_key, "inquiry { id }"),
+    ];
+    for (given, again) in given.iter().zip(&again) {
+        assert_eq!((&again["replayed"], &again["seq"]), (&json!(true), &given["seq"]), "{again}");
+    }
+    let refused = finance.give_keyed("creditWallet", other, &credit_key, "account { id }");
+    assert_eq!(refused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{refused}");
+}
+
+#[test]
+fn a_snapshot_that_is_damaged_of_another_build_or_gone_costs_time_alone() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let (house, mut town, offer) = town(&data, 3);
+    for number in 0..6 {
+        let auction = text(&town.accept(&house, &offer)["inquiry"]["auction"]["id"]);
+        town.bid(number % 3, &auction, "3.00");
+    }
+    eventually("snapshots of both logs", || {
+        (kept(&data, "main").len() > 2 && !kept(&data, "community").is_empty()).then_some(())
+    });
+    let before = seen(&mut town.operator);
+    assert_eq!(house.stop(), 0);
+
+    let harms: [(&str, fn(&Path)); 5] = [
+        ("nothing", |_| ()),
+        ("a byte in the middle", |path| {
+            let mut bytes = std::fs::read(path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(path, bytes).unwrap();
+        }),
+        ("a torn end", |path| {
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, &bytes[..bytes.len() / 3]).unwrap();
+        }),
+        ("another build's name", |path| {
+            let name = format!("{:020}-{}.snapshot", position(path), "0".repeat(32));
+            std::fs::rename(path, path.with_file_name(name)).unwrap();
+        }),
+        ("no file", |path| std::fs::remove_file(path).unwrap()),
+    ];
+    for (what, harm) in harms {
+        for all in [false, true] {
+            let copied = scratch.join(&format!("{} {all}", what.replace(' ', "-")));
+            copy(&data, &copied);
+            for log in ["main", "community"] {
+                let kept = kept(&copied, log);
+                let harmed = if all { &kept[..] } else { &kept[kept.len() - 1..] };
+                harmed.iter().for_each(|path| harm(path));
+            }
+            let house = House::open(&copied);
+            assert_eq!(seen(&mut town.operator.at(&house)), before, "{what}, of all: {all}");
+            assert_eq!(house.stop(), 0);
+        }
+    }
+}
+
+#[test]
+fn verify_names_a_snapshot_that_is_not_the_fold() {
+    let scratch = Scratch::new();
+    let (data, other) = (scratch.join("data"), scratch.join("other"));
+    let folder = data.to_str().unwrap();
+    for data in [&data, &other] {
+        let (house, mut town, offer) = town(data, 1);
+        eventually("snapshots of main", || {
+            town.accept(&house, &offer);
+            (kept(data, "main").len() > 1).then_some(())
+        });
+        assert_eq!(house.stop(), 0);
+    }
+    let verified = run(&["verify", "--data", folder]);
+    assert_eq!(verified.code, 0, "{}", verified.out);
+    // Another house's, whole and of this build, at a position that this log has too.
+    let (ours, theirs) = (kept(&data, "main")[0].clone(), kept(&other, "main")[0].clone());
+    assert_eq!(position(&ours), position(&theirs), "both stand at the first seventh event");
+    std::fs::copy(theirs, &ours).unwrap();
+    let verified = run(&["verify", "--data", folder]);
+    assert_eq!(verified.code, 1, "{}", verified.out);
+    let named = format!("log main: the snapshot at position {} is not the fold", position(&ours));
+    assert!(verified.out.contains(&named), "{}", verified.out);
+    // A start passes it over, and lets go of what is of no history of this log.
+    start_and_stop(&data);
+    let newest = kept(&data, "main").pop().unwrap();
+    std::fs::remove_file(newest).unwrap();
+    for path in kept(&data, "main").into_iter().filter(|path| *path != ours) {
+        std::fs::remove_file(path).unwrap();
+    }
+    start_and_stop(&data);
+    assert!(!ours.exists(), "a lost history's snapshot is deleted");
+    assert_eq!(run(&["verify", "--data", folder]).code, 0);
+}
+
+#[test]
+fn sigkill_while_snapshots_are_written_loses_nothing() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let (house, mut town, offer) = town(&data, 2);
+    let auction = text(&town.accept(&house, &offer)["inquiry"]["auction"]["id"]);
+    let mut house = Some(house);
+    let mut cents = 300;
+    for round in 0..6 {
+        let running = house.take().unwrap();
+        let going = AtomicBool::new(true);
+        let (mut client, first) = (town.agents[round % 2].1.at(&running), cents);
+        let told = std::thread::scope(|scope| {
+            let caller = scope.spawn(|| {
+                let mut told = Vec::new();
+                let mut cents = first;
+                while going.load(Ordering::Relaxed) {
+                    cents += 1;
+                    let amount = format!("{}.{:02}", cents / 100, cents % 100);
+                    let input = json!({"auctionId": auction, "amount": {"amount": amount, "currency": "EUR"}});
+                    let (document, variables) = tests::command("placeBid", input, &key(), "bid { id }");
+                    match client.send(&document, variables) {
+                        Ok(answer) => told.push(text(&answer["data"]["placeBid"]["bid"]["id"])),
+                        Err(_) => break,
+                    }
+                }
+                (told, cents)
+            });
+            // Under this load a snapshot is being folded or written at any moment.
+            std::thread::sleep(Duration::from_millis(400 + 61 * round as u64));
+            running.kill();
+            going.store(false, Ordering::Relaxed);
+            caller.join().unwrap()
+        });
+        cents = told.1;
+        assert!(told.0.len() > 10, "the load was real");
+        assert!(!kept(&data, "main").is_empty(), "there are snapshots by now");
+
+        // With the snapshots and without, the same stands; and all that was answered.
+        let bare = scratch.join(&format!("bare-{round}"));
+        copy(&data, &bare);
+        std::fs::remove_dir_all(bare.join("snapshots")).unwrap();
+        let without = House::open(&bare);
+        let with = House::open_with(&data, &OFTEN);
+        assert_eq!(seen(&mut town.operator.at(&with)), seen(&mut town.operator.at(&without)), "round {round}");
+        let mut agent = town.agents[round % 2].1.at(&with);
+        for bid in told.0.iter().rev().take(20) {
+            let found = agent.ask("query($id: ID!) { node(id: $id) { id } }", json!({"id": bid}));
+            assert_eq!(found["node"]["id"], **bid, "round {round}");
+        }
+        assert_eq!(without.stop(), 0);
+        house = Some(with);
+    }
+    assert_eq!(house.unwrap().stop(), 0);
+    let verified = run(&["verify", "--data", data.to_str().unwrap()]);
+    assert_eq!(verified.code, 0, "{}", verified.out);
+}
