@@ -6,7 +6,8 @@ use domain::event::agent::{AgentStatusSet, Will, WillReason};
 use domain::event::community::SourcePosition;
 use domain::ids::AgentId;
 use projections::live::Dossier;
-use store::memory::MemoryStore;
+use serde_json::json;
+use store::memory::{Fault, MemoryStore};
 use store::raw::GENESIS;
 use store::recorded::{CommandId, Facts};
 
@@ -177,4 +178,32 @@ async fn a_dossier_reads_the_same_from_its_events() {
         assert_eq!(kept, folded, "as of {seq}");
     }
     assert!(seen > 3, "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_fork_has_lost_is_no_past_either() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let (app, main) = (&house.app, "main".parse::<LogName>().unwrap());
+    let bid = |amount: &str| json!({ "auctionId": market.auction, "amount": { "amount": amount, "currency": "EUR" } });
+    house.tell(&market.agents[0], "placeBid", bid("7"), "bid { id }").await;
+    let seq = app.live.head(&main).unwrap().seq;
+    let point = |seq| Point::Seq { log: main.clone(), seq };
+    assert!(as_of(app, point(seq)).await.unwrap().is_some());
+
+    house.store.inject(&main, [Fault::DropTail(1)]);
+    let mut input = bid("9");
+    input["idempotencyKey"] = "a".repeat(16).into();
+    let document = "mutation($input: PlaceBidInput!) { placeBid(input: $input) { bid { id } } }";
+    let refused = house.run(&market.agents[1], document, json!({ "input": input })).await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
+    for _ in 0..200 {
+        if app.live.head(&main).is_some_and(|head| head.seq + 1 == seq) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(app.pasts.kept().is_empty());
+    assert!(as_of(app, point(seq)).await.unwrap().is_none());
+    assert!(as_of(app, point(seq - 1)).await.unwrap().is_some());
 }
