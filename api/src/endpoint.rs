@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -213,10 +213,10 @@ where
     /// Runs one query or mutation. The caller has been named; `writes` says whether the transport may run
     /// mutations.
     pub async fn execute(&self, caller: Caller, params: Params, writes: bool) -> Answer {
-        let all = async {
+        let all = pin!(async {
             let (_, request) = self.prepare(&caller, params, writes, false).await?;
             Ok(executed(self.schema.execute(request.data(caller.viewer)).await))
-        };
+        });
         within(self.deadline, all).await.and_then(|answer| answer).unwrap_or_else(|refused| refused)
     }
 
@@ -224,12 +224,12 @@ where
     /// answer of a query or mutation. `Err` is the answer where nothing has run. All guards are those of
     /// [`Endpoint::execute`]. Dropping the stream ends the operation.
     pub async fn stream(&self, caller: Caller, params: Params, writes: bool) -> Result<Answers, Answer> {
-        let (kind, request) = within(self.deadline, self.prepare(&caller, params, writes, true)).await??;
+        let (kind, request) = within(self.deadline, pin!(self.prepare(&caller, params, writes, true))).await??;
         let request = request.data(caller.viewer).data(ItemWithin(self.deadline));
         if kind != OperationType::Subscription {
             let (schema, deadline) = (self.schema.clone(), self.deadline);
             let answer = async move {
-                let response = within(deadline, schema.execute(request)).await;
+                let response = within(deadline, pin!(schema.execute(request))).await;
                 response.map_or_else(|refused| refused, executed)
             };
             return Ok(stream::once(answer).boxed());
@@ -363,8 +363,9 @@ fn executed(response: Response) -> Answer {
     Answer::Executed { data: response.data, errors, extensions: response.extensions }
 }
 
-/// What the future comes to, or why it does not.
-async fn within<T>(deadline: Duration, future: impl Future<Output = T>) -> Result<T, Answer> {
+/// What the future comes to, or why it does not. Pinned by its owner: each layer that takes a future by value
+/// holds it once more, and all of them are copied with the request.
+async fn within<T>(deadline: Duration, future: Pin<&mut impl Future<Output = T>>) -> Result<T, Answer> {
     match tokio::time::timeout(deadline, caught(future)).await {
         Ok(Ok(output)) => Ok(output),
         Ok(Err(Panicked)) => Err(panicked()),
@@ -394,8 +395,7 @@ struct Panicked;
 
 /// A panic ends this future and nothing else. What it held is dropped with it, so nobody meets it half
 /// done; what others share must bear a panic (locks are held over no resolver's code).
-async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut future = pin!(future);
+async fn caught<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Panicked> {
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

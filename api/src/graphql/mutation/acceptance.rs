@@ -32,7 +32,7 @@ impl Acceptances {
     /// Registers the acceptance whether or not any agent is available. Without a token the caller becomes a new customer and gets a customerToken.
     async fn accept_offer(&self, ctx: &Context<'_>, input: AcceptOfferInput) -> Result<AcceptOfferPayload, Error> {
         let call = Call::begin(ctx, rights::ACCEPT_OFFER, &input, &input.idempotency_key)?;
-        answer(accept_offer(&call, &input).await)
+        answer(accept_offer(&call, &input)).await
     }
 }
 

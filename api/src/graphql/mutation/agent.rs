@@ -21,18 +21,18 @@ pub(super) struct Agents;
 impl Agents {
     async fn register_agent(&self, ctx: &Context<'_>, input: RegisterAgentInput) -> Result<AgentPayload, Error> {
         let call = Call::begin(ctx, rights::REGISTER_AGENT, &input, &input.idempotency_key)?;
-        answer(register_agent(&call, &input).await)
+        answer(register_agent(&call, &input)).await
     }
 
     /// Skills, location, capacity, credit limit; an absent field stays as it is.
     async fn update_agent(&self, ctx: &Context<'_>, input: UpdateAgentInput) -> Result<AgentPayload, Error> {
         let call = Call::begin(ctx, rights::UPDATE_AGENT, &input, &input.idempotency_key)?;
-        answer(update_agent(&call, &input).await)
+        answer(update_agent(&call, &input)).await
     }
 
     async fn set_agent_status(&self, ctx: &Context<'_>, input: SetAgentStatusInput) -> Result<AgentPayload, Error> {
         let call = Call::begin(ctx, rights::SET_AGENT_STATUS, &input, &input.idempotency_key)?;
-        answer(set_agent_status(&call, &input).await)
+        answer(set_agent_status(&call, &input)).await
     }
 }
 

@@ -23,12 +23,12 @@ pub(super) struct Bids;
 impl Bids {
     async fn place_bid(&self, ctx: &Context<'_>, input: PlaceBidInput) -> Result<BidPayload, Error> {
         let call = Call::begin(ctx, rights::PLACE_BID, &input, &input.idempotency_key)?;
-        answer(place_bid(&call, &input).await)
+        answer(place_bid(&call, &input)).await
     }
 
     async fn withdraw_bid(&self, ctx: &Context<'_>, input: WithdrawBidInput) -> Result<BidPayload, Error> {
         let call = Call::begin(ctx, rights::WITHDRAW_BID, &input, &input.idempotency_key)?;
-        answer(withdraw_bid(&call, &input).await)
+        answer(withdraw_bid(&call, &input)).await
     }
 }
 

@@ -13,6 +13,7 @@ use domain::ids::{CustomerId, Subject};
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
+use futures_util::future::BoxFuture;
 use projections::live::{Dossier, DossierHandle};
 use std::sync::Arc;
 use store::recorded::Recorded;
@@ -47,13 +48,18 @@ pub(super) trait Payload {
     fn refused(error: UserError) -> Self;
 }
 
-/// The payload of a mutation's work.
-pub(super) fn answer<P: Payload>(step: Step<P>) -> Result<P, Error> {
-    match step {
-        Ok(payload) => Ok(payload),
-        Err(Stop::Refused(error)) => Ok(P::refused(error)),
-        Err(Stop::Fault(error)) => Err(error),
-    }
+/// The payload of a mutation's work. The work stands in a box: the future of the root has room for the largest
+/// mutation there is, and whoever asks for the smallest one would carry that.
+pub(super) fn answer<'a, P: Payload>(
+    work: impl Future<Output = Step<P>> + Send + 'a,
+) -> BoxFuture<'a, Result<P, Error>> {
+    Box::pin(async move {
+        match work.await {
+            Ok(payload) => Ok(payload),
+            Err(Stop::Refused(error)) => Ok(P::refused(error)),
+            Err(Stop::Fault(error)) => Err(error),
+        }
+    })
 }
 
 /// A mutation that its caller's role may give.

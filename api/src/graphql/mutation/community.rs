@@ -25,7 +25,7 @@ impl Community {
         input: RegisterProviderInput,
     ) -> Result<ProviderPayload, Error> {
         let call = Call::begin(ctx, rights::REGISTER_PROVIDER, &input, &input.idempotency_key)?;
-        answer(register_provider(&call, &input).await)
+        answer(register_provider(&call, &input)).await
     }
 
     async fn open_call_server(
@@ -34,12 +34,12 @@ impl Community {
         input: OpenCallServerInput,
     ) -> Result<CallServerPayload, Error> {
         let call = Call::begin(ctx, rights::OPEN_CALL_SERVER, &input, &input.idempotency_key)?;
-        answer(open_call_server(&call, &input).await)
+        answer(open_call_server(&call, &input)).await
     }
 
     async fn update_provider(&self, ctx: &Context<'_>, input: UpdateProviderInput) -> Result<ProviderPayload, Error> {
         let call = Call::begin(ctx, rights::UPDATE_PROVIDER, &input, &input.idempotency_key)?;
-        answer(update_provider(&call, &input).await)
+        answer(update_provider(&call, &input)).await
     }
 
     async fn update_call_server(
@@ -48,7 +48,7 @@ impl Community {
         input: UpdateCallServerInput,
     ) -> Result<CallServerPayload, Error> {
         let call = Call::begin(ctx, rights::UPDATE_CALL_SERVER, &input, &input.idempotency_key)?;
-        answer(update_call_server(&call, &input).await)
+        answer(update_call_server(&call, &input)).await
     }
 }
 

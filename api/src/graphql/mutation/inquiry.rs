@@ -19,7 +19,7 @@ pub(super) struct Inquiries;
 impl Inquiries {
     async fn withdraw_inquiry(&self, ctx: &Context<'_>, input: WithdrawInquiryInput) -> Result<InquiryPayload, Error> {
         let call = Call::begin(ctx, rights::WITHDRAW_INQUIRY, &input, &input.idempotency_key)?;
-        answer(withdraw_inquiry(&call, &input).await)
+        answer(withdraw_inquiry(&call, &input)).await
     }
 }
 

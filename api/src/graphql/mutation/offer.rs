@@ -19,18 +19,18 @@ pub(super) struct Offers;
 impl Offers {
     async fn publish_offer(&self, ctx: &Context<'_>, input: PublishOfferInput) -> Result<OfferPayload, Error> {
         let call = Call::begin(ctx, rights::PUBLISH_OFFER, &input, &input.idempotency_key)?;
-        answer(publish_offer(&call, &input).await)
+        answer(publish_offer(&call, &input)).await
     }
 
     /// A new revision; inquiries keep the one they accepted.
     async fn revise_offer(&self, ctx: &Context<'_>, input: ReviseOfferInput) -> Result<OfferPayload, Error> {
         let call = Call::begin(ctx, rights::REVISE_OFFER, &input, &input.idempotency_key)?;
-        answer(revise_offer(&call, &input).await)
+        answer(revise_offer(&call, &input)).await
     }
 
     async fn retire_offer(&self, ctx: &Context<'_>, input: RetireOfferInput) -> Result<OfferPayload, Error> {
         let call = Call::begin(ctx, rights::RETIRE_OFFER, &input, &input.idempotency_key)?;
-        answer(retire_offer(&call, &input).await)
+        answer(retire_offer(&call, &input)).await
     }
 }
 

@@ -22,12 +22,12 @@ pub(super) struct Queues;
 impl Queues {
     async fn declare_queue(&self, ctx: &Context<'_>, input: DeclareQueueInput) -> Result<QueuePayload, Error> {
         let call = Call::begin(ctx, rights::DECLARE_QUEUE, &input, &input.idempotency_key)?;
-        answer(declare_queue(&call, &input).await)
+        answer(declare_queue(&call, &input)).await
     }
 
     async fn retire_queue(&self, ctx: &Context<'_>, input: RetireQueueInput) -> Result<QueuePayload, Error> {
         let call = Call::begin(ctx, rights::RETIRE_QUEUE, &input, &input.idempotency_key)?;
-        answer(retire_queue(&call, &input).await)
+        answer(retire_queue(&call, &input)).await
     }
 }
 

@@ -28,7 +28,7 @@ impl Reservations {
         input: ViewReservationInput,
     ) -> Result<ReservationPayload, Error> {
         let call = Call::begin(ctx, rights::VIEW_RESERVATION, &input, &input.idempotency_key)?;
-        answer(view_reservation(&call, &input).await)
+        answer(view_reservation(&call, &input)).await
     }
 
     /// Consent.
@@ -38,7 +38,7 @@ impl Reservations {
         input: AcceptReservationInput,
     ) -> Result<SessionPayload, Error> {
         let call = Call::begin(ctx, rights::ACCEPT_RESERVATION, &input, &input.idempotency_key)?;
-        answer(accept_reservation(&call, &input).await)
+        answer(accept_reservation(&call, &input)).await
     }
 
     async fn decline_reservation(
@@ -47,7 +47,7 @@ impl Reservations {
         input: DeclineReservationInput,
     ) -> Result<ReservationPayload, Error> {
         let call = Call::begin(ctx, rights::DECLINE_RESERVATION, &input, &input.idempotency_key)?;
-        answer(decline_reservation(&call, &input).await)
+        answer(decline_reservation(&call, &input)).await
     }
 }
 

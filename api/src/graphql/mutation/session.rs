@@ -27,30 +27,30 @@ pub(super) struct Sessions;
 impl Sessions {
     async fn send_message(&self, ctx: &Context<'_>, input: SendMessageInput) -> Result<MessagePayload, Error> {
         let call = Call::begin(ctx, rights::SEND_MESSAGE, &input, &input.idempotency_key)?;
-        answer(send_message(&call, &input).await)
+        answer(send_message(&call, &input)).await
     }
 
     /// Disconnects for all; customer or first agent. The agent goes to wrap-up, or straight to AVAILABLE where the offer asks for none.
     async fn end_session(&self, ctx: &Context<'_>, input: EndSessionInput) -> Result<SessionPayload, Error> {
         let call = Call::begin(ctx, rights::END_SESSION, &input, &input.idempotency_key)?;
-        answer(end_session(&call, &input).await)
+        answer(end_session(&call, &input)).await
     }
 
     /// Autosave, in session, wrap-up and for 24 h after.
     async fn save_notes(&self, ctx: &Context<'_>, input: SaveNotesInput) -> Result<SessionPayload, Error> {
         let call = Call::begin(ctx, rights::SAVE_NOTES, &input, &input.idempotency_key)?;
-        answer(save_notes(&call, &input).await)
+        answer(save_notes(&call, &input)).await
     }
 
     async fn extend_wrap_up(&self, ctx: &Context<'_>, input: ExtendWrapUpInput) -> Result<SessionPayload, Error> {
         let call = Call::begin(ctx, rights::EXTEND_WRAP_UP, &input, &input.idempotency_key)?;
-        answer(extend_wrap_up(&call, &input).await)
+        answer(extend_wrap_up(&call, &input)).await
     }
 
     /// Saves the inquiry information to the customer's record and sets the agent AVAILABLE; where there is no wrap-up, within 24 h after the end.
     async fn complete_wrap_up(&self, ctx: &Context<'_>, input: CompleteWrapUpInput) -> Result<SessionPayload, Error> {
         let call = Call::begin(ctx, rights::COMPLETE_WRAP_UP, &input, &input.idempotency_key)?;
-        answer(complete_wrap_up(&call, &input).await)
+        answer(complete_wrap_up(&call, &input)).await
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Wallets;
 impl Wallets {
     async fn credit_wallet(&self, ctx: &Context<'_>, input: CreditWalletInput) -> Result<AccountPayload, Error> {
         let call = Call::begin(ctx, rights::CREDIT_WALLET, &input, &input.idempotency_key)?;
-        answer(credit_wallet(&call, &input).await)
+        answer(credit_wallet(&call, &input)).await
     }
 }
 
