@@ -23,16 +23,30 @@ pub(super) struct Bids;
 impl Bids {
     async fn place_bid(&self, ctx: &Context<'_>, input: PlaceBidInput) -> Result<BidPayload, Error> {
         let call = Call::begin(ctx, rights::PLACE_BID, &input, &input.idempotency_key)?;
-        answer(place_bid(&call, &input)).await
+        answer(place_bid(&call, &input, Wanted::of(ctx))).await
     }
 
     async fn withdraw_bid(&self, ctx: &Context<'_>, input: WithdrawBidInput) -> Result<BidPayload, Error> {
         let call = Call::begin(ctx, rights::WITHDRAW_BID, &input, &input.idempotency_key)?;
-        answer(withdraw_bid(&call, &input)).await
+        answer(withdraw_bid(&call, &input, Wanted::of(ctx))).await
     }
 }
 
-async fn place_bid(call: &Call, input: &PlaceBidInput) -> Step<BidPayload> {
+/// What the caller wants to see of the payload: what nobody asks for is not loaded.
+#[derive(Clone, Copy)]
+struct Wanted {
+    bid: bool,
+    auction: bool,
+}
+
+impl Wanted {
+    fn of(ctx: &Context<'_>) -> Wanted {
+        let ahead = ctx.look_ahead();
+        Wanted { bid: ahead.field("bid").exists(), auction: ahead.field("auction").exists() }
+    }
+}
+
+async fn place_bid(call: &Call, input: &PlaceBidInput, wanted: Wanted) -> Step<BidPayload> {
     let auction: AuctionId = parse::id(&input.auction_id, "auctionId")?;
     let amount = parse::money(&Path::Input.member("amount"), &input.amount)?;
     let log = call.log_of(auction, "auctionId").await?;
@@ -44,10 +58,10 @@ async fn place_bid(call: &Call, input: &PlaceBidInput) -> Step<BidPayload> {
         (row.state != AuctionState::Open && market() == Some(log.clone())).then_some(Refusal::AuctionClosed)
     };
     let done = call.submit_about(&log, auction, command, closed).await?;
-    bid_payload(call, done).await
+    bid_payload(call, done, wanted).await
 }
 
-async fn withdraw_bid(call: &Call, input: &WithdrawBidInput) -> Step<BidPayload> {
+async fn withdraw_bid(call: &Call, input: &WithdrawBidInput, wanted: Wanted) -> Step<BidPayload> {
     let bid: BidId = parse::id(&input.bid_id, "bidId")?;
     // A rival's bid is not there, whatever else is wrong with the call: that it exists may be a secret.
     let own = |dossier: &Dossier| {
@@ -62,7 +76,7 @@ async fn withdraw_bid(call: &Call, input: &WithdrawBidInput) -> Step<BidPayload>
         (own && auction.row().state != AuctionState::Open).then_some(Refusal::AuctionClosed)
     };
     let done = call.submit_about(&log, bid, Command::WithdrawBid { bid }, closed).await?;
-    bid_payload(call, done).await
+    bid_payload(call, done, wanted).await
 }
 
 fn agents_market(call: &Call) -> Option<LogName> {
@@ -72,12 +86,13 @@ fn agents_market(call: &Call) -> Option<LogName> {
     }
 }
 
-async fn bid_payload(call: &Call, done: Done) -> Step<BidPayload> {
+async fn bid_payload(call: &Call, done: Done, wanted: Wanted) -> Step<BidPayload> {
     let (bid, auction) = done.one(|event| match event {
         Event::Auction(AuctionEvent::BidPlaced(e)) => Some((e.bid, e.auction)),
         Event::Auction(AuctionEvent::BidWithdrawn(e)) => Some((e.bid, e.auction)),
         _ => None,
     })?;
-    let bid = Bid::load(&call.app, &call.actor, bid).await?;
-    Ok(BidPayload::new(&done, bid, Auction::load(&call.app, &call.actor, auction).await?))
+    let bid = if wanted.bid { Bid::load(&call.app, &call.actor, bid).await? } else { None };
+    let auction = if wanted.auction { Auction::load(&call.app, &call.actor, auction).await? } else { None };
+    Ok(BidPayload::new(&done, bid, auction))
 }
