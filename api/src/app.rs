@@ -19,10 +19,12 @@ use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
 use domain::time::{Span, Timestamp};
+use hmac::{Hmac, KeyInit, Mac};
 use projections::feed::{FeedError, Feeds, QueuesOf};
 use projections::history::projector::Projector;
 use projections::history::{History, HistoryError};
 use projections::live::{Dossier, DossierHandle, Live};
+use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -65,8 +67,8 @@ pub struct App {
     pub signing: SigningKey,
     pub public_url: String,
     pub clock: Arc<dyn Clock>,
-    /// Of the store: idempotency keys and fingerprints are hashed with it.
-    pub(crate) idempotency_secret: [u8; 32],
+    /// With the store's secret: idempotency keys and fingerprints are hashed with it.
+    idempotency: Hmac<Sha256>,
     /// Of the store: cursors are signed with it.
     pub cursor_secret: [u8; 32],
     settings: Settings,
@@ -148,7 +150,7 @@ impl App {
             history,
             feeds,
             signing: SigningKey::open(parts.folder.path())?,
-            idempotency_secret: vault.secret("idempotency")?,
+            idempotency: Hmac::new_from_slice(&vault.secret("idempotency")?).expect("any length is a key"),
             cursor_secret: vault.secret("cursor")?,
             vault,
             store: parts.store,
@@ -396,8 +398,7 @@ impl App {
     }
 
     fn digest(&self, parts: &[&[u8]]) -> [u8; 32] {
-        use hmac::{Hmac, KeyInit, Mac};
-        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&self.idempotency_secret).expect("any length is a key");
+        let mut mac = self.idempotency.clone();
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);

@@ -13,35 +13,67 @@ use domain::currency::Currency;
 use domain::money::Money;
 
 pub(crate) fn canonical(input: &Value) -> String {
-    sorted(input).to_string()
+    let mut text = String::with_capacity(256);
+    write(input, &mut text);
+    text
 }
 
-fn sorted(value: &Value) -> Value {
+/// As the library writes a value (fingerprints of running keys were taken of that), with its members in order.
+fn write(value: &Value, into: &mut String) {
     match value {
         Value::Object(members) => {
-            let mut all: Vec<(Name, Value)> =
-                members.iter().map(|(name, member)| (name.clone(), sorted(member))).collect();
-            all.sort_by(|a, b| a.0.cmp(&b.0));
-            pad(&mut all);
-            Value::Object(all.into_iter().collect())
+            let mut all: Vec<(&Name, &Value)> = members.iter().collect();
+            all.sort_unstable_by(|a, b| a.0.cmp(b.0));
+            let padded = padded(&all);
+            into.push('{');
+            for (at, (name, member)) in all.into_iter().enumerate() {
+                into.push_str(if at > 0 { ", " } else { "" });
+                into.push_str(name);
+                into.push_str(": ");
+                match &padded {
+                    Some(amount) if at == 0 => quote(amount, into),
+                    _ => write(member, into),
+                }
+            }
+            into.push('}');
         }
-        Value::List(items) => Value::List(items.iter().map(sorted).collect()),
-        Value::Null | Value::Number(_) | Value::String(_) | Value::Boolean(_) | Value::Binary(_) | Value::Enum(_) => {
-            value.clone()
+        Value::List(items) => {
+            into.push('[');
+            for (at, item) in items.iter().enumerate() {
+                into.push_str(if at > 0 { ", " } else { "" });
+                write(item, into);
+            }
+            into.push(']');
         }
+        Value::String(text) => quote(text, into),
+        Value::Null | Value::Number(_) | Value::Boolean(_) | Value::Binary(_) | Value::Enum(_) => {
+            into.push_str(&value.to_string());
+        }
+    }
+}
+
+/// Text that needs no escape, as nearly all does, is copied; the library writes the rest.
+fn quote(text: &str, into: &mut String) {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(plain) {
+        into.push('"');
+        into.push_str(text);
+        into.push('"');
+    } else {
+        into.push_str(&Value::String(text.to_owned()).to_string());
     }
 }
 
 /// `{amount, currency}` and nothing else is money, in free JSON too: the contract says how it is written there.
-/// What is no amount of its currency stays as it came, and is refused elsewhere.
-fn pad(members: &mut [(Name, Value)]) {
-    if let [(amount, Value::String(given)), (currency, Value::String(code))] = members
-        && (amount.as_str(), currency.as_str()) == ("amount", "currency")
-        && let Ok(currency) = code.parse::<Currency>()
-        && let Ok(money) = Money::parse(given, currency)
-    {
-        *given = money.amount().to_string();
+/// Its amount with all decimals of its currency. What is no amount of its currency stays as it came, and is
+/// refused elsewhere.
+fn padded(members: &[(&Name, &Value)]) -> Option<String> {
+    let [(amount, Value::String(given)), (currency, Value::String(code))] = members else { return None };
+    if (amount.as_str(), currency.as_str()) != ("amount", "currency") {
+        return None;
     }
+    let money = Money::parse(given, code.parse::<Currency>().ok()?).ok()?;
+    Some(money.amount().to_string())
 }
 
 #[cfg(test)]
@@ -57,6 +89,29 @@ mod tests {
     }
     fn read(text: &str) -> Json {
         serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn it_is_the_librarys_text() {
+        for input in [
+            json!({}),
+            json!([]),
+            json!({ "a": [], "b": {}, "c": [1, -2.5, true, null, "x"] }),
+            json!({ "text": "plain ~ text", "quoted": "say \"no\" \\ never", "lines": "a\r\n\tb", "bell": "\u{7}\u{7f}" }),
+            json!({ "umlaut": "Größe", "emoji": "🐟", "next": "\u{85}" }),
+        ] {
+            let value = Value::from_json(input).unwrap();
+            let mut sorted = value.clone();
+            if let Value::Object(members) = &mut sorted {
+                members.sort_keys();
+            }
+            assert_eq!(canonical(&value), sorted.to_string());
+        }
+        assert_eq!(canonical(&Value::Enum(Name::new("CLEAR"))), "CLEAR");
+        assert_eq!(
+            text(&json!({ "b": money("7", "EUR"), "a": 1 })),
+            "{a: 1, b: {amount: \"7.00\", currency: \"EUR\"}}"
+        );
     }
 
     #[test]
