@@ -14,7 +14,8 @@ use crate::guard::Refused;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, OperationDefinition, Type, TypeKind, TypeSystemDefinition};
 use async_graphql::{Name, Value, Variables};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 
 /// The input types of a schema, read from its SDL: the library keeps its own registry to itself.
 #[derive(Debug)]
@@ -25,7 +26,11 @@ pub struct InputTypes {
 #[derive(Debug)]
 enum InputKind {
     Enum(HashSet<String>),
-    Object { one_of: bool, fields: HashMap<String, InputField> },
+    /// By name: of several that are missing, the first is named.
+    Object {
+        one_of: bool,
+        fields: BTreeMap<String, InputField>,
+    },
 }
 
 #[derive(Debug)]
@@ -70,7 +75,7 @@ impl InputTypes {
             let ty = &definition.node.var_type.node;
             match given.remove(name) {
                 Some(value) => {
-                    self.check(ty, &value, &format!("${name}"))
+                    self.check(ty, &value, Place::Variable(name))
                         .map_err(|why| Refused::new(ErrorCode::ValidationFailed, why, definition.pos))?;
                     coerced.insert(name.clone(), value);
                 }
@@ -90,12 +95,12 @@ impl InputTypes {
         Ok(coerced)
     }
 
-    fn check(&self, ty: &Type, value: &Value, path: &str) -> Result<(), String> {
+    fn check(&self, ty: &Type, value: &Value, path: Place<'_>) -> Result<(), String> {
         match (&ty.base, value) {
             (_, Value::Null) if ty.nullable => Ok(()),
             (_, Value::Null) => Err(format!("{path}: a {ty} is needed, found null")),
             (BaseType::List(item), Value::List(values)) => {
-                values.iter().enumerate().try_for_each(|(at, value)| self.check(item, value, &format!("{path}[{at}]")))
+                values.iter().enumerate().try_for_each(|(at, value)| self.check(item, value, Place::Entry(&path, at)))
             }
             // A single value is a list of one.
             (BaseType::List(item), single) => self.check(item, single, path),
@@ -103,7 +108,7 @@ impl InputTypes {
         }
     }
 
-    fn check_named(&self, name: &Name, value: &Value, path: &str) -> Result<(), String> {
+    fn check_named(&self, name: &Name, value: &Value, path: Place<'_>) -> Result<(), String> {
         let fits = match (self.types.get(name.as_str()), value) {
             (Some(InputKind::Enum(members)), Value::String(text)) => members.contains(text),
             (Some(InputKind::Object { one_of, fields }), Value::Object(_)) => {
@@ -119,10 +124,10 @@ impl InputTypes {
     fn check_object(
         &self,
         one_of: bool,
-        fields: &HashMap<String, InputField>,
+        fields: &BTreeMap<String, InputField>,
         name: &Name,
         value: &Value,
-        path: &str,
+        path: Place<'_>,
     ) -> Result<(), String> {
         let Value::Object(members) = value else {
             return Err(format!("{path}: not a {name}"));
@@ -133,15 +138,32 @@ impl InputTypes {
         for (member, value) in members {
             let field =
                 fields.get(member.as_str()).ok_or_else(|| format!("{path}: {name} has no member of the name given"))?;
-            self.check(&field.ty, value, &format!("{path}.{member}"))?;
+            self.check(&field.ty, value, Place::Member(&path, member))?;
         }
-        let missing = fields.iter().filter(|(member, field)| {
-            !field.ty.nullable && !field.has_default && !members.contains_key(member.as_str())
-        });
-        // The map has no order; the message should.
-        match missing.map(|(member, field)| (member, &field.ty)).min_by_key(|(member, _)| *member) {
-            Some((member, ty)) => Err(format!("{path}.{member}: a {ty} is needed")),
+        let missing = fields
+            .iter()
+            .find(|(member, field)| !field.ty.nullable && !field.has_default && !members.contains_key(member.as_str()));
+        match missing {
+            Some((member, field)) => Err(format!("{path}.{member}: a {} is needed", field.ty)),
             None => Ok(()),
+        }
+    }
+}
+
+/// Where a value stands; written out only for what is refused.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Variable(&'a str),
+    Member(&'a Place<'a>, &'a str),
+    Entry(&'a Place<'a>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Variable(name) => write!(f, "${name}"),
+            Place::Member(parent, name) => write!(f, "{parent}.{name}"),
+            Place::Entry(parent, at) => write!(f, "{parent}[{at}]"),
         }
     }
 }
