@@ -15,7 +15,7 @@ use crate::errors::ErrorCode;
 use crate::{sse, ws};
 use async_graphql::{ObjectType, SubscriptionType};
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -126,20 +126,25 @@ fn check_form(headers: &HeaderMap) -> Result<(), Answer> {
 }
 
 /// Reads frame by frame and stops where the limit is passed, so that a body of no announced length costs
-/// at most the limit and one frame.
-async fn bounded(mut body: Body) -> Result<Vec<u8>, Answer> {
-    let mut read = Vec::new();
+/// at most the limit and one frame. Nearly all come in one, which is not copied.
+async fn bounded(mut body: Body) -> Result<Bytes, Answer> {
+    let (mut only, mut joined) = (Bytes::new(), Vec::new());
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|_| Answer::bad_request("the body broke off"))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if read.len() + data.len() > BODY_BYTES_MAX {
+        if only.len() + joined.len() + data.len() > BODY_BYTES_MAX {
             return Err(too_large());
         }
-        read.extend_from_slice(&data);
+        if only.is_empty() && joined.is_empty() {
+            only = data;
+            continue;
+        }
+        joined.extend_from_slice(&std::mem::take(&mut only));
+        joined.extend_from_slice(&data);
     }
-    Ok(read)
+    Ok(if joined.is_empty() { only } else { joined.into() })
 }
 
 fn too_large() -> Answer {
