@@ -257,7 +257,7 @@ impl App {
     /// Called for each event of `community` as it appears: a call server that was opened gets its writer.
     pub(crate) async fn meet(self: &Arc<App>, recorded: &Recorded) -> Result<(), StartError> {
         if let Event::CallServer(CallServerEvent::Opened(opened)) = &recorded.event
-            && self.mailbox(&opened.name).is_none()
+            && !self.writers.read().expect("no writer panics").contains_key(&opened.name)
         {
             let (app, name) = (self.clone(), opened.name.clone());
             // Its log may be long.
@@ -266,10 +266,6 @@ impl App {
             self.open_market(writer, Some(recorded.seq));
         }
         Ok(())
-    }
-
-    fn mailbox(&self, log: &LogName) -> Option<Mailbox> {
-        self.writers.read().expect("no writer panics").get(log).cloned()
     }
 
     /// Has history look at once whether it lacks anything.
@@ -319,8 +315,8 @@ impl App {
             trace: None,
             entropy,
         };
-        let mailbox = self.mailbox(log).ok_or_else(|| code(ErrorCode::Unavailable, "This log is not open here."))?;
-        let answer = mailbox.send(order);
+        let sent = self.writers.read().expect("no writer panics").get(log).map(|mailbox| mailbox.send(order));
+        let answer = sent.ok_or_else(|| code(ErrorCode::Unavailable, "This log is not open here."))?;
         let answer = match turn {
             None => answer.await.ok(),
             // Also where the caller gives up: the writer does not, so the key is still on its way.

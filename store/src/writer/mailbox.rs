@@ -54,7 +54,9 @@ impl Mailbox {
     /// Hands an order over; its answer comes when its batch is durable. A full mailbox answers
     /// `Unavailable` at once.
     pub fn send(&self, order: Order) -> oneshot::Receiver<Answer> {
-        self.send_all(vec![order]).pop().expect("one order, one answer")
+        let (reply, answer) = oneshot::channel();
+        self.hand_over(vec![(order, Reply(Some(reply)))]);
+        answer
     }
 
     /// Hands a run of orders over, to be decided in their order: where one is answered `Unavailable`, every
@@ -68,14 +70,18 @@ impl Mailbox {
             letter.push((order, Reply(Some(reply))));
             answers.push(answer);
         }
-        let letter = Letter::Orders(letter, self.clock.now());
+        self.hand_over(letter);
+        answers
+    }
+
+    fn hand_over(&self, orders: Vec<(Order, Reply)>) {
+        let letter = Letter::Orders(orders, self.clock.now());
         // To a writer that has ended, the replies answer by themselves.
         if let Err(TrySendError::Full(Letter::Orders(orders, _))) = self.letters.try_send(letter) {
             for (_, reply) in orders {
                 reply.send(Answer::Unavailable("Too many commands are waiting; try again."));
             }
         }
-        answers
     }
 
     /// Ends the writer after the batch at hand; what still waits is answered `Unavailable`.
