@@ -174,7 +174,7 @@ async fn only_a_token_names_a_caller() {
 #[tokio::test]
 async fn a_socket_ends_with_its_token() {
     let house = house().await;
-    let token = house.token("ann", 3);
+    let token = house.token("ann", 8);
     let opened = Instant::now();
     let mut quiet = house.admitted(json!({"authorization": format!("Bearer {token}")})).await;
     quiet.subscribe("1", "subscription{feed}").await;
