@@ -10,7 +10,6 @@ use domain::event::community::{
 };
 use domain::ids::{CallServerId, LinkId, OfferId, ProviderId};
 use domain::log::{LogName, Seq};
-use domain::sealed::Sealed;
 use domain::terms::OfferTerms;
 use domain::time::Timestamp;
 use domain::topic::Topic;
