@@ -19,9 +19,8 @@ use store::snapshot::Snapshots;
 use store::writer::OpenError;
 use store::writer::folded::page_after;
 
-/// Events of a log from one snapshot of it to the next. A start folds about as many a second, so that is what a
-/// start, or a look at a past position, takes at most; at a log's five hundred bytes an event, a snapshot of some
-/// megabytes is a tenth of what it stands for.
+/// Events of a log from one snapshot of it to the next: what a start, or a look at a past position, folds at most.
+/// That is two or three seconds (docs/adr/0016-snapshots.md).
 pub(crate) const EVERY: u64 = 100_000;
 /// How often the logs' lengths are looked at.
 const LOOK: Duration = Duration::from_millis(100);
