@@ -1,4 +1,7 @@
-//! `callmarket`: see `api::cli`.
+//! `callmarket`: see `api::cli`. Its allocator is chosen here: docs/adr/0014-allocator.md.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     api::cli::main()
