@@ -127,6 +127,7 @@ mod tests {
     use super::*;
     use crate::ids::{AgentId, AuctionId};
     use proptest::prelude::*;
+    use std::collections::btree_map::Entry;
 
     fn bid(n: u128) -> Bid {
         Bid { auction: AuctionId(n), agent: AgentId(n + 1), before: None }
@@ -145,14 +146,16 @@ mod tests {
                 if kind == 7 {
                     let id = map.range(id..).next().map_or(id, |(id, _)| *id);
                     prop_assert_eq!(bids.remove(id), map.remove(&id));
-                } else if map.get(&id).is_none() {
+                } else if let Entry::Vacant(place) = map.entry(id) {
+                    place.insert(bid(n));
                     bids.insert(id, bid(n));
-                    map.insert(id, bid(n));
                 }
                 prop_assert_eq!(bids.get(id), map.get(&id));
                 prop_assert_eq!(bids.len(), map.len());
             }
             prop_assert!(bids.iter().map(|(id, bid)| (id, bid)).eq(map.iter()));
+            let read: Bids = serde_json::from_str(&serde_json::to_string(&bids).unwrap()).unwrap();
+            prop_assert!(read == bids);
             let mut anew = Bids::default();
             map.iter().rev().for_each(|(id, bid)| anew.insert(*id, *bid));
             prop_assert!(anew == bids);
