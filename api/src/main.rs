@@ -1,4 +1,4 @@
-//! `callmarket`: see `api::cli`. Its allocator is chosen here: docs/adr/0014-allocator.md.
+//! `callmarket`: see `api::cli`. Its allocator is chosen here: docs/adr/0014-allocator-and-lto.md.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -32,6 +32,7 @@ fn the_walk_with_curl_runs_as_written() {
         "\"amount\":\"5.00\"",
         "\"state\":\"PENDING\"",
         "settlement.pending.v1",
+        "\"then\":\"RESERVED\"",
         "\nok\n",
     ] {
         assert!(said.contains(outcome), "{outcome} is missing in\n{said}");
