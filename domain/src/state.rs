@@ -441,6 +441,21 @@ impl PartialEq for State {
 pub struct Mark(usize);
 
 impl State {
+    /// Keeps once again what rows say alike, after they were read one by one. No value changes.
+    pub fn share(&mut self) {
+        let State { inquiries, auctions, shared, .. } = self;
+        inquiries.each(|row| {
+            row.terms = shared.terms(row.offer, &row.terms);
+            row.desired_skills = shared.skills(row.offer, &row.desired_skills);
+        });
+        auctions.each(|row| {
+            if let Some(inquiry) = inquiries.get(row.inquiry) {
+                row.rules = shared.rules(inquiry.offer, &row.rules);
+                row.desired_skills = shared.skills(inquiry.offer, &row.desired_skills);
+            }
+        });
+    }
+
     pub fn mark(&self) -> Mark {
         Mark(self.journal.entries.len())
     }

@@ -118,6 +118,10 @@ impl<V: Row> Table<V> {
     pub fn any_keyed(&self, mut test: impl FnMut(V::Key, &V) -> bool) -> bool {
         self.rows.iter().any(|(key, row)| test(*key, row))
     }
+    /// For what changes no row's value; unnoted. The order is an accident.
+    pub(crate) fn each(&mut self, keep: impl FnMut(&mut V)) {
+        self.rows.values_mut().for_each(keep);
+    }
     pub(crate) fn put(&mut self, journal: &mut Journal, key: V::Key, row: V) {
         let old = self.rows.insert(key, row);
         journal.entries.push(V::undo(key, old));

@@ -103,12 +103,14 @@ impl Serve {
             .introspected(names)
             .behind(Proxies::of(self.trusted_proxy))
             .until(drain.clone());
+        // Before anybody is told to send one.
+        let asked = asked_to_stop();
         // For whoever waits for it, a person or a script.
         println!("callmarket listens on http://{address}/graphql");
         let serving =
             listen::serve(listener, endpoint.router().merge(pages::router()), listen::Limits::default(), drain);
         let stopping = async {
-            asked_to_stop().await;
+            asked.await;
             plug.pull();
         };
         tokio::select! {
@@ -133,14 +135,17 @@ async fn look_for_revoked(app: &Arc<App>) {
     }
 }
 
-async fn asked_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be heard; stop with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Listens from the call on, not from the first poll.
+fn asked_to_stop() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            tracing::error!("signals cannot be heard; stop with SIGKILL");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }

@@ -38,7 +38,8 @@ impl Default for Folded {
 impl Folded {
     /// What stood in the log at the snapshot's head.
     pub fn restore(snapshot: &Snapshot) -> Result<Folded, Damaged> {
-        let folded: Folded = snapshot::decode(&snapshot.writer)?;
+        let mut folded: Folded = snapshot::decode(&snapshot.writer)?;
+        folded.state.share();
         Ok(Folded { head: Some(snapshot.head), ..folded })
     }
 
