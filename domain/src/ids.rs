@@ -167,7 +167,8 @@ macro_rules! ids {
         }
         impl Serialize for Subject {
             fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                match self { $(Subject::$name(id) => id.serialize(s),)* }
+                // As text also where an id alone is bytes: its kind stands in it.
+                match self { $(Subject::$name(id) => id.with_text(|text| s.serialize_str(text)),)* }
             }
         }
         impl fmt::Display for Subject {
