@@ -154,7 +154,9 @@ impl RevokedFile {
         if *read == Some(seen) {
             return Ok(());
         }
-        let text = fs::read_to_string(path)?;
+        // A line that is no text is one that cannot be read; the others hold.
+        let bytes = fs::read(path)?;
+        let text = String::from_utf8_lossy(&bytes);
         let mut revoked = Revoked::default();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             match Revocation::read(line) {
