@@ -1,7 +1,4 @@
-//! `callmarket`: see `api::cli`. Its allocator is chosen here: docs/adr/0014-allocator-and-lto.md.
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+//! `callmarket`: see `api::cli`.
 
 fn main() -> std::process::ExitCode {
     api::cli::main()

@@ -203,6 +203,8 @@ fn sigkill_while_snapshots_are_written_loses_nothing() {
                         Ok(answer) => told.push(text(&answer["data"]["placeBid"]["bid"]["id"])),
                         Err(_) => break,
                     }
+                    // An agent has a thousand bids in an auction.
+                    std::thread::sleep(Duration::from_millis(3));
                 }
                 (told, cents)
             });
