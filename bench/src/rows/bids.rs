@@ -58,6 +58,7 @@ impl Market {
             self.bidders += 1;
         }
         let question = post(address, Some(&self.town.operator.token), &question());
+        tell(&format!("{} auctions are open; bids for {} s", auctions.len(), (WARM + span).as_secs()));
         let (load, behind) = runtime()?.block_on(async {
             let (driven, behind) = tokio::join!(
                 drive(address, scripts, WARM, span),
