@@ -30,12 +30,16 @@ use domain::terms::{Allocation, AuctionFormat, AuctionRules, ChannelKind, Direct
 use domain::time::{Span, Timestamp};
 use domain::topic::{Skill, Topic};
 use rust_decimal::Decimal;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use store::backend::EventStore;
 use store::clock::{Clock, SystemClock, TurnedClock};
+use store::folder::DataFolder;
 use store::keys::NoOldKeys;
 use store::raw::Hex;
 use store::recorded::Recorded;
+use store::sqlite::SqliteStore;
+use store::vault::Vault;
 use store::writer::order::{Answer, Entropy, Key, Order};
 use store::writer::{Settings, Writer};
 
@@ -85,6 +89,13 @@ struct Lot {
     inquiry: InquiryId,
     auction: AuctionId,
     bidders: [AgentId; 2],
+}
+
+/// The store of a folder that a server is to open later: with a vault, without which it would not.
+pub(crate) fn store(data: &Path) -> Result<Arc<SqliteStore>, Failure> {
+    let folder = DataFolder::open(data)?;
+    Vault::open(&folder)?;
+    Ok(Arc::new(SqliteStore::open(&folder)?))
 }
 
 impl Past {

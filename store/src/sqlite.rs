@@ -4,9 +4,9 @@
 //! which an exclusive `DataFolder` ensures. Hence the head is known without reading it. On a shared
 //! folder the store only reads, beside a running server if there is one.
 //!
-//! A commit syncs the write-ahead log (`synchronous=FULL`). Only the write connection moves its pages
-//! into the database file, after a commit; readers hold no snapshot longer than one page of a read, so
-//! the write-ahead log stays small. No mmap: an I/O error would be a signal, not an error.
+//! A commit syncs the write-ahead log (`synchronous=FULL`). Its pages move into the database file beside the
+//! writer, which moves the last of them itself (`mover`); readers hold no snapshot longer than one page of a
+//! read, so the write-ahead log stays small. No mmap: an I/O error would be a signal, not an error.
 //!
 //! Nothing here opens a database file but SQLite. POSIX locks belong to the process: closing a second
 //! descriptor of the same file would silently drop SQLite's own.
@@ -16,7 +16,9 @@ use crate::folder::{self, DataFolder};
 use crate::raw::{Hash, Head, RawEvent};
 use domain::log::{LogName, Seq};
 pub use file::OpenError;
+use file::checkpoint;
 pub(crate) use file::{checkpoint_truncate, connect_to_read, connect_to_write};
+use mover::Mover;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ToSql, ffi, params};
 use std::collections::HashMap;
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 mod file;
+mod mover;
 
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/log/sqlite/0001_event.sql")];
 
@@ -33,6 +36,9 @@ const LIMITS: Limits = Limits { batch_bytes: 8 << 20, batch_events: 10_000, even
 /// Pages written before they are moved into the database file: 16 MiB. Ahead of SQLite's 1,000, since
 /// the last page of a log is written again by every commit and should be moved once.
 const CHECKPOINT_PAGES: usize = 4_000;
+
+/// So many, and the writer waits for the thread that moves them: the write-ahead log does not outgrow a slow disk.
+const PAGES_MAX: usize = 4 * CHECKPOINT_PAGES;
 
 /// Reads of one log at the same time. More would only share the same cores.
 const READERS: usize = 4;
@@ -195,7 +201,8 @@ struct LogFile {
 impl LogFile {
     fn open_to_write(path: PathBuf) -> Result<LogFile, OpenError> {
         let connection = connect_to_write(&path, MIGRATIONS)?;
-        let writer = Writer { connection, head: None, pages: 0, broken: None };
+        let mover = Mover::new(path.clone());
+        let writer = Writer { mover, connection, head: None, pages: 0, broken: None };
         Ok(LogFile { readers: Readers::new(path), writer: Some(Mutex::new(writer)) })
     }
     fn open_to_read(path: PathBuf) -> LogFile {
@@ -208,6 +215,8 @@ impl LogFile {
 }
 
 struct Writer {
+    // Dropped first: the last connection that closes moves everything into the file.
+    mover: Mover,
     connection: Connection,
     /// The head as of our last commit; the inner `None` is an empty log, the outer one means: read it.
     head: Option<Option<Head>>,
@@ -228,9 +237,7 @@ impl Writer {
         self.head = Some(batch.last().map(RawEvent::head));
         // The leaf, its parents, and what the texts fill.
         self.pages += 2 + batch.iter().map(RawEvent::size).sum::<usize>() / 4096;
-        if self.pages >= CHECKPOINT_PAGES {
-            self.checkpoint();
-        }
+        self.move_pages();
         Ok(())
     }
 
@@ -289,16 +296,23 @@ impl Writer {
         meaning
     }
 
-    /// Moves pages into the database file as far as readers allow. SQLite's own automatic checkpoint
+    /// Has pages moved into the database file as far as readers allow. SQLite's own automatic checkpoint
     /// would swallow its errors, and a failed sync must end the process. The batch before it is durable
     /// in either case, so the error is the next append's.
-    fn checkpoint(&mut self) {
-        self.pages = 0;
-        let done = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if let Err(error) = done
-            && let AppendError::Broken(why) = classify(&error)
-        {
-            self.broken = Some(why);
+    fn move_pages(&mut self) {
+        let ours = match self.mover.is_running() {
+            true => self.mover.has_ended() || self.pages >= PAGES_MAX,
+            // Where there is no thread to be had, all of it is the writer's.
+            false => self.pages >= CHECKPOINT_PAGES && self.mover.begin().is_err(),
+        };
+        if ours {
+            self.pages = 0;
+            let moved = self.mover.end().and_then(|()| checkpoint(&self.connection));
+            if let Err(error) = moved
+                && let AppendError::Broken(why) = classify(&error)
+            {
+                self.broken = Some(why);
+            }
         }
     }
 }

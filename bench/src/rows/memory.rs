@@ -6,14 +6,11 @@
 //! Not here: memory under load (`scale` shows it), and what open inquiries take.
 
 use super::scale;
-use crate::past::{LOTS, Past};
+use crate::past::{self, LOTS, Past};
 use crate::program::{House, rebuild};
 use crate::report::{Figure, Report, Side};
 use crate::{Failure, Line, Scratch, tell};
 use std::path::Path;
-use std::sync::Arc;
-use store::folder::DataFolder;
-use store::sqlite::SqliteStore;
 use store::writer::Settings;
 
 const FEW_KEYS: [&str; 2] = ["--keys-in-memory", "1000"];
@@ -56,9 +53,7 @@ fn make(data: &Path, seed: u64, inquiries: usize) -> Result<u64, Failure> {
         // The same people, and nothing that they did.
         return scale::make(data, seed, 1);
     }
-    let folder = DataFolder::open(data)?;
-    let store = Arc::new(SqliteStore::open(&folder)?);
-    let mut past = Past::begin(store, seed, inquiries, 2 * LOTS, Settings::default())?;
+    let mut past = Past::begin(past::store(data)?, seed, inquiries, 2 * LOTS, Settings::default())?;
     past.live_through(inquiries)?;
     past.settle()?;
     Ok(past.events())

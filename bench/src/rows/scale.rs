@@ -6,25 +6,20 @@
 //! Not here: what many open inquiries cost.
 
 use super::bids::Market;
-use crate::past::{LOTS, Past};
+use crate::past::{self, LOTS, Past};
 use crate::program::{House, rebuild};
 use crate::report::{Figure, Report, Side, number};
 use crate::{Failure, Line, Scratch, tell};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
-use store::folder::DataFolder;
-use store::sqlite::SqliteStore;
 use store::writer::Settings;
 
 const EVENTS: [u64; 2] = [1_000_000, 10_000_000];
 
 /// A folder whose logs hold at least so many events, in both logs together, and closed inquiries only.
 pub(crate) fn make(data: &Path, seed: u64, events: u64) -> Result<u64, Failure> {
-    let folder = DataFolder::open(data)?;
-    let store = Arc::new(SqliteStore::open(&folder)?);
     // An inquiry makes some forty; the clock only has to begin early enough.
-    let mut past = Past::begin(store, seed, events as usize / 20, 2 * LOTS, Settings::default())?;
+    let mut past = Past::begin(past::store(data)?, seed, events as usize / 20, 2 * LOTS, Settings::default())?;
     let begun = Instant::now();
     let mut told = 0;
     while past.events() < events {

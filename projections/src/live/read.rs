@@ -186,6 +186,11 @@ impl Live {
     pub fn agent(&self, id: AgentId) -> Option<AgentRow> {
         self.of_agent(id, |agent| agent.row().clone())
     }
+    /// The call server that an agent belongs to.
+    pub fn market_of(&self, id: AgentId) -> Option<LogName> {
+        let markets = read(&self.markets);
+        markets.iter().find_map(|(log, market)| read(market).agents.get(id).map(|_| log.clone()))
+    }
     pub fn agents(&self, log: Option<&LogName>, after: Option<AgentId>, limit: usize) -> Vec<AgentRow> {
         let page = |market: &Market| -> Vec<AgentRow> {
             market.agents.after(after).map(|agent| agent.row().clone()).take(limit).collect()

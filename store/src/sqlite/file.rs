@@ -43,12 +43,7 @@ pub(crate) fn connect_to_write(path: &Path, migrations: &[&str]) -> Result<Conne
         let (setting, needed) = ("journal_mode", "wal");
         return Err(OpenError::Setting { path: path.to_owned(), setting, found: mode, needed });
     }
-    // `fullfsync` reaches the platter on systems where a plain sync does not (macOS); elsewhere it is
-    // without effect. `journal_size_limit`: a write-ahead log that a stuck reader made grow shrinks.
-    let settings = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
-                    PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
-                    PRAGMA mmap_size = 0;";
-    connection.execute_batch(settings).map_err(failed("configuring"))?;
+    configure_to_write(&connection).map_err(failed("configuring"))?;
     let synchronous: i64 = pragma(&connection, "synchronous").map_err(failed("configuring"))?;
     if synchronous != 2 {
         let (setting, needed, found) = ("synchronous", "2 (FULL)", synchronous.to_string());
@@ -65,6 +60,24 @@ pub(crate) fn connect_to_write(path: &Path, migrations: &[&str]) -> Result<Conne
     Ok(connection)
 }
 
+/// Another connection to a database that [`connect_to_write`] has opened, for [`checkpoint`].
+pub(super) fn connect_beside(path: &Path) -> rusqlite::Result<Connection> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    configure_to_write(&connection)?;
+    Ok(connection)
+}
+
+/// `fullfsync` reaches the platter on systems where a plain sync does not (macOS); elsewhere it is without effect.
+/// `journal_size_limit`: a write-ahead log that a stuck reader made grow shrinks.
+fn configure_to_write(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
+         PRAGMA mmap_size = 0;",
+    )
+}
+
 /// Opens a database that exists for reading. It is never changed by that.
 pub(crate) fn connect_to_read(path: &Path, migrations: usize) -> Result<Connection, OpenError> {
     let failed = |source| OpenError::Sqlite { step: "opening", path: path.to_owned(), source };
@@ -77,6 +90,12 @@ pub(crate) fn connect_to_read(path: &Path, migrations: usize) -> Result<Connecti
         found if found == migrations => Ok(connection),
         found => Err(OpenError::Older { path: path.to_owned(), found, known: migrations }),
     }
+}
+
+/// Syncs the write-ahead log and moves of it into the database file what no reader needs where it is. Waits for
+/// nobody: beside another checkpoint it does nothing.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 
 /// Syncs the write-ahead log, moves all of it into the database file, syncs that, and empties the

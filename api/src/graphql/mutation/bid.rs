@@ -81,7 +81,7 @@ async fn withdraw_bid(call: &Call, input: &WithdrawBidInput, wanted: Wanted) -> 
 
 fn agents_market(call: &Call) -> Option<LogName> {
     match call.actor {
-        Actor::Agent(agent) => call.app.live.place(agent).map(|place| place.log),
+        Actor::Agent(agent) => call.app.live.market_of(agent),
         _ => None,
     }
 }

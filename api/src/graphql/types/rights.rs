@@ -240,7 +240,7 @@ impl Sight {
 /// The call server of an agent; none for everybody else.
 pub(crate) fn market_of(app: &App, viewer: &Actor) -> Option<LogName> {
     match viewer {
-        Actor::Agent(id) => app.live.agent(*id).map(|row| row.log),
+        Actor::Agent(id) => app.live.market_of(*id),
         Actor::Operator(_)
         | Actor::Provider(_)
         | Actor::Finance(_)
