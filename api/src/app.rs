@@ -185,7 +185,7 @@ impl App {
             community_moved: watch::Sender::new(()),
             handovers: RwLock::default(),
             presence: Presence::new(),
-            pasts: Pasts::new(),
+            pasts: Pasts::default(),
             roaming: Arc::default(),
             _folder: parts.folder,
         });

@@ -33,7 +33,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Errors: BAD_REQUEST for a position without its log; UNAVAILABLE where the fold takes too long.
+    /// Errors: BAD_REQUEST for a position without its log; RATE_LIMITED and UNAVAILABLE as of [`as_of`].
     pub(crate) async fn load(
         app: &Arc<App>,
         viewer: Actor,
@@ -57,7 +57,7 @@ impl Snapshot {
             }
             (AsOfInput::At(DateTime(at)), log) => Point::At { at, log },
         };
-        let past = as_of(app, point).await?.map(Arc::new);
+        let past = as_of(app, &viewer, point).await?.map(Arc::new);
         Ok(past.map(|past| Snapshot { eyes: Eyes { viewer, past: Some(past.clone()) }, past }))
     }
 }
