@@ -8,7 +8,7 @@ use super::agent::AgentConnection;
 use super::eyes::Eyes;
 use super::filters::AgentFilter;
 use super::queue::QueueConnection;
-use super::rights::{market_of, sees_log};
+use super::rights::sees_log;
 use super::{Account, Agent, Auction, Inquiry, Offer, Queue};
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
@@ -46,7 +46,7 @@ impl Snapshot {
         }
         let log = match log.map(|name| name.parse::<LogName>()) {
             None => None,
-            Some(Ok(log)) if sees_log(&viewer, market_of(app, &viewer).as_ref(), &log) => Some(log),
+            Some(Ok(log)) if sees_log(app, &viewer, &log).await? => Some(log),
             Some(_) => return Ok(None),
         };
         let point = match (point, log) {
