@@ -151,6 +151,37 @@ fn logged(heard: &str, event: &str, log: &str, field: &str) -> Option<u64> {
 }
 
 #[test]
+fn a_start_says_which_snapshot_it_began_with_and_answers_as_before() {
+    let scratch = Scratch::new();
+    let (data, heard) = (scratch.join("data"), scratch.join("heard"));
+    let (house, mut town, offer) = town(&data, 2);
+    for number in 0..5 {
+        let auction = text(&town.accept(&house, &offer)["inquiry"]["auction"]["id"]);
+        town.bid(number % 2, &auction, "3.00");
+    }
+    eventually("snapshots of both logs", || {
+        (!kept(&data, "main").is_empty() && !kept(&data, "community").is_empty()).then_some(())
+    });
+    let before = seen(&mut town.operator);
+    assert_eq!(house.stop(), 0);
+    let verified: Value =
+        serde_json::from_str(&run(&["verify", "--json", "--data", data.to_str().unwrap()]).out).unwrap();
+
+    let house = House::open_heard(&data, &OFTEN, &heard);
+    assert_eq!(seen(&mut town.operator.at(&house)), before);
+    assert_eq!(house.stop(), 0);
+    let heard = std::fs::read_to_string(&heard).unwrap();
+    for log in ["main", "community"] {
+        let of_log = |one: &&Value| one["log"] == log;
+        let events = verified["logs"].as_array().unwrap().iter().find(of_log).unwrap()["events"].as_u64().unwrap();
+        let began_with = logged(&heard, "log.folded", log, "snapshot").unwrap_or_else(|| panic!("{log}: {heard}"));
+        assert!(kept(&data, log).iter().any(|path| position(path) == began_with), "{log}: {heard}");
+        let tail = logged(&heard, "log.folded", log, "events").unwrap();
+        assert_eq!(began_with + 1 + tail, events, "{log}: {heard}");
+    }
+}
+
+#[test]
 fn a_damaged_snapshot_is_told_of_once_and_counted_by_verify() {
     let scratch = Scratch::new();
     let (data, heard) = (scratch.join("data"), scratch.join("heard"));
