@@ -185,7 +185,7 @@ impl App {
             community_moved: watch::Sender::new(()),
             handovers: RwLock::default(),
             presence: Presence::new(),
-            pasts: Pasts::new(),
+            pasts: Pasts::default(),
             roaming: Arc::default(),
             _folder: parts.folder,
         });
@@ -218,7 +218,7 @@ impl App {
         let folded = self.snapshots.nearest(&*self.store, log, None, |snapshot| {
             let folded = Folded::restore(&snapshot)?;
             self.live.restore(&snapshot)?;
-            Ok(folded)
+            Ok(Some(folded))
         })?;
         let snapshot = folded.as_ref().and_then(|folded| folded.head);
         if let Some(head) = snapshot {

@@ -84,10 +84,21 @@ pub fn server_error(code: ErrorCode, message: impl Into<String>) -> ServerError 
 /// RATE_LIMITED with the time after which the same request has a chance, in whole milliseconds from 1. HTTP
 /// says it in `Retry-After`.
 pub fn busy(message: impl Into<String>, wait: Duration) -> ServerError {
-    let mut error = server_error(ErrorCode::RateLimited, message);
-    let wait = u64::try_from(wait.as_micros().div_ceil(1_000).max(1)).unwrap_or(u64::MAX);
-    error.extensions.get_or_insert_default().set(RETRY_AFTER_MS, Value::from(wait));
+    let mut error = ServerError::new(message, None);
+    error.extensions = Some(limited(wait));
     error
+}
+
+/// The same for a resolver: of one field, and not of the request.
+pub fn busy_field(message: impl Into<String>, wait: Duration) -> Error {
+    Error { message: message.into(), source: None, extensions: Some(limited(wait)) }
+}
+
+fn limited(wait: Duration) -> ErrorExtensionValues {
+    let mut values = extensions(ErrorCode::RateLimited);
+    let wait = u64::try_from(wait.as_micros().div_ceil(1_000).max(1)).unwrap_or(u64::MAX);
+    values.set(RETRY_AFTER_MS, Value::from(wait));
+    values
 }
 
 /// The code an error carries; none where it carries none of the set.
@@ -131,7 +142,10 @@ mod tests {
 
     #[test]
     fn a_rate_limit_says_when_again() {
-        let error = busy("why", Duration::from_micros(1_499_001));
-        assert_eq!((code_of(&error), retry_after_ms(&error)), (Some(ErrorCode::RateLimited), Some(1_500)));
+        let wait = Duration::from_micros(1_499_001);
+        let field = busy_field("why", wait).into_server_error(async_graphql::Pos::default());
+        for error in [busy("why", wait), field] {
+            assert_eq!((code_of(&error), retry_after_ms(&error)), (Some(ErrorCode::RateLimited), Some(1_500)));
+        }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Promises: the same fold as the live views', over the same events, so that what was true then reads as it read
 //! then; a position means the same rows for ever, before and after a restart; one fold at a time, so that the past
-//! never takes the present's cores; a few folds are kept for as long as somebody looks.
+//! never takes the present's cores, and by turns ([`line`]); a few folds are kept for as long as somebody looks.
 //!
 //! The positions are those of one moment: the asked log's own, and of every other log the last event at or before
 //! its instant. `community` is never behind what a call server had taken over from it, nor a call server ahead of an
@@ -12,12 +12,16 @@
 //!
 //! Not here: who may see what (rights are the present's: `types::rights`), and rows that are no live view's.
 
+mod line;
+
 use crate::app::{App, PATIENCE, blocking, fold};
-use crate::errors::{ErrorCode, code};
+use crate::errors::{ErrorCode, busy_field, code};
 use async_graphql::Error;
+use domain::actor::Actor;
 use domain::ids::InquiryId;
 use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
+use line::Line;
 use projections::live::{DossierHandle, Live, RefoldError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +29,6 @@ use std::time::Duration;
 use store::backend::{EventStore, ReadError};
 use store::raw::Head;
 use store::recorded::Recorded;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// The last event of each log that is part of it. A log that had none is not named.
@@ -35,6 +38,8 @@ pub(crate) type Heads = BTreeMap<LogName, Head>;
 const KEPT_MAX: usize = 4;
 /// How long one is kept that nobody asks for.
 const KEPT_FOR: Duration = Duration::from_secs(60);
+/// When to come again where there was no place in line.
+const COME_AGAIN: Duration = Duration::from_secs(1);
 /// Events read at a time.
 const PAGE: u64 = 1_024;
 
@@ -102,9 +107,9 @@ impl Past {
 }
 
 /// The folds of one house.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pasts {
-    folding: Arc<Semaphore>,
+    line: Mutex<Line>,
     kept: Mutex<Vec<Kept>>,
 }
 
@@ -115,10 +120,6 @@ struct Kept {
 }
 
 impl Pasts {
-    pub(crate) fn new() -> Pasts {
-        Pasts { folding: Arc::new(Semaphore::new(1)), kept: Mutex::default() }
-    }
-
     /// Lets go of all, for a log that has lost its end. What is asked for from now on resolves to other hashes.
     pub(crate) fn forget(&self) {
         self.kept().clear();
@@ -126,6 +127,10 @@ impl Pasts {
 
     fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find(&self, heads: &Heads, now: Instant) -> Option<Arc<Rows>> {
@@ -157,48 +162,60 @@ impl Pasts {
 
 /// The house at this point. `None`: no such log, no such position, or an instant that is not past.
 ///
-/// Errors: UNAVAILABLE where others' folds, or this one, take longer than a request has; what was begun is kept for
-/// who asks again.
-pub(crate) async fn as_of(app: &Arc<App>, point: Point) -> Result<Option<Past>, Error> {
+/// Errors: RATE_LIMITED where the caller has enough in line, or others come before it; UNAVAILABLE where others' folds,
+/// or this one, take longer than a request has; what was begun is kept for who asks again.
+pub(crate) async fn as_of(app: &Arc<App>, who: &Actor, point: Point) -> Result<Option<Past>, Error> {
     let deadline = Instant::now() + PATIENCE;
     let (house, asked) = (app.clone(), point.clone());
     let found = unhindered(move || resolve(&house.live, &*house.store, house.clock.now(), &asked)).await?;
     let Some((at, heads)) = found else { return Ok(None) };
-    let rows = rows(app, heads, deadline).await?;
+    let rows = rows(app, who, heads, deadline).await?;
     let past = Past { seq: None, point, at, rows };
     let seq = past.log().and_then(|log| past.rows.heads.get(log)).map(|head| head.seq);
     Ok(Some(Past { seq, ..past }))
 }
 
-async fn rows(app: &Arc<App>, heads: Heads, deadline: Instant) -> Result<Arc<Rows>, Error> {
+async fn rows(app: &Arc<App>, who: &Actor, heads: Heads, deadline: Instant) -> Result<Arc<Rows>, Error> {
     if let Some(rows) = app.pasts.find(&heads, Instant::now()) {
         return Ok(rows);
     }
-    let late = || code(ErrorCode::Unavailable, "The past is being folded for others; try again.");
-    let turn = tokio::time::timeout_at(deadline, app.pasts.folding.clone().acquire_owned()).await;
-    let turn = turn.map_err(|_| late())?.map_err(|_| late())?;
-    // Whoever was first may have asked for the same.
-    if let Some(rows) = app.pasts.find(&heads, Instant::now()) {
-        return Ok(rows);
+    let Some(told) = app.pasts.line().enter(who, heads) else {
+        return Err(busy_field("you look at too many moments at once", COME_AGAIN));
+    };
+    tokio::spawn(take_turns(app.clone()));
+    match tokio::time::timeout_at(deadline, told).await {
+        Ok(Ok(folded)) => folded,
+        Ok(Err(_)) => Err(busy_field("too many moments are looked at", COME_AGAIN)),
+        Err(_) => Err(code(ErrorCode::Unavailable, "The past is still being folded; try again.")),
     }
+}
+
+/// Folds for whoever's turn it is, until nobody waits; at once where another does so already.
+async fn take_turns(app: Arc<App>) {
+    loop {
+        let Some(heads) = app.pasts.line().next() else { return };
+        let folded = match app.pasts.find(&heads, Instant::now()) {
+            // It was made between the look and the place in line.
+            Some(rows) => Ok(rows),
+            None => folded(&app, heads).await,
+        };
+        app.pasts.line().end(folded);
+    }
+}
+
+async fn folded(app: &Arc<App>, heads: Heads) -> Result<Arc<Rows>, Error> {
     let house = app.clone();
-    let fold = unhindered(move || {
+    let rows = unhindered(move || {
         let ends = heads.iter().map(|(log, head)| (log.clone(), head.seq)).collect();
         let live = Live::as_of(&house.snapshots, &*house.store, &ends)?;
         // A log that lost its end meanwhile, and has another: it resolves to that next time.
-        if live.heads().into_iter().collect::<Heads>() != heads {
-            return Ok(None);
-        }
-        let rows = Arc::new(Rows { live, heads });
-        if house.pasts.keep(rows.clone(), Instant::now()) {
-            tokio::spawn(sweep(Arc::downgrade(&house)));
-        }
-        drop(turn);
-        Ok(Some(rows))
+        Ok((live.heads().into_iter().collect::<Heads>() == heads).then_some(Rows { live, heads }))
     });
-    let folded = tokio::time::timeout_at(deadline, fold).await;
-    let folded = folded.map_err(|_| code(ErrorCode::Unavailable, "The past is still being folded; try again."))??;
-    folded.ok_or_else(unreadable)
+    let rows = Arc::new(rows.await?.ok_or_else(unreadable)?);
+    if app.pasts.keep(rows.clone(), Instant::now()) {
+        tokio::spawn(sweep(Arc::downgrade(app)));
+    }
+    Ok(rows)
 }
 
 /// Runs what reads logs off the async threads.

@@ -4,12 +4,14 @@ use domain::actor::Actor;
 use domain::event::Event;
 use domain::event::agent::{AgentStatusSet, Will, WillReason};
 use domain::event::community::SourcePosition;
-use domain::ids::AgentId;
+use domain::ids::{AgentId, CustomerId};
 use projections::live::Dossier;
 use serde_json::json;
 use store::memory::{Fault, MemoryStore};
 use store::raw::GENESIS;
 use store::recorded::{CommandId, Facts};
+
+const SOMEBODY: Actor = Actor::Customer(CustomerId(7));
 
 /// Appends events of nobody's concern: the time of each, and the position of `community` that it came of.
 fn record(store: &MemoryStore, log: &str, events: &[(i64, Option<Seq>)]) {
@@ -105,7 +107,7 @@ fn empty(seq: Seq) -> Arc<Rows> {
 
 #[test]
 fn a_few_folds_are_kept_for_as_long_as_they_are_asked_for() {
-    let (pasts, morning) = (Pasts::new(), Instant::now());
+    let (pasts, morning) = (Pasts::default(), Instant::now());
     let after = |millis| morning + Duration::from_millis(millis);
     let all: Vec<Arc<Rows>> = (0..KEPT_MAX as u64 + 1).map(empty).collect();
     for (at, rows) in (0..).zip(&all) {
@@ -136,26 +138,36 @@ async fn one_point_is_folded_once_and_whoever_waits_too_long_is_told() {
     let main: LogName = "main".parse().unwrap();
     let seq = app.live.head(&main).unwrap().seq;
     let point = |seq| Point::Seq { log: main.clone(), seq };
-    let folds: Vec<Past> = futures_util::future::join_all((0..5).map(|_| as_of(app, point(seq))))
+    let folds: Vec<Past> = futures_util::future::join_all((0..5).map(|_| as_of(app, &SOMEBODY, point(seq))))
         .await
         .into_iter()
         .map(|past| past.unwrap().unwrap())
         .collect();
     assert!(folds.iter().all(|past| Arc::ptr_eq(&past.rows, &folds[0].rows)));
     // A later time with nothing new is the same past.
-    let now = as_of(app, Point::At { at: app.clock.now(), log: None }).await.unwrap().unwrap();
+    let now = as_of(app, &SOMEBODY, Point::At { at: app.clock.now(), log: None }).await.unwrap().unwrap();
     assert!(Arc::ptr_eq(&now.rows, &folds[0].rows));
 
-    let turn = app.pasts.folding.clone().acquire_owned().await.unwrap();
+    // Another's fold is at work.
+    let mut others = app.pasts.line().enter(&Actor::System, Heads::new()).unwrap();
+    assert_eq!(app.pasts.line().next(), Some(Heads::new()));
     let at = event_at(&*app.store, &main, seq - 1).unwrap();
-    let heads = heads_at(&app.live.heads().into_iter().collect(), &*app.store, at.time, Some((&main, at.raw.head())));
+    let known = app.live.heads().into_iter().collect();
+    let heads = heads_at(&known, &*app.store, at.time, Some((&main, at.raw.head()))).unwrap();
     let deadline = || Instant::now() + Duration::from_millis(30);
-    let late = rows(app, heads.unwrap(), deadline()).await.unwrap_err();
+    let late = rows(app, &SOMEBODY, heads.clone(), deadline()).await.unwrap_err();
     assert_eq!(late.extensions.unwrap().get("code"), Some(&"UNAVAILABLE".into()));
     // What is kept needs no turn.
-    assert!(rows(app, folds[0].rows.heads.clone(), deadline()).await.is_ok());
-    drop(turn);
-    assert!(as_of(app, point(seq - 1)).await.unwrap().is_some());
+    assert!(rows(app, &SOMEBODY, folds[0].rows.heads.clone(), deadline()).await.is_ok());
+    // A request's worth may wait, and no more.
+    let places: Vec<_> = (0..3).map(|seq| app.pasts.line().enter(&SOMEBODY, empty(seq).heads.clone())).collect();
+    let refused = as_of(app, &SOMEBODY, point(seq - 1)).await.unwrap_err().extensions.unwrap();
+    assert_eq!(refused.get("code"), Some(&"RATE_LIMITED".into()));
+    assert_eq!(refused.get("retryAfterMs"), Some(&1_000.into()));
+    drop(places);
+    app.pasts.line().end(Err(unreadable()));
+    assert!(others.try_recv().is_ok());
+    assert!(as_of(app, &SOMEBODY, point(seq - 1)).await.unwrap().is_some());
 }
 
 /// What has left memory is folded from its events, and reads as if it had stayed.
@@ -168,7 +180,7 @@ async fn a_dossier_reads_the_same_from_its_events() {
     let main: LogName = "main".parse().unwrap();
     let mut seen = 0;
     for seq in 0..=app.live.head(&main).unwrap().seq {
-        let past = Arc::new(as_of(app, Point::Seq { log: main.clone(), seq }).await.unwrap().unwrap());
+        let past = Arc::new(as_of(app, &SOMEBODY, Point::Seq { log: main.clone(), seq }).await.unwrap().unwrap());
         let rows = Rows { live: Live::new(), heads: past.rows.heads.clone() };
         let forgetful = Past { point: past.point.clone(), seq: past.seq, at: past.at, rows: Arc::new(rows) };
         let read = |handle: Option<DossierHandle>| handle.map(|handle| handle.read(Dossier::clone));
@@ -189,7 +201,7 @@ async fn what_a_fork_has_lost_is_no_past_either() {
     house.tell(&market.agents[0], "placeBid", bid("7"), "bid { id }").await;
     let seq = app.live.head(&main).unwrap().seq;
     let point = |seq| Point::Seq { log: main.clone(), seq };
-    assert!(as_of(app, point(seq)).await.unwrap().is_some());
+    assert!(as_of(app, &SOMEBODY, point(seq)).await.unwrap().is_some());
 
     house.store.inject(&main, [Fault::DropTail(1)]);
     let mut input = bid("9");
@@ -204,6 +216,6 @@ async fn what_a_fork_has_lost_is_no_past_either() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(app.pasts.kept().is_empty());
-    assert!(as_of(app, point(seq)).await.unwrap().is_none());
-    assert!(as_of(app, point(seq - 1)).await.unwrap().is_some());
+    assert!(as_of(app, &SOMEBODY, point(seq)).await.unwrap().is_none());
+    assert!(as_of(app, &SOMEBODY, point(seq - 1)).await.unwrap().is_some());
 }

@@ -14,7 +14,8 @@ use std::str::FromStr;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// A network of proxies: `10.0.0.0/8`, `2001:db8::/32`, or one address.
+/// A network of proxies: `10.0.0.0/8`, `2001:db8::/32`, or one address. IPv4 written within IPv6 (`::ffff:10.0.0.0/104`)
+/// is its IPv4 network, as addresses that are met are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     base: IpAddr,
@@ -44,7 +45,18 @@ impl FromStr for Network {
         let base: IpAddr = base.parse().map_err(|_| wrong)?;
         let most = if base.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Ok(most), str::parse).map_err(|_| wrong)?;
-        if bits > most { Err(wrong) } else { Ok(Network { base, bits }) }
+        let mapped = match base {
+            IpAddr::V6(base) => base.to_ipv4_mapped(),
+            IpAddr::V4(_) => None,
+        };
+        match (mapped, bits) {
+            (_, bits) if bits > most => Err(wrong),
+            (None, bits) => Ok(Network { base, bits }),
+            (Some(base), 96..) => Ok(Network { base: base.into(), bits: bits - 96 }),
+            (Some(_), _) => {
+                Err("a network of IPv4 addresses within IPv6 has at least 96 bits: ::ffff:0:0/96 is all of them")
+            }
+        }
     }
 }
 
@@ -179,7 +191,15 @@ mod tests {
         assert!(within("10.1.2.3", "10.1.2.3") && !within("10.1.2.3/32", "10.1.2.2"));
         assert!(within("0.0.0.0/0", "255.1.1.1") && !within("0.0.0.0/0", "::1"));
         assert!(within("::/0", "2001::1") && !within("::1", "::2"));
-        for wrong in ["", "10.0.0.0/33", "::/129", "10.0.0.0/-1", "10.0.0/8", "10.0.0.0/", "host"] {
+        // IPv4 within IPv6 is IPv4, on both sides.
+        assert!(within("::ffff:10.0.0.0/104", "10.255.0.1") && !within("::ffff:10.0.0.0/104", "11.0.0.1"));
+        assert!(within("::ffff:10.0.0.0/104", "::ffff:10.255.0.1") && within("::ffff:10.1.2.3", "10.1.2.3"));
+        assert!(within("::ffff:0:0/96", "255.1.1.1") && !within("::ffff:0:0/96", "2001::1"));
+        let told = "::ffff:10.0.0.0/95".parse::<Network>().unwrap_err();
+        assert!(told.contains("at least 96 bits"), "{told}");
+        for wrong in
+            ["", "10.0.0.0/33", "::ffff:10.0.0.0/129", "::/129", "10.0.0.0/-1", "10.0.0/8", "10.0.0.0/", "host"]
+        {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");
         }
     }

@@ -180,7 +180,8 @@ impl Work {
 
     /// Folds from the newest snapshot to `to`, and keeps one wherever enough has come since the last.
     fn fold(&self, log: &LogName, to: Seq) -> Result<(), Failure> {
-        let newest = self.snapshots.nearest(&*self.store, log, Some(to), |snapshot| LogFold::restore(&snapshot))?;
+        let restore = |snapshot| LogFold::restore(&snapshot).map(Some);
+        let newest = self.snapshots.nearest(&*self.store, log, Some(to), restore)?;
         let mut fold = newest.unwrap_or_else(|| LogFold::new(log));
         loop {
             let due = Head::next(fold.head()) + self.every;

@@ -8,7 +8,7 @@
 //!   SHA-256 of all before
 //! ```
 //! A snapshot is whole and durable under its name, or it is not there. It is disposable: one that is damaged, of
-//! another build or of another history is passed over with a line in the log, and the next older one is taken.
+//! another build or of another history is passed over with a line in the log, once, and the next older one is taken.
 //! One whose head does not stand in its log is of a lost history, and is deleted by whoever may write.
 //!
 //! Not here: what is in the two parts (`writer::folded`, `projections::live`), and when one is made.
@@ -20,9 +20,11 @@ use domain::log::{LogName, Seq};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const MAGIC: &[u8; 8] = b"CMSNAP1\n";
 const ENDING: &str = "snapshot";
@@ -119,6 +121,17 @@ pub struct Snapshots {
     build: &'static str,
     may_write: bool,
     kept_bytes: u64,
+    /// What this process has found wrong with files, and said.
+    faults: Arc<Mutex<BTreeMap<PathBuf, Fault>>>,
+}
+
+/// Why a file is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It may be read another time.
+    Unreadable,
+    /// Damaged, or another build's: it is not looked at again until this process writes it anew.
+    Unusable,
 }
 
 /// A snapshot's file, by its name.
@@ -132,14 +145,15 @@ struct Named {
 impl Snapshots {
     /// For stores in memory.
     pub fn none() -> Snapshots {
-        Snapshots { path: None, build: "", may_write: false, kept_bytes: 0 }
+        Snapshots { path: None, build: "", may_write: false, kept_bytes: 0, faults: Arc::default() }
     }
 
     /// `build` names the code that folds: a snapshot of any other is not understood. Where the folder is shared
     /// nothing is written or deleted.
     pub fn of(folder: &DataFolder, build: &'static str) -> Snapshots {
         let may_write = folder.is_exclusive();
-        Snapshots { path: Some(folder.snapshots()), build, may_write, kept_bytes: KEPT_BYTES }
+        let path = Some(folder.snapshots());
+        Snapshots { path, build, may_write, kept_bytes: KEPT_BYTES, faults: Arc::default() }
     }
 
     pub fn are_kept(&self) -> bool {
@@ -163,28 +177,53 @@ impl Snapshots {
         self.all(log).into_iter().filter(|one| one.build == self.build).map(|one| one.seq).collect()
     }
 
+    fn faults(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Fault>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is to be said: nothing was found wrong with this file before.
+    fn is_news(&self, path: &Path, fault: Fault) -> bool {
+        self.faults().insert(path.to_owned(), fault).is_none()
+    }
+
     /// The newest snapshot at or before `at_most` (absent: of all) that stands in the log and that `restore` can
-    /// use; none where the fold begins at zero.
+    /// use; none where the fold begins at zero. `restore` gives `None` for one that is whole and not for it.
     pub fn nearest<T>(
         &self,
         store: &dyn EventStore,
         log: &LogName,
         at_most: Option<Seq>,
-        mut restore: impl FnMut(Snapshot) -> Result<T, Damaged>,
+        mut restore: impl FnMut(Snapshot) -> Result<Option<T>, Damaged>,
     ) -> Result<Option<T>, ReadError> {
         for one in self.all(log).into_iter().rev() {
             let Named { seq, build, path } = one;
-            if at_most.is_some_and(|at_most| seq > at_most) {
+            if at_most.is_some_and(|at_most| seq > at_most) || self.faults().get(&path) == Some(&Fault::Unusable) {
                 continue;
             }
             if build != self.build {
                 tracing::info!(%log, seq, "snapshot.of_another_build");
+                self.is_news(&path, Fault::Unusable);
                 continue;
             }
-            let snapshot = match self.read(log, seq, &path) {
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                // Thinned out meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    if self.is_news(&path, Fault::Unreadable) {
+                        tracing::warn!(%log, seq, %error, "snapshot.unreadable");
+                    }
+                    continue;
+                }
+            };
+            let damaged = |error: Damaged| {
+                tracing::warn!(%log, seq, %error, "snapshot.damaged");
+                self.is_news(&path, Fault::Unusable);
+            };
+            let snapshot = match self.open(log, seq, &bytes) {
                 Ok(snapshot) => snapshot,
                 Err(error) => {
-                    tracing::warn!(%log, seq, %error, "snapshot.damaged");
+                    damaged(error);
                     continue;
                 }
             };
@@ -194,8 +233,9 @@ impl Snapshots {
                 continue;
             }
             match restore(snapshot) {
-                Ok(restored) => return Ok(Some(restored)),
-                Err(error) => tracing::warn!(%log, seq, %error, "snapshot.damaged"),
+                Ok(Some(restored)) => return Ok(Some(restored)),
+                Ok(None) => {}
+                Err(error) => damaged(error),
             }
         }
         Ok(None)
@@ -209,7 +249,11 @@ impl Snapshots {
 
     fn read(&self, log: &LogName, seq: Seq, path: &Path) -> Result<Snapshot, Damaged> {
         let bytes = fs::read(path).map_err(|error| Damaged(error.to_string()))?;
-        let snapshot = Snapshot::from_bytes(&bytes, self.build)?;
+        self.open(log, seq, &bytes)
+    }
+
+    fn open(&self, log: &LogName, seq: Seq, bytes: &[u8]) -> Result<Snapshot, Damaged> {
+        let snapshot = Snapshot::from_bytes(bytes, self.build)?;
         if snapshot.log != *log || snapshot.head.seq != seq {
             return Err(Damaged("its name says something else".to_owned()));
         }
@@ -228,6 +272,7 @@ impl Snapshots {
             self.delete(&path.with_extension("new"));
             return Err(error);
         }
+        self.faults().remove(&path);
         self.thin(&snapshot.log);
         Ok(bytes.len() as u64)
     }
@@ -267,11 +312,16 @@ impl Snapshots {
     }
 
     fn delete(&self, path: &Path) {
-        if self.may_write
-            && let Err(error) = fs::remove_file(path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %path.display(), %error, "snapshot.not_deleted");
+        if !self.may_write {
+            return;
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %path.display(), %error, "snapshot.not_deleted");
+            }
+            Ok(()) | Err(_) => {
+                self.faults().remove(path);
+            }
         }
     }
 }

@@ -111,11 +111,21 @@ impl House {
     }
 
     pub fn open_with(data: &Path, extra: &[&str]) -> House {
-        let mut child = Command::new(binary())
+        House::spawn(data, Command::new(binary()).env("CALLMARKET_LOG", "warn"), extra)
+    }
+
+    /// The same, with what it logs in a file.
+    pub fn open_heard(data: &Path, extra: &[&str], heard: &Path) -> House {
+        let heard = std::fs::File::create(heard).expect("the file can be made");
+        let mut command = Command::new(binary());
+        House::spawn(data, command.env("CALLMARKET_LOG", "info").env("NO_COLOR", "1").stderr(heard), extra)
+    }
+
+    fn spawn(data: &Path, command: &mut Command, extra: &[&str]) -> House {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(extra)
-            .env("CALLMARKET_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -3,7 +3,7 @@
 
 use super::{Failure, Found, Place, causes};
 use clap::Args;
-use domain::log::LogName;
+use domain::log::{LogName, Seq};
 use domain::state::State;
 use projections::history::History;
 use projections::live::{BUILD, LogFold};
@@ -47,17 +47,20 @@ impl Verify {
                 Ok(walked) => {
                     findings.extend(forked_sources(&store, &log, walked.fold.state())?);
                     findings.extend(walked.differing);
-                    let (events, compared) = (walked.events, walked.compared);
+                    let (events, good, damaged) = (walked.events, walked.good, walked.damaged);
                     let head = walked.fold.head().map(|head| Hex(&head.hash).to_string());
                     if !self.json {
                         let head = head.as_deref().unwrap_or("empty");
-                        let snapshots = match compared {
+                        let snapshots = match good + damaged {
                             0 => String::new(),
-                            compared => format!(", {compared} snapshots compared"),
+                            _ => format!(", snapshots: {good} good, {damaged} damaged"),
                         };
                         println!("{log}: {events} events, chain whole, head {head}{snapshots}");
                     }
-                    logs.push(json!({"log": log.as_str(), "events": events, "head": head, "snapshots": compared}));
+                    logs.push(json!({
+                        "log": log.as_str(), "events": events, "head": head,
+                        "snapshots": good, "damagedSnapshots": damaged,
+                    }));
                 }
                 Err(finding) => findings.push(format!("log {log}: {finding}")),
             }
@@ -94,16 +97,25 @@ impl Verify {
 struct Walked {
     events: u64,
     fold: LogFold,
-    /// Snapshots that were compared with the fold, and where they are another.
-    compared: u64,
+    /// Snapshots that are the fold.
+    good: u64,
+    /// Those that are not, or cannot be read, or stand past the end; and what is wrong with each.
+    damaged: u64,
     differing: Vec<String>,
+}
+
+impl Walked {
+    fn differs(&mut self, log: &LogName, seq: Seq, what: &str) {
+        self.damaged += 1;
+        self.differing.push(format!("log {log}: the snapshot at position {seq} {what}"));
+    }
 }
 
 /// Checks the chain, that every event can be read, that state and live view fold, and that each snapshot of this
 /// build is the fold up to its position.
 fn walk(store: &dyn EventStore, log: &LogName, snapshots: &Snapshots) -> Result<Walked, String> {
     let mut verifier = Verifier::new();
-    let mut walked = Walked { events: 0, fold: LogFold::new(log), compared: 0, differing: Vec::new() };
+    let mut walked = Walked { events: 0, fold: LogFold::new(log), good: 0, damaged: 0, differing: Vec::new() };
     let mut positions = snapshots.positions(log);
     positions.reverse();
     loop {
@@ -116,24 +128,23 @@ fn walk(store: &dyn EventStore, log: &LogName, snapshots: &Snapshots) -> Result<
             fold(&mut walked.fold, Arc::new(event))?;
             if let Some(seq) = positions.pop_if(|seq| *seq + 1 == walked.events) {
                 walked.fold.complete(store).map_err(|error| causes(&error))?;
-                walked.compared += 1;
                 let kept = snapshots.at(log, seq).and_then(|snapshot| LogFold::restore(&snapshot));
                 let differs = match kept {
                     Ok(kept) => walked.fold.difference(&kept).map(|what| format!("{what} is another")),
                     Err(error) => Some(error.to_string()),
                 };
-                // Beside a server, it may have been let go of meanwhile.
-                if let Some(differs) = differs.filter(|_| snapshots.positions(log).contains(&seq)) {
-                    walked
-                        .differing
-                        .push(format!("log {log}: the snapshot at position {seq} is not the fold: {differs}"));
+                match differs {
+                    None => walked.good += 1,
+                    // Beside a server, it may have been let go of meanwhile.
+                    Some(_) if !snapshots.positions(log).contains(&seq) => {}
+                    Some(differs) => walked.differs(log, seq, &format!("is not the fold: {differs}")),
                 }
             }
         }
         if last {
-            let past = positions.into_iter().rev();
-            let past = past.map(|seq| format!("log {log}: the snapshot at position {seq} is past the log's end"));
-            walked.differing.extend(past);
+            for seq in positions.into_iter().rev() {
+                walked.differs(log, seq, "is past the log's end");
+            }
             return Ok(walked);
         }
     }

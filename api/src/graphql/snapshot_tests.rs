@@ -383,6 +383,27 @@ async fn a_point_is_a_position_of_a_log_or_a_time() {
         assert_eq!(community["data"]["asOf"].is_object(), viewer.0 != Role::Anonymous);
     }
 
+    // A call server with nothing of theirs in it, where customers and providers are concerned.
+    house.tell(&operator, "openCallServer", json!({ "name": "bank", "topics": ["bank"] }), "callServer { id }").await;
+    for (viewer, sees) in [
+        (&market.customer, false),
+        (&Who(Role::Customer, domain::ids::CustomerId(1).to_string()), false),
+        (&market.provider, false),
+        (&market.agents[0], false),
+        (&who(Role::Finance), true),
+        (&operator, true),
+    ] {
+        for bank in [format!("{first}\"bank\""), at(house.app.clock.now()) + ", log: \"bank\""] {
+            assert_eq!(ask(viewer, &bank).await["data"]["asOf"].is_object(), sees, "{:?} {bank}", viewer.0);
+        }
+    }
+    let others = Who(Role::Provider, domain::ids::ProviderId(1).to_string());
+    assert_eq!(ask(&others, &main).await, json!({ "data": { "asOf": null } }));
+    // Money is something to see; so is an inquiry that is over, of an offer that is no more.
+    let credit = json!({ "owner": market.provider.1, "callServer": "bank", "amount": { "amount": "5", "currency": "EUR" }, "reference": "r" });
+    house.tell(&who(Role::Finance), "creditWallet", credit, "account { id }").await;
+    assert!(ask(&market.provider, &format!("{first}\"bank\"")).await["data"]["asOf"].is_object());
+
     // Between two events it is as the first left it.
     let quiet = here(&house);
     house.turn_to(house.app.clock.now() + Span::seconds(10));
@@ -402,6 +423,23 @@ async fn a_point_is_a_position_of_a_log_or_a_time() {
     assert_eq!(ask(&operator, before).await["data"]["asOf"]["seq"], Value::Null);
     let agents = "agents(first: 9) { edges { node { id } } }";
     assert_eq!(as_of(&house, &operator, before, agents, &market.auction).await["edges"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_looked_back_in_by_whose_inquiry_there_is_over() {
+    let house = House::start();
+    let market = market(&house, "OPEN").await;
+    let seen = async |who: &Who| {
+        let document = "{ asOf(point: { seq: \"0\" }, log: \"main\") { at } }";
+        house.ask(who, document, json!({})).await["asOf"].is_object()
+    };
+    let withdraw = json!({ "inquiryId": market.inquiry });
+    house.tell(&market.customer, "withdrawInquiry", withdraw, "inquiry { state }").await;
+    let inquiry = "query($id: ID!) { inquiry(id: $id) { offer { id } } }";
+    let offer = house.ask(&market.provider, inquiry, json!({ "id": market.inquiry })).await;
+    let retire = json!({ "offerId": offer["inquiry"]["offer"]["id"] });
+    house.tell(&market.provider, "retireOffer", retire, "offer { id }").await;
+    assert!(seen(&market.customer).await && seen(&market.provider).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,6 +158,15 @@ impl History {
         self.row("SELECT * FROM inquiry WHERE id = ?1", id, rows::inquiry)
     }
 
+    /// Whether a customer has, or had, an inquiry at this call server.
+    pub fn has_inquired(&self, customer: CustomerId, log: &LogName) -> Result<bool, HistoryError> {
+        // By the customer's few inquiries, whatever SQLite thinks: a call server has them all.
+        let sql = "SELECT EXISTS(SELECT 1 FROM inquiry WHERE customer = ?1 AND +call_server = ?2)";
+        self.read("looking for a customer's inquiry", |db| {
+            db.prepare_cached(sql)?.query_row([customer.to_string(), log.to_string()], |row| row.get(0))
+        })
+    }
+
     pub fn auctions(
         &self,
         filter: &AuctionFilter,

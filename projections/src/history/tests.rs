@@ -294,6 +294,22 @@ fn pages_make_up_the_trail() {
 }
 
 #[test]
+fn a_customer_has_inquired_where_an_inquiry_of_its_was_registered() {
+    let mut logs = life();
+    let history = folded(&logs, |log| if *log == main_log() { 0 } else { usize::MAX });
+    assert!(!history.has_inquired(CUSTOMER, &main_log()).unwrap(), "not folded in yet");
+    logs = life();
+    let history = folded(&logs, |_| usize::MAX);
+    assert!(history.has_inquired(CUSTOMER, &main_log()).unwrap());
+    assert!(!history.has_inquired(CUSTOMER, &"bank".parse().unwrap()).unwrap());
+    assert!(!history.has_inquired(CustomerId(CUSTOMER.0 + 1), &main_log()).unwrap());
+    let sql = "EXPLAIN QUERY PLAN SELECT EXISTS(SELECT 1 FROM inquiry WHERE customer = 'a' AND +call_server = 'b')";
+    let plan = |db: &rusqlite::Connection| db.prepare(sql)?.query_map((), |row| row.get(3))?.collect();
+    let plan: Vec<String> = history.read("test", plan).unwrap();
+    assert!(plan.iter().any(|step| step.contains("inquiry_by_customer")), "{plan:?}");
+}
+
+#[test]
 fn filters_are_half_open_and_exact() {
     let logs = life();
     let history = folded(&logs, |_| 5);

@@ -1,5 +1,5 @@
 //! The view of the log `community`: providers, offers with the terms of every revision, call servers,
-//! and how far each call server's acceptances go. What happens to an acceptance is in `market`, and what is known
+//! how far each call server's acceptances go, and whose offers they were of. What happens to an acceptance is in `market`, and what is known
 //! of customers in history.
 
 use super::error::Misfit;
@@ -84,6 +84,8 @@ pub(super) struct Community {
     call_servers: BTreeMap<LogName, CallServerRow>,
     /// The last acceptance for each call server.
     accepted: BTreeMap<LogName, Seq>,
+    /// Where acceptances of each provider's offers have gone.
+    met: BTreeSet<(ProviderId, LogName)>,
 }
 
 impl Community {
@@ -122,6 +124,11 @@ impl Community {
     /// The last acceptance for each call server.
     pub(super) fn accepted(&self) -> impl Iterator<Item = (&LogName, Seq)> {
         self.accepted.iter().map(|(log, seq)| (log, *seq))
+    }
+
+    /// Whether an offer of this provider was ever accepted for this call server.
+    pub(super) fn has_met(&self, provider: ProviderId, log: &LogName) -> bool {
+        self.met.contains(&(provider, log.clone()))
     }
 
     pub(super) fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
@@ -224,6 +231,7 @@ impl Community {
             }
             OfferEvent::Accepted(e) => {
                 self.accepted.insert(e.call_server.clone(), recorded.seq);
+                self.met.insert((e.provider, e.call_server.clone()));
                 Ok(())
             }
         }

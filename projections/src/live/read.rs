@@ -47,6 +47,10 @@ impl Live {
     pub fn is_suspended(&self, provider: ProviderId) -> bool {
         read(&self.community).view.provider(provider).is_some_and(|row| row.suspended)
     }
+    /// An offer of its was once accepted for this call server.
+    pub fn has_met(&self, provider: ProviderId, log: &LogName) -> bool {
+        read(&self.community).view.has_met(provider, log)
+    }
     pub fn offer(&self, id: OfferId) -> Option<OfferRow> {
         read(&self.community).view.offer(id).cloned()
     }

@@ -203,7 +203,7 @@ impl Live {
         for (log, to) in markets.chain(community) {
             snapshots.nearest(store, log, Some(*to), |snapshot| match community {
                 Some((_, accepted_to)) => live.restore_known(&snapshot, *accepted_to),
-                None => live.restore(&snapshot),
+                None => live.restore(&snapshot).map(Some),
             })?;
             if log.is_reserved() {
                 live.fill(store)?;
@@ -222,16 +222,16 @@ impl Live {
         Ok(live)
     }
 
-    /// A snapshot that holds nothing of `community` past a position. One that does can only come of asking for
-    /// positions that never were at once.
-    fn restore_known(&self, snapshot: &Snapshot, accepted_to: Seq) -> Result<(), Damaged> {
+    /// A snapshot that holds nothing of `community` past a position; `None` for one that does, which can only come of
+    /// asking for positions that never were at once.
+    fn restore_known(&self, snapshot: &Snapshot, accepted_to: Seq) -> Result<Option<()>, Damaged> {
         if !snapshot.log.is_reserved() {
             let market = market_of(snapshot)?;
             if market.registered_to() > Some(accepted_to) {
-                return Err(Damaged("it knows later acceptances than are asked for".to_owned()));
+                return Ok(None);
             }
         }
-        self.restore(snapshot)
+        self.restore(snapshot).map(Some)
     }
 }
 

@@ -338,6 +338,9 @@ fn community_keeps_every_revision_and_the_customers_first_time() {
     assert_eq!((live.offer_terms(OFFER, 0), live.offer_terms(OFFER, 3)), (None, None));
     assert_eq!(live.offers(Some(PROVIDER), None, 10), live.offers(None, None, 10));
     assert!(live.offers(Some(PROVIDER), Some(OFFER), 10).is_empty());
+    let (main, second) = ("main".parse().unwrap(), "second".parse().unwrap());
+    assert!(live.has_met(PROVIDER, &main), "for good: the offer is retired");
+    assert!(!live.has_met(PROVIDER, &second) && !live.has_met(domain::ids::ProviderId(PROVIDER.0 + 1), &main));
     let defaults: Vec<_> = live.call_servers().into_iter().map(|row| (row.id.0, row.is_default)).collect();
     assert_eq!(defaults, [(1, false), (2, true)]);
 }

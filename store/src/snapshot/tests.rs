@@ -39,7 +39,7 @@ fn snapshot(head: Head) -> Snapshot {
 
 fn newest(snapshots: &Snapshots, store: &MemoryStore, at_most: Option<Seq>) -> Option<Seq> {
     let log = LogName::community();
-    snapshots.nearest(store, &log, at_most, |snapshot| Ok(snapshot.head.seq)).unwrap()
+    snapshots.nearest(store, &log, at_most, |snapshot| Ok(Some(snapshot.head.seq))).unwrap()
 }
 
 #[test]
@@ -56,10 +56,11 @@ fn the_nearest_at_or_before_is_found_and_what_cannot_be_used_is_passed_over() {
         assert_eq!(newest(&snapshots, &store, at_most), expected, "{at_most:?}");
     }
     let found = snapshots.nearest(&store, &LogName::community(), None, |found| match found.head.seq {
-        8 => Err(Damaged("not for us".into())),
-        _ => Ok(found),
+        8 => Ok(None),
+        _ => Ok(Some(found)),
     });
     assert_eq!(found.unwrap(), Some(snapshot(heads[5])));
+    assert_eq!(newest(&snapshots, &store, None), Some(8), "what one has no use for is another's");
 }
 
 #[test]
@@ -82,7 +83,10 @@ fn any_byte_that_is_another_is_found() {
 #[test]
 fn a_damaged_or_torn_file_gives_way_to_the_next_older_one() {
     let scratch = Scratch::new();
-    let snapshots = Snapshots::of(&DataFolder::open(&scratch.0).unwrap(), "b1");
+    let data = DataFolder::open(&scratch.0).unwrap();
+    let snapshots = Snapshots::of(&data, "b1");
+    // As the next process finds them.
+    let newest = |store| newest(&Snapshots::of(&data, "b1"), store, None);
     let (store, heads) = log_of(10, 0);
     for seq in [2, 5, 8] {
         snapshots.write(&snapshot(heads[seq])).unwrap();
@@ -91,20 +95,20 @@ fn a_damaged_or_torn_file_gives_way_to_the_next_older_one() {
     let file = |seq| folder.join(file_name(seq, "b1"));
     let whole = fs::read(file(8)).unwrap();
     fs::write(file(8), &whole[..whole.len() / 2]).unwrap();
-    assert_eq!(newest(&snapshots, &store, None), Some(5));
+    assert_eq!(newest(&store), Some(5));
     fs::write(file(8), [&whole[..20], &[!whole[20]], &whole[21..]].concat()).unwrap();
-    assert_eq!(newest(&snapshots, &store, None), Some(5));
+    assert_eq!(newest(&store), Some(5));
     // One under another's name.
     fs::write(file(8), fs::read(file(2)).unwrap()).unwrap();
-    assert_eq!(newest(&snapshots, &store, None), Some(5));
+    assert_eq!(newest(&store), Some(5));
     // What was being written when the process died.
     let draft = folder.join("00000000000000000007-b1.new");
     fs::write(&draft, &whole[..10]).unwrap();
     fs::write(folder.join("notes.txt"), "").unwrap();
-    assert_eq!(newest(&snapshots, &store, None), Some(5));
+    assert_eq!(newest(&store), Some(5));
     snapshots.write(&snapshot(heads[9])).unwrap();
     assert!(!draft.exists() && folder.join("notes.txt").exists());
-    assert_eq!(newest(&snapshots, &store, None), Some(9));
+    assert_eq!(newest(&store), Some(9));
 }
 
 #[test]
@@ -171,4 +175,49 @@ fn what_takes_too_much_room_is_thinned_and_gaps_double() {
     let two = Snapshots { kept_bytes: 0, ..all };
     two.thin(&LogName::community());
     assert_eq!(two.positions(&LogName::community()), [189, 199]);
+}
+
+#[test]
+fn what_was_found_damaged_is_not_read_again_until_it_is_written_anew() {
+    let scratch = Scratch::new();
+    let snapshots = Snapshots::of(&DataFolder::open(&scratch.0).unwrap(), "b1");
+    let (store, heads) = log_of(10, 0);
+    for seq in [2, 5, 8] {
+        snapshots.write(&snapshot(heads[seq])).unwrap();
+    }
+    let folder = scratch.0.join("snapshots/community");
+    let file = |seq| folder.join(file_name(seq, "b1"));
+    let whole = fs::read(file(8)).unwrap();
+    fs::write(file(8), &whole[1..]).unwrap();
+    assert_eq!(newest(&snapshots, &store, None), Some(5));
+    // Whoever looks again does not look into it: it would find it whole.
+    fs::write(file(8), &whole).unwrap();
+    assert_eq!(newest(&snapshots, &store, None), Some(5));
+    assert_eq!(newest(&snapshots.clone(), &store, None), Some(5));
+    snapshots.write(&snapshot(heads[8])).unwrap();
+    assert_eq!(newest(&snapshots, &store, None), Some(8));
+
+    // Parts that say nonsense are damage too, found by whoever restores them.
+    let log = LogName::community();
+    let nonsense = |snapshot: Snapshot| match snapshot.head.seq {
+        8 => Err(Damaged("nonsense".into())),
+        seq => Ok(Some(seq)),
+    };
+    assert_eq!(snapshots.nearest(&store, &log, None, nonsense).unwrap(), Some(5));
+    assert_eq!(newest(&snapshots, &store, None), Some(5));
+
+    // What cannot be read now may be read later, and is said once all the same.
+    let held = folder.join("held");
+    fs::rename(file(5), &held).unwrap();
+    fs::create_dir(file(5)).unwrap();
+    assert_eq!(newest(&snapshots, &store, None), Some(2));
+    assert!(!snapshots.is_news(&file(5), Fault::Unreadable));
+    fs::remove_dir(file(5)).unwrap();
+    fs::rename(held, file(5)).unwrap();
+    assert_eq!(newest(&snapshots, &store, None), Some(5));
+
+    // A file that is gone is nobody's fault.
+    fs::remove_file(file(5)).unwrap();
+    snapshots.delete(&file(8));
+    assert!(!snapshots.faults().contains_key(&file(8)));
 }

@@ -33,8 +33,10 @@ fn the_walk_with_curl_runs_as_written() {
         "\"state\":\"PENDING\"",
         "settlement.pending.v1",
         "\"then\":\"RESERVED\"",
+        "\"before\":\"auction.awarded.v1\"",
         "\nok\n",
     ] {
         assert!(said.contains(outcome), "{outcome} is missing in\n{said}");
     }
+    assert!(!said.contains("\"before\":\"reservation.opened.v1\""), "a range does not hold its end\n{said}");
 }

@@ -143,6 +143,80 @@ fn a_snapshot_that_is_damaged_of_another_build_or_gone_costs_time_alone() {
     }
 }
 
+/// The value of a field in what was logged of a log.
+fn logged(heard: &str, event: &str, log: &str, field: &str) -> Option<u64> {
+    let (event, log, field) = (format!(" {event} "), format!("log={log}"), format!("{field}="));
+    let line = heard.lines().find(|line| line.contains(&event) && line.split(' ').any(|word| word == log))?;
+    line.split(' ').find_map(|word| word.strip_prefix(field.as_str()))?.parse().ok()
+}
+
+#[test]
+fn a_start_says_which_snapshot_it_began_with_and_answers_as_before() {
+    let scratch = Scratch::new();
+    let (data, heard) = (scratch.join("data"), scratch.join("heard"));
+    let (house, mut town, offer) = town(&data, 2);
+    for number in 0..5 {
+        let auction = text(&town.accept(&house, &offer)["inquiry"]["auction"]["id"]);
+        town.bid(number % 2, &auction, "3.00");
+    }
+    eventually("snapshots of both logs", || {
+        (!kept(&data, "main").is_empty() && !kept(&data, "community").is_empty()).then_some(())
+    });
+    let before = seen(&mut town.operator);
+    assert_eq!(house.stop(), 0);
+    let verified: Value =
+        serde_json::from_str(&run(&["verify", "--json", "--data", data.to_str().unwrap()]).out).unwrap();
+
+    let house = House::open_heard(&data, &OFTEN, &heard);
+    assert_eq!(seen(&mut town.operator.at(&house)), before);
+    assert_eq!(house.stop(), 0);
+    let heard = std::fs::read_to_string(&heard).unwrap();
+    for log in ["main", "community"] {
+        let of_log = |one: &&Value| one["log"] == log;
+        let events = verified["logs"].as_array().unwrap().iter().find(of_log).unwrap()["events"].as_u64().unwrap();
+        let began_with = logged(&heard, "log.folded", log, "snapshot").unwrap_or_else(|| panic!("{log}: {heard}"));
+        assert!(kept(&data, log).iter().any(|path| position(path) == began_with), "{log}: {heard}");
+        let tail = logged(&heard, "log.folded", log, "events").unwrap();
+        assert_eq!(began_with + 1 + tail, events, "{log}: {heard}");
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_is_told_of_once_and_counted_by_verify() {
+    let scratch = Scratch::new();
+    let (data, heard) = (scratch.join("data"), scratch.join("heard"));
+    let (house, mut town, offer) = town(&data, 1);
+    eventually("snapshots of main", || {
+        town.accept(&house, &offer);
+        (kept(&data, "main").len() > 2).then_some(())
+    });
+    assert_eq!(house.stop(), 0);
+    let kept = kept(&data, "main");
+    let newest = kept.last().unwrap();
+    std::fs::write(newest, "nothing").unwrap();
+    let verify = |json: &[&str]| run(&[&["verify", "--data", data.to_str().unwrap()], json].concat());
+    let verified = verify(&[]);
+    assert_eq!(verified.code, 1, "{}", verified.out);
+    let count = format!(", snapshots: {} good, 1 damaged", kept.len() - 1);
+    assert!(verified.out.lines().any(|line| line.starts_with("main: ") && line.ends_with(&count)), "{}", verified.out);
+    let verified: Value = serde_json::from_str(&verify(&["--json"]).out).unwrap();
+    let main = verified["logs"].as_array().unwrap().iter().find(|log| log["log"] == "main").unwrap();
+    assert_eq!((&main["snapshots"], &main["damagedSnapshots"]), (&json!(kept.len() - 1), &json!(1)));
+
+    // The start meets it, and then whoever looks back.
+    let house = House::open_heard(&data, &[], &heard);
+    let mut operator = town.operator.at(&house);
+    for seq in [position(newest), position(newest) - 1] {
+        let point = json!({"seq": seq.to_string()});
+        let document = "query($seq: Seq!) { asOf(point: {seq: $seq}, log: \"main\") { seq } }";
+        assert_eq!(operator.ask(document, point)["asOf"]["seq"], seq.to_string());
+    }
+    assert_eq!(house.stop(), 0);
+    let heard = std::fs::read_to_string(&heard).unwrap();
+    assert_eq!(heard.matches("snapshot.damaged").count(), 1, "{heard}");
+    assert_eq!(logged(&heard, "snapshot.damaged", "main", "seq"), Some(position(newest)), "{heard}");
+}
+
 #[test]
 fn verify_names_a_snapshot_that_is_not_the_fold() {
     let scratch = Scratch::new();

@@ -25,11 +25,12 @@
 //! Not here: what a role may do (the decisions), and events (the history's visibility).
 
 use super::eyes::Eyes;
+use super::fresh;
 use crate::app::{App, blocking};
 use async_graphql::Error;
 use domain::actor::Actor;
 use domain::event::wallet::Party;
-use domain::ids::{AgentId, AuctionId, ProviderId, Subject};
+use domain::ids::{AgentId, AuctionId, CustomerId, ProviderId, Subject};
 use domain::log::LogName;
 use domain::time::Timestamp;
 use projections::history::rows;
@@ -288,10 +289,34 @@ pub(crate) fn sees_call_server(viewer: &Actor, market: Option<&LogName>, name: &
     }
 }
 
-/// A log to look back in. Treasury has none yet, and a log of which a viewer sees nothing is as if there were none:
-/// the times of its events are its own.
-pub(crate) fn sees_log(viewer: &Actor, market: Option<&LogName>, log: &LogName) -> bool {
-    *log == LogName::community() || matches!(viewer, Actor::Customer(_)) || sees_call_server(viewer, market, log)
+/// A log to look back in. A log of which a viewer sees nothing is as if there were none: the times of its events are
+/// its own. Something to see is an inquiry of now or then, and for a provider its account.
+///
+/// Errors: those of reading history; UNAVAILABLE where a customer's first inquiry there does not come into it in time.
+pub(crate) async fn sees_log(app: &Arc<App>, viewer: &Actor, log: &LogName) -> Result<bool, Error> {
+    match viewer {
+        Actor::Anonymous | Actor::System => Ok(false),
+        _ if *log == LogName::community() => Ok(true),
+        Actor::Operator(_) | Actor::Finance(_) => Ok(true),
+        Actor::Agent(_) => Ok(market_of(app, viewer).as_ref() == Some(log)),
+        Actor::Provider(id) => {
+            let has_account = || !app.live.accounts(Some(log), Some(Party::Provider(*id)), None, 1).is_empty();
+            Ok(app.live.has_met(*id, log) || has_account())
+        }
+        Actor::Customer(id) => {
+            if has_inquired(app, *id, log).await? {
+                return Ok(true);
+            }
+            // Its first one there may be of a moment ago.
+            fresh::caught_up_with(app, log).await?;
+            has_inquired(app, *id, log).await
+        }
+    }
+}
+
+async fn has_inquired(app: &Arc<App>, id: CustomerId, log: &LogName) -> Result<bool, Error> {
+    let (house, log) = (app.clone(), log.clone());
+    blocking(move || house.history.has_inquired(id, &log)).await
 }
 
 /// A queue, by its call server. Providers meet it at their inquiries alone.

@@ -8,7 +8,7 @@ use super::agent::AgentConnection;
 use super::eyes::Eyes;
 use super::filters::AgentFilter;
 use super::queue::QueueConnection;
-use super::rights::{market_of, sees_log};
+use super::rights::sees_log;
 use super::{Account, Agent, Auction, Inquiry, Offer, Queue};
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
@@ -33,7 +33,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Errors: BAD_REQUEST for a position without its log; UNAVAILABLE where the fold takes too long.
+    /// Errors: BAD_REQUEST for a position without its log; RATE_LIMITED and UNAVAILABLE as of [`as_of`].
     pub(crate) async fn load(
         app: &Arc<App>,
         viewer: Actor,
@@ -46,7 +46,7 @@ impl Snapshot {
         }
         let log = match log.map(|name| name.parse::<LogName>()) {
             None => None,
-            Some(Ok(log)) if sees_log(&viewer, market_of(app, &viewer).as_ref(), &log) => Some(log),
+            Some(Ok(log)) if sees_log(app, &viewer, &log).await? => Some(log),
             Some(_) => return Ok(None),
         };
         let point = match (point, log) {
@@ -57,7 +57,7 @@ impl Snapshot {
             }
             (AsOfInput::At(DateTime(at)), log) => Point::At { at, log },
         };
-        let past = as_of(app, point).await?.map(Arc::new);
+        let past = as_of(app, &viewer, point).await?.map(Arc::new);
         Ok(past.map(|past| Snapshot { eyes: Eyes { viewer, past: Some(past.clone()) }, past }))
     }
 }
