@@ -18,3 +18,4 @@ mod served_replay;
 mod snapshots;
 mod story;
 mod tidy;
+mod walk;

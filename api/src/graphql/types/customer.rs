@@ -115,6 +115,14 @@ impl Customer {
         self.profile.get_or_try_init(find).await?.get(app).await
     }
 
+    /// The number, to who sees everything.
+    pub(crate) async fn telephone(&self, app: &Arc<App>) -> Result<Option<&str>, Error> {
+        if self.is_masked() {
+            return Ok(None);
+        }
+        Ok(self.profile(app).await?.and_then(|profile| profile.phone.as_deref()))
+    }
+
     fn is_masked(&self) -> bool {
         self.sees != CustomerSight::Full
     }
@@ -150,10 +158,7 @@ impl Customer {
         Ok(self.profile(app(ctx)).await?.and_then(|profile| profile.email.as_deref()))
     }
     async fn phone(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
-        if self.is_masked() {
-            return Ok(None);
-        }
-        Ok(self.profile(app(ctx)).await?.and_then(|profile| profile.phone.as_deref()))
+        self.telephone(app(ctx)).await
     }
     async fn attributes(&self, ctx: &Context<'_>) -> Result<Option<Json>, Error> {
         let attributes = self.profile(app(ctx)).await?.and_then(|profile| profile.attributes.as_ref());

@@ -2,12 +2,12 @@
 
 use super::agent::Agent;
 use super::connection::{Pager, connection};
+use super::customer::Customer;
 use super::enums::{ChannelKind, ChannelPurpose, ChannelState, MessageAuthor, Role, SessionState};
 use super::eyes::Eyes;
 use super::inquiry::Inquiry;
 use super::record::InquiryRecord;
 use super::rights::{Part, Sight};
-use super::sealed::{Opening, Profile};
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
@@ -15,7 +15,6 @@ use crate::graphql::scalars::{Cursor, DateTime, Seq};
 use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object, SimpleObject};
 use domain::ids::{ChannelId, MessageId, SessionId};
-use domain::sealed::Sealed;
 use domain::terms::ChannelKind as Kind;
 use projections::live::session::{ChannelRow, MessageRow, ParticipantRow, SessionRow, Who};
 use std::sync::Arc;
@@ -142,7 +141,8 @@ pub struct Participant {
 
 pub struct Channel {
     row: ChannelRow,
-    profile: Opening<Profile>,
+    /// Whose number is dialled, to who may dial it.
+    customer: Option<Customer>,
 }
 
 impl Channel {
@@ -154,11 +154,7 @@ impl Channel {
 
     fn show(row: ChannelRow, sight: &Sight) -> Channel {
         let dials = row.kind == Kind::Telephone && sight.part == Part::Engaged;
-        let profile = sight.handle.read(|dossier| -> Option<Arc<Sealed>> {
-            let answered = dossier.inquiry()?.information.as_ref().and_then(|answer| answer.profile.clone());
-            dossier.acceptance().and_then(|acceptance| acceptance.profile.clone()).or(answered)
-        });
-        Channel { row, profile: Opening::new(profile.filter(|_| dials)) }
+        Channel { row, customer: Customer::of(sight).filter(|_| dials) }
     }
 }
 
@@ -172,7 +168,8 @@ impl Channel {
         self.row.state.into()
     }
     async fn dial(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
-        Ok(self.profile.get(app(ctx)).await?.and_then(|profile| profile.phone.as_deref()))
+        let Some(customer) = &self.customer else { return Ok(None) };
+        customer.telephone(app(ctx)).await
     }
     async fn kind(&self) -> ChannelKind {
         self.row.kind.into()

@@ -1,0 +1,205 @@
+//! The community that is walked: who is in it, what they do, and where its secrets come to stand.
+//!
+//! Each mutation is given as everywhere, and all of its payload is asked for and looked through, too.
+
+use super::paths::{Schema, payloads};
+use super::{Found, Ids, fill, place};
+use serde_json::{Value, json};
+use tests::{Client, House, command, eventually, key, text};
+
+/// The community, while it comes about.
+pub(super) struct Story<'a> {
+    pub(super) house: &'a House,
+    pub(super) schema: Schema,
+    pub(super) clients: Vec<Client>,
+    pub(super) found: Vec<Found>,
+}
+
+impl Story<'_> {
+    /// Gives a mutation once, and asks for all of its payload by the same key. What the first answer had of it.
+    fn give(&mut self, who: &str, mutation: &str, input: Value) -> Value {
+        let viewer = place(who);
+        let client = &mut self.clients[viewer];
+        let of = self.schema.of("Mutation").fields.iter().find(|field| field.name == mutation).unwrap();
+        let none = Ids::new();
+        let (key, mut first) = (key(), Value::Null);
+        for document in payloads(self.schema.beneath(&of.of, 2, &fill(&none))) {
+            let (text, variables) = command(mutation, input.clone(), &key, &document.text);
+            let answer = client.send(&text, variables).expect("the server answers");
+            let payload = &answer["data"][mutation];
+            assert!(answer["errors"].is_null() && payload["userErrors"] == json!([]), "{mutation}: {answer}");
+            self.found[viewer].note(viewer, &answer, payload, &document);
+            if first.is_null() {
+                first = payload.clone();
+            }
+        }
+        first
+    }
+    fn ask(&mut self, who: &str, document: &str, variables: Value) -> Value {
+        self.clients[place(who)].ask(document, variables)
+    }
+    fn becomes(&mut self, who: &str, token: &str) {
+        self.clients[place(who)] = self.house.client(token);
+    }
+
+    fn hire(&mut self, who: &str, name: &str, market: &str, skill: &str, money: &str) {
+        let input = json!({"displayName": name, "callServer": market, "location": "home", "skills": [{"name": skill}]});
+        let id = text(&self.give("operator", "registerAgent", input)["agent"]["id"]);
+        self.credit(json!({"owner": id}), money);
+        self.becomes(who, &self.house.token("agent", Some(&id)));
+        self.give(who, "setAgentStatus", json!({"status": "AVAILABLE"}));
+    }
+    fn credit(&mut self, mut input: Value, money: &str) {
+        input["amount"] = json!({"amount": money, "currency": "EUR"});
+        input["reference"] = "first money".into();
+        self.give("finance", "creditWallet", input);
+    }
+    fn publish(&mut self, who: &str, topic: &str, consent: &str, allocation: Value) -> Value {
+        let input = json!({
+            "title": "Help", "channels": ["MESSAGE", "TELEPHONE"], "links": [{"label": "Help", "topic": topic}],
+            "requiredSkills": [{"name": topic.split('/').next()}], "shownBeforeConsent": ["tier"], "wrapUp": "PT5M",
+            "consentWindow": consent, "validUntil": "2999-01-01T00:00:00Z", "terms": {"version": "1", "url": "https://bank.example/terms"}, "allocation": allocation,
+        });
+        self.give(who, "publishOffer", input)["offer"].clone()
+    }
+    /// By a link, with a question; the auction. A customer is new the first time, and known by its token from then on.
+    fn accept(&mut self, who: &str, offer: &Value, question: &str, channel: &str, more: Value) -> String {
+        let mut input = json!({"offerId": offer["id"], "linkId": offer["links"][0]["id"], "question": question, "channel": channel, "termsVersion": "1"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let accepted = self.give(who, "acceptOffer", input);
+        if let Some(token) = accepted["customerToken"].as_str() {
+            self.becomes(who, token);
+        }
+        let inquiry = accepted["inquiry"]["id"].clone();
+        let seen =
+            self.ask("operator", "query($id: ID!) { inquiry(id: $id) { auction { id } } }", json!({"id": inquiry}));
+        text(&seen["inquiry"]["auction"]["id"])
+    }
+    fn bid(&mut self, who: &str, auction: &str, amount: &str) {
+        self.give(who, "placeBid", json!({"auctionId": auction, "amount": {"amount": amount, "currency": "EUR"}}));
+    }
+    /// Waits until an answer has this word.
+    fn comes(&mut self, what: &str, who: &str, asked: &str, word: &str) {
+        let document = format!("{{ {asked} }}");
+        eventually(what, || self.ask(who, &document, json!({})).to_string().contains(word).then_some(()));
+    }
+    /// Ann is asked, looks, and consents: session and channel.
+    fn consent(&mut self) -> (Value, Value) {
+        let reservation = eventually("Ann is asked", || {
+            let seen = self.ask("Ann", "{ viewer { agent { reservation { id } } } }", json!({}));
+            Some(seen["viewer"]["agent"]["reservation"]["id"].clone()).filter(|id| !id.is_null())
+        });
+        self.give("Ann", "viewReservation", json!({"reservationId": reservation}));
+        let session = self.give("Ann", "acceptReservation", json!({"reservationId": reservation}))["session"].clone();
+        (session["id"].clone(), session["channels"][0]["id"].clone())
+    }
+    /// The instant of what was recorded last.
+    fn now(&mut self) -> String {
+        let last = "{ auditTrail(reverse: true, first: 1) { edges { node { at } } } }";
+        let seen = self.ask("operator", last, json!({}));
+        format!("point: {{at: \"{}\"}}", text(&seen["auditTrail"]["edges"][0]["node"]["at"]))
+    }
+}
+
+fn customer(name: &str, address: &str, telephone: &str, tier: &str, iban: &str) -> Value {
+    json!({"customer": {"displayName": name, "email": address, "phone": telephone, "attributes": {"tier": tier, "iban": iban}}})
+}
+
+/// Tells it all; moments to look back at.
+pub(super) fn tell(story: &mut Story) -> Vec<String> {
+    for (name, topic) in [("main", "cards"), ("other", "loans")] {
+        let input = json!({"name": name, "topics": [topic], "languages": ["en"], "locations": [{"name": "home"}]});
+        story.give("operator", "openCallServer", input);
+    }
+    for topic in ["cards/new", "cards/old"] {
+        let input = json!({"callServer": "main", "topic": topic, "requiredSkills": [{"name": "cards"}]});
+        let queue = story.give("operator", "declareQueue", input)["queue"]["id"].clone();
+        if topic == "cards/old" {
+            story.give("operator", "retireQueue", json!({"queueId": queue}));
+        }
+    }
+    for (who, name) in [("bank", "Example Bank"), ("rival", "Rival House")] {
+        let home = format!("https://{who}.example");
+        let input = json!({"name": name, "homepage": home, "origins": [home]});
+        let id = text(&story.give("operator", "registerProvider", input)["provider"]["id"]);
+        story.becomes(who, &story.house.token("provider", Some(&id)));
+        let money = if who == "bank" { "5019.41" } else { "6029.43" };
+        story.credit(json!({"owner": id, "callServer": "main"}), money);
+        // Nobody that is here works for bank.
+        if who == "bank" {
+            let agent = json!({"displayName": "Fay of Faro", "callServer": "main", "location": "home", "skills": [], "affiliatedWith": id});
+            story.give("operator", "registerAgent", agent);
+        }
+    }
+    story.hire("Ann", "Ann of Ankara", "main", "cards", "1007.77");
+    story.hire("Ben", "Ben of Berlin", "main", "cards", "2011.31");
+    story.hire("Cat", "Cat of Cairo", "main", "cards", "3013.37");
+    story.hire("Dan", "Dan of Dakar", "other", "loans", "4017.39");
+    story.hire("Eve", "Eve of Essen", "other", "loans", "100.00");
+    let rules = |format: &str, open_for: &str, reserve: &str, more: Value| {
+        let mut rules = json!({"direction": "FORWARD", "format": format, "currency": "EUR", "openFor": open_for, "reserve": reserve, "reserveHidden": true});
+        rules.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"auction": rules})
+    };
+    // A lone maximum that meets a hidden reserve lifts the price to it: that one is no secret.
+    let increment = json!({"increment": [{"from": "0", "by": "0.50"}], "softClose": "PT1M", "hardClose": "PT2H", "startingPrice": "1.00"});
+    let brief = story.publish("bank", "cards/lost", "PT10M", rules("SEALED_SECOND_PRICE", "PT1S", "4.11", json!({})));
+    let open = story.publish("bank", "cards/lost", "PT10M", rules("OPEN", "PT1H", "4.11", json!({"buyNow": "29.00"})));
+    let sealed = story.publish("bank", "cards/lost", "PT10M", rules("SEALED_FIRST_PRICE", "PT1H", "4.11", json!({})));
+    let proxy = story.publish("bank", "cards/lost", "PT10M", rules("PROXY", "PT1H", "3.00", increment));
+    let reverse = json!({"direction": "REVERSE", "startingPrice": "9.00"});
+    let in_main = story.publish("rival", "cards/stolen", "PT10M", rules("OPEN", "PT1H", "7.19", reverse));
+    let in_other =
+        story.publish("rival", "loans/late", "PT10M", rules("SEALED_FIRST_PRICE", "PT1H", "6.13", json!({})));
+    let lapses = rules("OPEN", "PT1H", "6.13", json!({"buyNow": "10.00"}));
+    let lapses = story.publish("rival", "loans/late", "PT1S", lapses);
+    let once = rules("OPEN", "PT1S", "6.13", json!({"rounds": 1}));
+    let unsold = story.publish("rival", "loans/late", "PT10M", once);
+
+    let carla = customer("Carla Carlsen", "carla@example.org", "+351210000001", "gold-of-carla", "iban-of-carla");
+    let auction = story.accept("Carla", &brief, "Was there a card of Carla?", "MESSAGE", carla);
+    story.bid("Ann", &auction, "23.29");
+    story.bid("Ben", &auction, "19.31");
+    let position = "{ auditTrail(filter: {log: \"main\"}, reverse: true, first: 1) { edges { node { seq } } } }";
+    let position = text(&story.ask("operator", position, json!({}))["auditTrail"]["edges"][0]["node"]["seq"]);
+    let mut moments = vec![format!("point: {{seq: {position:?}}}, log: \"main\"")];
+    let (session, channel) = story.consent();
+    story.give("Ann", "saveNotes", json!({"sessionId": session, "notes": "earlier-notes-of-ann"}));
+    story.give("Ann", "sendMessage", json!({"sessionId": session, "channelId": channel, "text": "word-of-ann"}));
+    story.give("Carla", "endSession", json!({"sessionId": session}));
+    let saved = json!({"sessionId": session, "notes": "record-notes-of-ann", "disposition": "disposition-of-ann", "information": {"is": "information-of-ann"}});
+    story.give("Ann", "completeWrapUp", saved);
+
+    let content =
+        json!({"content": {"url": "https://bank.example/cards", "title": "Cards", "excerpt": "excerpt-of-carla"}});
+    let auction = story.accept("Carla", &open, "Where is the card of Carla?", "TELEPHONE", content);
+    story.bid("Ben", &auction, "11.00");
+    story.bid("Ann", &auction, "29.00");
+    moments.push(story.now());
+    let (session, channel) = story.consent();
+    // She did not give her number again.
+    let dialled = story.ask("Ann", "{ viewer { agent { sessions { channels { dial } } } } }", json!({}));
+    assert_eq!(dialled["viewer"]["agent"]["sessions"][0]["channels"][0]["dial"], "+351210000001");
+    story.give("Carla", "sendMessage", json!({"sessionId": session, "channelId": channel, "text": "word-of-carla"}));
+    story.give("Ann", "saveNotes", json!({"sessionId": session, "notes": "notes-of-ann"}));
+
+    let cora = customer("Cora Corelli", "cora@example.org", "+351210000002", "silver-of-cora", "iban-of-cora");
+    let auction = story.accept("Cora", &sealed, "Where is the card of Cora?", "MESSAGE", cora);
+    story.bid("Ben", &auction, "71.13");
+    story.bid("Cat", &auction, "73.17");
+    let auction = story.accept("Cora", &proxy, "Where is the card of Cora?", "TELEPHONE", json!({}));
+    story.bid("Ben", &auction, "87.19");
+    let zoe = customer("Zoe Zola", "zoe@example.org", "+351210000003", "bronze-of-zoe", "iban-of-zoe");
+    let auction = story.accept("Zoe", &in_other, "Where is the loan of Zoe?", "MESSAGE", zoe);
+    story.bid("Dan", &auction, "8.37");
+    story.accept("Zoe", &in_main, "Where is the loan of Zoe?", "MESSAGE", json!({}));
+    let auction = story.accept("Zoe", &unsold, "Where is the loan of Zoe?", "MESSAGE", json!({"language": "en"}));
+    story.comes("Zoe's auction closes", "operator", &format!("auction(id: {auction:?}) {{ state }}"), "UNSOLD");
+    let auction = story.accept("Zoe", &lapses, "Where is the loan of Zoe?", "MESSAGE", json!({}));
+    story.bid("Eve", &auction, "7.00");
+    story.bid("Dan", &auction, "10.00");
+    let notices = "viewer { agent { notices(first: 5) { edges { node { kind } } } } }";
+    story.comes("Dan's reservation lapses", "Dan", notices, "RESERVATION_LAPSED");
+    moments.push(story.now());
+    moments
+}
