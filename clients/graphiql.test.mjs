@@ -11,13 +11,13 @@ import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { market } from './market.mjs';
 
-const PATIENCE = 15_000;
+const PATIENCE = 60_000;
 const { url, operator, inquiries } = market();
 const home = new URL('/graphiql', url);
 // Nothing of what a browser does by itself. Its profile is empty and goes with it.
 const quiet = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
+  '--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 const [hosts, complaints] = [new Set(), []];
 let browser;
