@@ -46,8 +46,8 @@ use store::writer::{Settings, Writer};
 /// Inquiries that are open at the same time.
 pub(crate) const LOTS: usize = 200;
 const BIDS: usize = 10;
-/// From one lot of inquiries to the next.
-const STEP: Span = Span::minutes(5);
+/// From one lot of inquiries to the next: of the return window, in which settlements are open work, a few lots.
+const STEP: Span = Span::minutes(6 * 60);
 const OPEN_FOR: Span = Span::minutes(1);
 /// Longer than the return window, after which a settlement needs nobody any more.
 const SETTLED: Span = Span::days(3);
