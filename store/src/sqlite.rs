@@ -16,8 +16,7 @@ use crate::folder::{self, DataFolder};
 use crate::raw::{Hash, Head, RawEvent};
 use domain::log::{LogName, Seq};
 pub use file::OpenError;
-use file::checkpoint;
-pub(crate) use file::{checkpoint_truncate, connect_to_read, connect_to_write};
+pub(crate) use file::{checkpoint, checkpoint_truncate, connect_to_read, connect_to_write};
 use mover::Mover;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ToSql, ffi, params};
@@ -37,7 +36,7 @@ const LIMITS: Limits = Limits { batch_bytes: 8 << 20, batch_events: 10_000, even
 /// the last page of a log is written again by every commit and should be moved once.
 const CHECKPOINT_PAGES: usize = 4_000;
 
-/// So many, and the writer waits for the thread that moves them: the write-ahead log does not outgrow a slow disk.
+/// So many, and the writer waits for the thread that moves them: the write-ahead log does not outgrow it.
 const PAGES_MAX: usize = 4 * CHECKPOINT_PAGES;
 
 /// Reads of one log at the same time. More would only share the same cores.
@@ -307,11 +306,16 @@ impl Writer {
         };
         if ours {
             self.pages = 0;
-            let moved = self.mover.end().and_then(|()| checkpoint(&self.connection));
-            if let Err(error) = moved
-                && let AppendError::Broken(why) = classify(&error)
-            {
-                self.broken = Some(why);
+            // Whatever kept the thread from it need not keep the writer; but after a failed sync nothing syncs again.
+            let moved = match self.mover.end() {
+                Err(error) if breaks(&error) => Err(error),
+                Ok(()) | Err(_) => checkpoint(&self.connection),
+            };
+            if let Err(error) = moved {
+                tracing::warn!(%error, "log.pages_not_moved");
+                if let AppendError::Broken(why) = classify(&error) {
+                    self.broken = Some(why);
+                }
             }
         }
     }

@@ -9,7 +9,7 @@
 //! an old copy of the vault brings erased keys back, so backups of it must expire.
 
 use crate::folder::{DataFolder, FolderError, sync_folder, write_durably};
-use crate::sqlite::{OpenError, breaks, checkpoint_truncate, connect_to_read, connect_to_write};
+use crate::sqlite::{OpenError, breaks, checkpoint, checkpoint_truncate, connect_to_read, connect_to_write};
 pub use key::{Key, Unsealable};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -27,6 +27,8 @@ const MIGRATIONS: &[&str] = &[
 
 /// Callers that may wait; one more waits until the thread has taken a batch.
 const QUEUE: usize = 1_024;
+/// Requests after which pages move into the file. A key changes some four pages, so the write-ahead log keeps to a few MiB.
+const MOVE_EVERY: usize = 256;
 /// Unwrapped keys that are kept: at most twice as many.
 const GENERATION: usize = 4_096;
 /// A secret that every vault has, to tell the right master key from another.
@@ -212,6 +214,8 @@ struct Worker {
     cache: Arc<Mutex<Cache>>,
     /// Whether keys may be made; a vault in memory has no folder and may.
     writes: bool,
+    /// Requests since the write-ahead log was moved into the file.
+    unmoved: usize,
     broken: Option<Arc<str>>,
     // Kept so that the folder's lock outlives the connection.
     _folder: Option<DataFolder>,
@@ -220,7 +224,7 @@ struct Worker {
 impl Worker {
     fn new(connection: Connection, master: Key, folder: Option<DataFolder>) -> Worker {
         let writes = folder.as_ref().is_none_or(DataFolder::is_exclusive);
-        Worker { connection, master, cache: Arc::default(), writes, broken: None, _folder: folder }
+        Worker { connection, master, cache: Arc::default(), writes, unmoved: 0, broken: None, _folder: folder }
     }
 
     /// Takes what has gathered, commits it at once, answers, until nobody can ask any more.
@@ -262,7 +266,24 @@ impl Worker {
         if batch.iter().any(|request| matches!(request.ask, Ask::Erase { .. })) {
             self.scrub(batch, &mut answers);
         }
+        self.move_pages(batch.len());
         Ok(answers)
+    }
+
+    /// Now and then, what the write-ahead log holds goes into the file, so that it does not grow with every customer. The
+    /// batch before it is durable in either case: where a sync fails, it is the next one that hears of it.
+    fn move_pages(&mut self, requests: usize) {
+        self.unmoved += requests;
+        if self.unmoved < MOVE_EVERY {
+            return;
+        }
+        self.unmoved = 0;
+        if let Err(error) = checkpoint(&self.connection).map_err(failed("moving pages")) {
+            tracing::warn!(%error, "vault.pages_not_moved");
+            if let VaultError::Broken(why) = error {
+                self.broken = Some(why);
+            }
+        }
     }
 
     fn transact(&self, batch: &[Request]) -> Result<Vec<Result<Answer, VaultError>>, VaultError> {

@@ -94,7 +94,7 @@ pub(crate) fn connect_to_read(path: &Path, migrations: usize) -> Result<Connecti
 
 /// Syncs the write-ahead log and moves of it into the database file what no reader needs where it is. Waits for
 /// nobody: beside another checkpoint it does nothing.
-pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 

@@ -1,9 +1,9 @@
 //! Moving a log's pages from its write-ahead log into the database file, beside the writer.
 //!
-//! A checkpoint writes and syncs up to 16 MiB, which takes tens of milliseconds; whoever waits for the next batch would
-//! wait for it. So a connection and a thread of its own move the most, and the writer moves the rest afterwards: what
-//! was committed meanwhile. Only then can the write-ahead log start over, which a commit beside a checkpoint never lets it.
-//! ADR 19 says why this is safe.
+//! A checkpoint copies up to 16 MiB, which takes tens of milliseconds; whoever waits for the next batch would wait
+//! for it. So a connection and a thread of its own copy the most, and the writer what was committed meanwhile. The
+//! writer's is also the one that syncs the file: SQLite does so where nobody has committed beside the checkpoint. Only
+//! then can the write-ahead log start over. ADR 19 says why this is safe.
 //!
 //! It promises: no thread outlives its mover; what fails is told to the writer.
 //!

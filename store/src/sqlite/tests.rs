@@ -183,6 +183,36 @@ fn after_a_run_beside_it_the_writer_moves_the_rest() {
     assert_eq!(store.read(&log(), 0, 9).unwrap(), [batch, second, third, fourth].concat());
 }
 
+/// Out of descriptors, for one: the thread cannot open the file, and the writer's own connection still can move.
+#[test]
+fn where_the_thread_cannot_the_writer_moves_all() {
+    let (store, scratch) = store();
+    let batch = events(None, &["a"]);
+    store.append(&log(), None, &batch).unwrap();
+    let file = store.file(&log()).unwrap();
+    file.writer().mover = Mover::new(scratch.0.join("nowhere").join("bank.sqlite"));
+    file.writer().mover.begin().unwrap();
+    while !file.writer().mover.has_ended() {
+        std::thread::yield_now();
+    }
+    let size = || std::fs::metadata(scratch.0.join("logs/bank.sqlite-wal")).unwrap().len();
+    let next = events(head(&batch), &[&"x".repeat(1 << 20)]);
+    store.append(&log(), head(&batch), &next).unwrap();
+    let full = size();
+    let last = events(head(&next), &[&"y".repeat(1 << 19)]);
+    assert_eq!(store.append(&log(), head(&next), &last), Ok(()));
+    assert_eq!(size(), full, "written from its beginning again");
+}
+
+/// `.cargo/config.toml` has reached this build. `HAVE_FDATASYNC`, which SQLite does not list, stands beside it.
+#[test]
+fn sqlite_is_built_as_the_tree_says() {
+    let connection = Connection::open_in_memory().unwrap();
+    let mut options = connection.prepare("PRAGMA compile_options").unwrap();
+    let options: Vec<String> = options.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    assert!(options.contains(&"DEFAULT_MEMSTATUS=0".to_owned()), "{options:?}");
+}
+
 #[test]
 fn a_newer_file_is_refused_with_both_numbers() {
     let (store, scratch) = store();

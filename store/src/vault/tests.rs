@@ -50,6 +50,18 @@ fn open_again(scratch: &Scratch) -> Vault {
     Vault::open(&DataFolder::open(copy).unwrap()).unwrap()
 }
 
+#[test]
+fn the_write_ahead_log_does_not_grow_with_every_customer() {
+    let scratch = Scratch::new();
+    let vault = open(&scratch);
+    for n in 0..2_000u32 {
+        vault.key_for(&format!("{:x}", n.wrapping_mul(0x9e37_79b1))).unwrap();
+    }
+    let size = fs::metadata(scratch.0.join("vault.sqlite-wal")).unwrap().len();
+    // Two thousand commits of three pages would be 24 MiB.
+    assert!(size < 8 << 20, "{size}");
+}
+
 /// Not even sealed: whoever finds the master key later finds nothing to open with it. Enough keys
 /// that pages split, and others are made meanwhile.
 #[test]
