@@ -1,6 +1,6 @@
 //! The view of the log `community`: providers, offers with the terms of every revision, call servers,
-//! how far each call server's acceptances go, and whose offers they were of. What happens to an acceptance is in `market`, and what is known
-//! of customers in history.
+//! how far each call server's acceptances go, and whose offers they were of. What happens to an acceptance is in
+//! `market`, and what is known of customers in history.
 
 use super::error::Misfit;
 use domain::event::Event;
