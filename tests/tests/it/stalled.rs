@@ -35,10 +35,10 @@ fn document(number: usize) -> String {
     )
 }
 
-fn subscribe(house: &House, token: &str, number: usize, queue: &str) -> Socket {
+fn subscribe(house: &House, token: &str, number: usize, variables: Value) -> Socket {
     let mut socket = Socket::open(house, token);
     socket.begin();
-    let payload = json!({"query": document(number), "variables": {"id": queue}});
+    let payload = json!({"query": document(number), "variables": variables});
     socket.say(&json!({"id": "1", "type": "subscribe", "payload": payload}));
     // It has been read when this is answered.
     socket.say(&json!({"type": "ping"}));
@@ -95,7 +95,7 @@ fn readers_that_stop_reading_hold_what_is_promised_and_are_cut_off_alone() {
     // Each hears all until somebody else enters the queue.
     let reading: Vec<_> = (0..READING)
         .map(|at| {
-            let mut socket = subscribe(&house, &tokens[at], 0, &queue);
+            let mut socket = subscribe(&house, &tokens[at], 0, json!({"id": queue, "after": from}));
             std::thread::spawn(move || {
                 let mut heard = Vec::new();
                 loop {
@@ -119,7 +119,10 @@ fn readers_that_stop_reading_hold_what_is_promised_and_are_cut_off_alone() {
 
     // One half is equal to those who read, the other to nobody.
     let mut stalled: Vec<Socket> = (0..STALLED)
-        .map(|at| subscribe(&house, &tokens[at % CALLERS], if at % 2 == 0 { 0 } else { at }, &queue))
+        .map(|at| {
+            let number = if at % 2 == 0 { 0 } else { at };
+            subscribe(&house, &tokens[at % CALLERS], number, json!({"id": queue}))
+        })
         .collect();
     assert!(sockets_of(&house) >= before + STALLED);
     let (began, placed) = (Instant::now(), bidding.placed);
