@@ -346,7 +346,10 @@ where
         }
         let whole = cost(&vetted.document, operation, &variables)?;
         self.pay(&holder, whole.saturating_sub(cost::REQUEST))?;
-        let item = cost::item(guard::select(vetted.runnable(), name)?, whole);
+        let item = match seat {
+            Some(_) => cost::item(guard::select(vetted.runnable(), name)?, whole),
+            None => 0,
+        };
 
         let mut request = async_graphql::Request::new("").variables(variables);
         request.operation_name = name.map(str::to_owned);

@@ -2,7 +2,7 @@ use super::origin_of;
 use crate::auth::unix_time;
 use crate::endpoint::Limits;
 use crate::listen;
-use crate::testing::{Client, House, Raw, house, house_with, until};
+use crate::testing::{Client, House, Raw, house, house_with, soon, until};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -242,7 +242,8 @@ async fn subscriptions_of_a_caller_are_bounded_wherever_they_are() {
     events.post("text/event-stream", &token, json!({"query": feed})).await;
     until(|| house.connected.subscriptions.taken() == 3).await;
     sockets[0].subscribe("2", feed).await;
-    let got = sockets[0].hear().await;
+    // Pings would go on for ever.
+    let got = soon(sockets[0].hear()).await;
     assert_eq!((&got["id"], &got["type"]), (&json!("2"), &json!("error")));
     assert_eq!(got["payload"][0]["extensions"]["code"], "RATE_LIMITED");
     let mut more = Raw::connect(house.address).await;
