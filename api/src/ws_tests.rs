@@ -183,7 +183,8 @@ async fn a_socket_ends_with_its_token() {
     quiet.subscribe("1", "subscription{feed}").await;
     // One that always has an item, and one whose reader does not read.
     let mut hot = house.admitted(json!({"authorization": format!("Bearer {token}")})).await;
-    hot.subscribe("1", "subscription{hot(bytes:10){n}}").await;
+    // Long ones: what waits in the connection is read before the close frame.
+    hot.subscribe("1", "subscription{hot(bytes:10000){blob}}").await;
     let mut stuck = house.admitted(json!({"authorization": format!("Bearer {token}")})).await;
     stuck.subscribe("1", "subscription{hot(bytes:100000){blob}}").await;
     // One that says nothing at all ends with its token too, where that comes before the wait for its first message.

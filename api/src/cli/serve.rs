@@ -39,7 +39,7 @@ pub(crate) struct Serve {
     /// How the house is met from outside, for addresses in answers; default: where it listens
     #[arg(long, env = "CALLMARKET_PUBLIC_URL")]
     public_url: Option<String>,
-    /// What a caller may spend in a second, in the cost of its documents: a whole number, or off
+    /// What a caller may spend in a second, in the cost of its documents and of the items of its feeds: a whole number, or off
     #[arg(long, env = "CALLMARKET_RATE_LIMIT", value_name = "COST_PER_SECOND", default_value_t = COST_PER_SECOND.to_string())]
     rate_limit: String,
     /// Whether `__schema` and `__type` are answered, and errors suggest names
