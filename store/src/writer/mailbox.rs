@@ -1,7 +1,7 @@
 //! A writer's thread and its bounded mailbox. While a batch syncs, orders gather; the writer wakes for them
 //! and for its deadlines. A second thread, the teller, publishes what became durable and then answers, while the
 //! writer is at its next batch: what both do is a fifth of a bid each, and the disk waits for neither
-//! (docs/adr/0020-teller.md). A panic in either ends the process, so that no call server is silently dead.
+//! (docs/adr/0020-teller-and-handed-events.md). A panic in either ends the process, so that no call server is silently dead.
 
 use super::order::{Answer, Order};
 use super::{Subscriber, WAITED_TOO_LONG, Writer};
