@@ -9,6 +9,10 @@
 //! it was registered in; an auction's opening concerns every agent. The rule is the same for both ways, so
 //! a feed that is resumed shows what the one that ran would have shown.
 //!
+//! What is read from the log is checked: every link from the event that the reader stands at to where the inbox
+//! takes over. A byte that was changed since it was written ends the feed with `FeedError::Chain`, and the event is
+//! not given. What a mark names is not itself checked: the link to it is, with the event that follows.
+//!
 //! Not here: what a viewer may see of an event, cursors as text, how long a reader may lag (`api`).
 
 use crate::inquiry_of;
@@ -21,6 +25,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use store::backend::{EventStore, ReadError};
+use store::chain::{ChainError, Verifier};
 use store::raw::{Hash, Head};
 use store::recorded::{CorruptEvent, Recorded};
 use tokio::sync::Notify;
@@ -57,6 +62,13 @@ pub enum FeedError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Corrupt(#[from] CorruptEvent),
+    /// What stands in the log is not what was written.
+    #[error("log {log} is broken")]
+    Chain {
+        log: LogName,
+        #[source]
+        source: ChainError,
+    },
     #[error("an inquiry's queues cannot be found")]
     Queues(#[source] Box<crate::history::HistoryError>),
     /// The log is another one now than the one that was followed: it was restored, or lost its end.
@@ -100,8 +112,9 @@ struct LogFeeds {
 }
 
 struct Inbox {
-    /// The first position that is dealt to it.
+    /// The first position that is dealt to it, and what stands before it.
     from: Seq,
+    before: Option<Head>,
     content: Mutex<Content>,
     arrived: Notify,
 }
@@ -247,21 +260,24 @@ impl Feeds {
         watched: Vec<Watched>,
         after: Option<Mark>,
     ) -> Result<Reader, FeedError> {
-        if let Some(mark) = after {
-            let found = self.store.read(log, mark.seq, 1)?;
-            if found.first().is_none_or(|raw| raw.seq != mark.seq || prefix(&raw.hash) != mark.hash) {
-                return Err(FeedError::Forked);
-            }
-        }
-        self.begin(log, watched, after.map(|mark| mark.seq + 1))
+        let Some(mark) = after else { return self.begin(log, watched, None) };
+        let found = self.store.read(log, mark.seq, 1)?.first().map(|raw| raw.head());
+        let stands = found.filter(|head| head.seq == mark.seq && prefix(&head.hash) == mark.hash);
+        self.begin(log, watched, Some(Some(stands.ok_or(FeedError::Forked)?)))
     }
 
     /// The same from the log's first event on.
     pub fn follow_from_start(self: &Arc<Feeds>, log: &LogName, watched: Vec<Watched>) -> Result<Reader, FeedError> {
-        self.begin(log, watched, Some(0))
+        self.begin(log, watched, Some(None))
     }
 
-    fn begin(self: &Arc<Feeds>, log: &LogName, watched: Vec<Watched>, from: Option<Seq>) -> Result<Reader, FeedError> {
+    /// After this event, or before the first; absent: from now on.
+    fn begin(
+        self: &Arc<Feeds>,
+        log: &LogName,
+        watched: Vec<Watched>,
+        after: Option<Option<Head>>,
+    ) -> Result<Reader, FeedError> {
         // Counted first: from here on batches are dealt out.
         self.readers.fetch_add(1, Ordering::AcqRel);
         let joined = self.join(log, &watched);
@@ -269,11 +285,12 @@ impl Feeds {
             self.readers.fetch_sub(1, Ordering::AcqRel);
         })?;
         let began = inbox.from;
+        let at = after.unwrap_or(inbox.before);
         Ok(Reader {
             feeds: self.clone(),
             log: log.clone(),
             watched,
-            next: from.unwrap_or(began),
+            at,
             began,
             inbox,
             page: VecDeque::new(),
@@ -287,7 +304,8 @@ impl Feeds {
         if feeds.ended {
             return Err(FeedError::Forked);
         }
-        let inbox = Inbox { from: Head::next(feeds.dealt), content: Mutex::default(), arrived: Notify::new() };
+        let (from, before) = (Head::next(feeds.dealt), feeds.dealt);
+        let inbox = Inbox { from, before, content: Mutex::default(), arrived: Notify::new() };
         let inbox = Arc::new(inbox);
         for watched in watched {
             feeds.inboxes.entry(*watched).or_default().push(inbox.clone());
@@ -378,8 +396,8 @@ pub struct Reader {
     feeds: Arc<Feeds>,
     log: LogName,
     watched: Vec<Watched>,
-    /// The first position that has not been looked at.
-    next: Seq,
+    /// The last event that was looked at; none before the first.
+    at: Option<Head>,
     /// Where the log ended when the reading began.
     began: Seq,
     inbox: Arc<Inbox>,
@@ -405,15 +423,15 @@ impl Reader {
         if let Some(event) = self.page.pop_front() {
             return Ok(Step::Event(event));
         }
-        if self.next < self.inbox.from {
+        if self.next() < self.inbox.from {
             return Ok(Step::Read);
         }
         loop {
             return match self.inbox.take() {
                 // It began after what the dealing had come to.
-                Ok(Some(event)) if event.seq < self.next => continue,
+                Ok(Some(event)) if event.seq < self.next() => continue,
                 Ok(Some(event)) => {
-                    self.next = event.seq + 1;
+                    self.at = Some(event.raw.head());
                     Ok(Step::Event(event))
                 }
                 Ok(None) => Ok(Step::Wait),
@@ -427,24 +445,37 @@ impl Reader {
         }
     }
 
+    /// The first position that has not been looked at.
+    fn next(&self) -> Seq {
+        Head::next(self.at)
+    }
+
     /// Reads a page of what the inbox does not have. Blocks on the disk.
+    ///
+    /// Errors: `Chain` at an event that is not what was written, `Forked` where the log has lost what was dealt out.
     pub fn read_on(&mut self) -> Result<(), FeedError> {
-        let until = self.inbox.from;
-        let wanted = usize::try_from(until.saturating_sub(self.next)).unwrap_or(PAGE).min(PAGE);
+        let (until, next) = (self.inbox.from, self.next());
+        let wanted = usize::try_from(until.saturating_sub(next)).unwrap_or(PAGE).min(PAGE);
         if wanted == 0 {
             return Ok(());
         }
-        let page = self.feeds.store.read(&self.log, self.next, wanted)?;
+        let page = self.feeds.store.read(&self.log, next, wanted)?;
         if page.len() < wanted {
             // What was dealt out stands in the log, or the log is another one.
             return Err(FeedError::Forked);
         }
+        let mut chain = Verifier::after(self.at);
         for raw in page {
+            chain.check(&raw).map_err(|source| FeedError::Chain { log: self.log.clone(), source })?;
             let event = Arc::new(Recorded::open(&self.log, raw)?);
-            self.next = event.seq + 1;
+            self.at = chain.head();
             if self.is_for_me(&event)? {
                 self.page.push_back(event);
             }
+        }
+        // The dealing goes on from an event that the log must hold.
+        if self.next() == until && self.at != self.inbox.before {
+            return Err(FeedError::Forked);
         }
         Ok(())
     }
@@ -482,13 +513,13 @@ impl Reader {
 
     /// Whether it still reads what stood in the log before it began.
     pub fn is_catching_up(&self) -> bool {
-        self.next < self.began
+        self.next() < self.began
     }
 
     /// Whether it kept up once and has fallen so far behind that it will not do so again by itself.
     pub fn is_lost(&self) -> bool {
         let dealt = lock(&self.feeds.logs).get(&self.log).and_then(|feeds| feeds.dealt);
-        let lag = Head::next(dealt).saturating_sub(self.next);
+        let lag = Head::next(dealt).saturating_sub(self.next());
         !self.is_catching_up() && lag > self.feeds.lag_max.load(Ordering::Relaxed)
     }
 }

@@ -1,4 +1,6 @@
 pub mod feed;
+#[cfg(test)]
+mod flipped;
 pub mod handed;
 pub mod history;
 pub mod live;

@@ -72,6 +72,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use store::backend::{EventStore, ReadError};
+use store::chain::{ChainError, Verifier};
 use store::raw::Head;
 use store::recorded::{CorruptEvent, Recorded};
 
@@ -202,6 +203,13 @@ pub enum RefoldError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Corrupt(#[from] CorruptEvent),
+    /// What stands in the log is not what was written.
+    #[error("log {log} is broken")]
+    Chain {
+        log: LogName,
+        #[source]
+        source: ChainError,
+    },
     #[error(transparent)]
     View(#[from] ViewError),
     #[error("log {log} ends before position {seq}")]
@@ -216,7 +224,7 @@ fn each_page(
     each_page_to(store, log, 0, None, each)
 }
 
-/// The events from `from` to `to`, both included, or to the log's end.
+/// The events from `from` to `to`, both included, or to the log's end. Each is checked against the one before it.
 fn each_page_to(
     store: &dyn EventStore,
     log: &LogName,
@@ -225,12 +233,20 @@ fn each_page_to(
     mut each: impl FnMut(&[Arc<Recorded>]) -> Result<(), RefoldError>,
 ) -> Result<(), RefoldError> {
     const PAGE: u64 = 1_024;
+    let before = match from.checked_sub(1) {
+        Some(before) => store.read(log, before, 1)?.first().map(|raw| raw.head()),
+        None => None,
+    };
+    let mut chain = Verifier::after(before);
     loop {
         let left = to.map_or(PAGE, |to| (to + 1).saturating_sub(from));
         let asked = left.min(PAGE) as usize;
         let raw = store.read(log, from, asked)?;
         let ended = raw.len() < asked || left <= PAGE && to.is_some();
         from += raw.len() as u64;
+        for event in &raw {
+            chain.check(event).map_err(|source| RefoldError::Chain { log: log.clone(), source })?;
+        }
         let page = raw.into_iter().map(|raw| Ok(Arc::new(Recorded::open(log, raw)?)));
         each(&page.collect::<Result<Vec<_>, CorruptEvent>>()?)?;
         if ended {

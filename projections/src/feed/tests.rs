@@ -2,6 +2,7 @@
 //! gets what a plain filter over the log gives, once and in order.
 
 use super::*;
+use crate::flipped::Flipped;
 use domain::actor::Actor;
 use domain::event::agent::{AgentStatusSet, Will, WillReason};
 use domain::event::inquiry::InquiryRequeued;
@@ -125,7 +126,7 @@ fn every_reader_gets_what_concerns_it_once_and_in_order() {
                     let mark = after.map(|event| Mark::from(event.raw.head()));
                     let reader = house.feeds.follow(&house.log, watched.clone(), mark).unwrap();
                     // Without a mark it begins wherever the dealing has come to.
-                    let from = mark.map(|mark| mark.seq).or(reader.next.checked_sub(1));
+                    let from = mark.map(|mark| mark.seq).or(reader.at.map(|head| head.seq));
                     readers.push((reader, watched, from, Vec::new()));
                 }
                 1 if !readers.is_empty() => {
@@ -204,4 +205,57 @@ fn an_inbox_that_is_full_costs_no_more() {
     }
     assert!(lock(&reader.inbox.content).events.len() <= INBOX);
     assert_eq!(drain(&mut reader, expected.len()), expected);
+}
+
+/// What a reader gives until it ends, and why it ends.
+fn until_end(reader: &mut Reader) -> (Vec<Seq>, FeedError) {
+    let mut got = Vec::new();
+    loop {
+        match reader.step() {
+            Ok(Step::Event(event)) => got.push(event.seq),
+            Ok(Step::Read) => {
+                if let Err(error) = reader.read_on() {
+                    return (got, error);
+                }
+            }
+            Ok(Step::Wait) => panic!("it has given {got:?} and waits"),
+            Err(error) => return (got, error),
+        }
+    }
+}
+
+#[test]
+fn a_byte_that_was_changed_ends_the_feed_before_its_event() {
+    const DAMAGED: Seq = PAGE as Seq + 40;
+    let mut house = House::new();
+    house.write((0..2 * PAGE as u128).map(status).collect());
+    let marks: Vec<Mark> = house.written.iter().map(|event| Mark::from(event.raw.head())).collect();
+    let store = Flipped { inner: (*house.store).clone(), log: house.log.clone(), seq: DAMAGED };
+    let feeds = Feeds::start(Arc::new(store), Arc::new(|_| Ok(Vec::new()))).unwrap();
+    feeds.begin_after(&house.log, house.written.last().unwrap().raw.head());
+    // From the start, from the page before, from the event right before; and from the event itself on, whose link is
+    // not asked for.
+    for after in [None, Some(10), Some(DAMAGED - 1)] {
+        let mut reader = match after {
+            None => feeds.follow_from_start(&house.log, vec![Watched::Agents]).unwrap(),
+            Some(seq) => feeds.follow(&house.log, vec![Watched::Agents], Some(marks[seq as usize])).unwrap(),
+        };
+        let (got, error) = until_end(&mut reader);
+        let broken = ChainError::Broken { seq: DAMAGED };
+        assert!(matches!(error, FeedError::Chain { source, .. } if source == broken), "{error:?}");
+        assert!(got.iter().all(|seq| *seq < DAMAGED), "after {after:?}: {got:?}");
+    }
+    let mut reader = feeds.follow(&house.log, vec![Watched::Agents], Some(marks[DAMAGED as usize])).unwrap();
+    assert_eq!(drain(&mut reader, 2 * PAGE - 1 - DAMAGED as usize).first(), Some(&(DAMAGED + 1)));
+}
+
+#[test]
+fn what_was_read_must_be_what_the_dealing_goes_on_from() {
+    let mut house = House::new();
+    house.write(vec![status(1), status(2)]);
+    let other = Head { hash: [9; 32], ..house.written[1].raw.head() };
+    let feeds = Feeds::start(house.store.clone(), Arc::new(|_| Ok(Vec::new()))).unwrap();
+    feeds.begin_after(&house.log, other);
+    let mut reader = feeds.follow_from_start(&house.log, vec![Watched::Agents]).unwrap();
+    assert!(matches!(reader.read_on(), Err(FeedError::Forked)));
 }

@@ -8,7 +8,8 @@ use super::lists::{AuctionFilter, InquiryFilter, PostingsOf, SettlementFilter};
 use super::rows::{AuctionState, InquiryState};
 use super::trail::{AuditFilter, Bounds, Position};
 use super::visibility::{AuctionFacts, Facts, InquiryFacts};
-use super::{History, HistoryError, follow};
+use super::{History, HistoryError, follow, trail};
+use crate::flipped::Flipped;
 use domain::actor::{Actor, Role};
 use domain::event::agent::{AgentStatusSet, Will, WillReason};
 use domain::event::auction::{BidPlaced, Standing};
@@ -19,6 +20,7 @@ use domain::terms::AuctionFormat;
 use domain::time::{Span, Timestamp};
 use std::sync::Arc;
 use store::backend::EventStore;
+use store::chain::ChainError;
 use store::recorded::{KeyMark, Recorded};
 
 /// History of `logs`, of each log the first so many events.
@@ -446,4 +448,43 @@ fn a_trail_that_reads_little_at_a_time_misses_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn a_byte_that_was_changed_is_told_and_nothing_behind_it() {
+    let logs = life();
+    let main = main_log();
+    let of_main = AuditFilter { log: Some(main.clone()), ..AuditFilter::default() };
+    let count = logs.recorded[&main].len();
+    for seq in 0..count as u64 {
+        let store = Flipped { inner: logs.store.clone(), log: main.clone(), seq };
+        let history = folded(&logs, |_| 0);
+        for reverse in [false, true] {
+            // A page that holds it, one that begins with it, and pages that do not reach it.
+            let whole = history.trail(&store, None, &of_main, None, reverse, Bounds::events(100));
+            assert!(is_broken_at(&whole, seq), "{seq} {reverse}: {whole:?}");
+            let from = AuditFilter { from_seq: Some(seq), ..of_main.clone() };
+            let first = history.trail(&store, None, &from, None, false, Bounds::events(1));
+            assert!(is_broken_at(&first, seq), "{seq}: {first:?}");
+            let rest = AuditFilter { from_seq: Some(seq + 1), ..of_main.clone() };
+            let rest = history.trail(&store, None, &rest, None, reverse, Bounds::events(100)).unwrap();
+            assert_eq!(rest.events.len(), count - 1 - seq as usize);
+        }
+    }
+    // Of what the index names, those whose neighbours it names too.
+    let history = folded(&logs, |_| usize::MAX);
+    let seqs: Vec<u64> = {
+        let trail = history.trail(&logs.store, Some(INQUIRY.into()), &of_main, None, false, Bounds::events(100));
+        trail.unwrap().events.iter().map(|event| event.seq).collect()
+    };
+    let second = seqs.windows(2).find(|pair| pair[0] + 1 == pair[1]).unwrap()[1];
+    let store = Flipped { inner: logs.store.clone(), log: main.clone(), seq: second };
+    for reverse in [false, true] {
+        let trail = history.trail(&store, Some(INQUIRY.into()), &of_main, None, reverse, Bounds::events(100));
+        assert!(is_broken_at(&trail, second), "{trail:?}");
+    }
+}
+
+fn is_broken_at(trail: &Result<trail::Trail, HistoryError>, at: u64) -> bool {
+    matches!(trail, Err(HistoryError::Chain { source: ChainError::Broken { seq }, .. }) if *seq == at)
 }

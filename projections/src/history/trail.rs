@@ -11,6 +11,12 @@
 //! A filter that matches little of a large log reads much of it, so the caller bounds how many events are
 //! read; the answer then says where the reading stopped, and the next one goes on from there.
 //!
+//! What is read of the log itself is checked, each event against the one before it, and so is what the index names
+//! where the position before is named too; a link that does not hold is `HistoryError::Chain`, and nothing of that
+//! log is told. An event alone cannot be checked: its hash needs the one before it, which would be a second row
+//! for each. Whoever shows an entry has that hash in hand and checks it there (`api`); `first_at` looks at
+//! times, and checks nothing.
+//!
 //! Not here: what the viewer may see of them (`visibility`).
 
 use super::runs;
@@ -25,7 +31,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use store::backend::EventStore;
-use store::raw::Head;
+use store::chain::Verifier;
+use store::raw::{Head, RawEvent};
 use store::recorded::{CommandId, Recorded};
 
 /// Events of one read.
@@ -278,13 +285,8 @@ impl Plan<'_> {
             range.end = range.end.min(first_at(to)?);
         }
         if let Some(after) = after {
-            // Where the two logs' events share an instant, the names order them.
-            let past = Timestamp(after.time.0.saturating_add(1));
-            let (start, stop) = match log.cmp(&after.log) {
-                std::cmp::Ordering::Equal => (after.seq + 1, after.seq),
-                std::cmp::Ordering::Greater => (first_at(after.time)?, first_at(after.time)?),
-                std::cmp::Ordering::Less => (first_at(past)?, first_at(past)?),
-            };
+            let start = first_after(self.store, log, end, after)?;
+            let stop = if *log == after.log { after.seq } else { start };
             if self.reverse {
                 range.end = range.end.min(stop);
             } else {
@@ -293,6 +295,28 @@ impl Plan<'_> {
         }
         Ok((range.start < range.end).then_some(range))
     }
+}
+
+/// The first position of the log behind `after` in the merged order; `end`, or what follows it, where there is none.
+fn first_after(store: &dyn EventStore, log: &LogName, end: Seq, after: &Position) -> Result<Seq, HistoryError> {
+    // Where the two logs' events share an instant, the names order them.
+    let past = Timestamp(after.time.0.saturating_add(1));
+    match log.cmp(&after.log) {
+        std::cmp::Ordering::Equal => Ok(after.seq + 1),
+        std::cmp::Ordering::Greater => first_at(store, log, end, after.time),
+        std::cmp::Ordering::Less => first_at(store, log, end, past),
+    }
+}
+
+/// Where every log goes on behind `after`.
+pub fn resume(store: &dyn EventStore, after: &Position) -> Result<Vec<(LogName, Seq)>, HistoryError> {
+    let logs = store.logs()?.into_iter();
+    logs.map(|log| {
+        let end = Head::next(store.head(&log)?);
+        let next = first_after(store, &log, end, after)?;
+        Ok((log, next))
+    })
+    .collect()
 }
 
 /// The first position at or after `time`; `end` where there is none.
@@ -362,6 +386,7 @@ impl Source {
             self.page = self.page.min((*budget).max(PAGE_MIN));
             let by_index = if plan.reverse { self.left.end <= self.indexed } else { self.left.start < self.indexed };
             let raw = if by_index { self.by_index(plan)? } else { self.by_log(plan)? };
+            self.linked(&raw)?;
             self.read += raw.len();
             *budget = budget.saturating_sub(raw.len());
             let last = if plan.reverse { 0 } else { raw.len().saturating_sub(1) };
@@ -387,7 +412,7 @@ impl Source {
     }
 
     /// The next page of what the index names, in ascending order.
-    fn by_index(&mut self, plan: &Plan<'_>) -> Result<Vec<store::raw::RawEvent>, HistoryError> {
+    fn by_index(&mut self, plan: &Plan<'_>) -> Result<Vec<RawEvent>, HistoryError> {
         let range = self.left.start..self.left.end.min(self.indexed);
         let mut seqs = self.indexed_seqs(plan, &range)?;
         let whole = seqs.len() < self.page;
@@ -421,15 +446,22 @@ impl Source {
     }
 
     /// The next page of the log itself, in ascending order.
-    fn by_log(&mut self, plan: &Plan<'_>) -> Result<Vec<store::raw::RawEvent>, HistoryError> {
+    fn by_log(&mut self, plan: &Plan<'_>) -> Result<Vec<RawEvent>, HistoryError> {
         let page = self.page as Seq;
         let range = if plan.reverse {
             self.left.end.saturating_sub(page).max(self.left.start).max(self.indexed)..self.left.end
         } else {
             self.left.start..self.left.end.min(self.left.start + page)
         };
-        let wanted = (range.end - range.start) as usize;
-        let raw = plan.store.read(&self.log, range.start, wanted)?;
+        // One more, for the link to it: it was given already, or is not asked for.
+        let before = range.start.saturating_sub(1);
+        let mut raw = plan.store.read(&self.log, before, (range.end - before) as usize)?;
+        if before < range.start && !raw.is_empty() {
+            let first = raw.remove(0);
+            raw.first().map_or(Ok(()), |event| link(&self.log, Some(first.head()), event))?;
+        } else if let Some(first) = raw.first() {
+            link(&self.log, None, first)?;
+        }
         if plan.reverse {
             self.left.end = range.start
         } else {
@@ -437,4 +469,15 @@ impl Source {
         }
         Ok(raw)
     }
+
+    /// Checks every event of a page whose predecessor stands in it.
+    fn linked(&self, page: &[RawEvent]) -> Result<(), HistoryError> {
+        page.windows(2)
+            .filter(|pair| pair[0].seq + 1 == pair[1].seq)
+            .try_for_each(|pair| link(&self.log, Some(pair[0].head()), &pair[1]))
+    }
+}
+
+fn link(log: &LogName, before: Option<Head>, event: &RawEvent) -> Result<(), HistoryError> {
+    Verifier::after(before).check(event).map_err(|source| HistoryError::Chain { log: log.clone(), source })
 }

@@ -3,6 +3,7 @@
 use super::testing::*;
 use super::tests::assert_same;
 use super::*;
+use crate::flipped::Flipped;
 use domain::event::auction::Standing;
 use domain::event::community::OfferAccepted;
 use domain::event::inquiry::{InquiryEvent, InquiryWithdrawn};
@@ -238,6 +239,27 @@ proptest! {
         let main = [(past[0][0].log.clone(), past[0].len() as Seq - 1)].into();
         let none = Snapshots::none();
         assert_same(&Live::as_of(&kept, &store, &main).unwrap(), &Live::as_of(&none, &store, &main).unwrap());
+    }
+}
+
+#[test]
+fn the_past_is_not_folded_from_what_was_changed() {
+    let mut town = Town::new();
+    town.accept(0);
+    town.accept(0);
+    let store = town.store();
+    let log = town.logs[0][0].log.clone();
+    let last = town.logs[0].len() as Seq - 1;
+    assert!(last > 2);
+    for seq in 0..=last {
+        let flipped = Flipped { inner: store.clone(), log: log.clone(), seq };
+        let folded = Live::as_of(&Snapshots::none(), &flipped, &[(log.clone(), last)].into());
+        let error = folded.map(|_| ()).unwrap_err();
+        let broken = ChainError::Broken { seq };
+        assert!(matches!(error, RefoldError::Chain { source, .. } if source == broken), "{seq}: {error:?}");
+        if seq > 0 {
+            assert!(Live::as_of(&Snapshots::none(), &flipped, &[(log.clone(), seq - 1)].into()).is_ok());
+        }
     }
 }
 
