@@ -4,7 +4,7 @@
 //! a status asked for while busy shows as UNAVAILABLE until the work is done and then takes effect.
 
 use super::error::Misfit;
-use super::notice::{NOTICES_MAX, NoticeKind, NoticeRow};
+use super::notice::{NOTICES_MAX, NoticeRow, notice_of};
 use domain::event::agent::{AgentEvent, Will, WillReason};
 use domain::event::reservation::{ReservationEvent, ReservationOpened};
 use domain::event::session::SessionEvent;
@@ -230,14 +230,7 @@ impl Agents {
                 let changed = row.will != e.will;
                 row.will = e.will;
                 row.will_reason = Some(e.reason);
-                match e.reason {
-                    // The agent knows what it asked for.
-                    WillReason::Asked => {}
-                    WillReason::Lapsed | WillReason::Operator | WillReason::Absent if changed => {
-                        self.tell(e.agent, NoticeRow::new(NoticeKind::StatusSet, recorded))?;
-                    }
-                    WillReason::Lapsed | WillReason::Operator | WillReason::Absent => {}
-                }
+                self.tell(recorded, false, changed)?;
                 e.agent
             }
             // How far the platform has looked for what waits for it is no news to the agent.
@@ -264,31 +257,18 @@ impl Agents {
             ReservationEvent::Accepted(e) => self.free(e.agent, e.reservation, recorded),
             ReservationEvent::Declined(e) => self.free(e.agent, e.reservation, recorded),
             ReservationEvent::Lapsed(e) => {
-                let mut notice = NoticeRow::new(NoticeKind::ReservationLapsed, recorded);
-                notice.reservation = Some(e.reservation);
-                notice.inquiry = Some(e.inquiry);
-                notice.second_agent = e.second_agent;
-                self.tell(e.agent, notice)?;
+                self.tell(recorded, false, false)?;
                 self.free(e.agent, e.reservation, recorded)
             }
             ReservationEvent::Rescinded(e) => {
-                let mut notice = NoticeRow::new(NoticeKind::ReservationRescinded, recorded);
-                notice.reservation = Some(e.reservation);
-                notice.inquiry = Some(e.inquiry);
-                self.tell(e.agent, notice)?;
+                self.tell(recorded, false, false)?;
                 self.free(e.agent, e.reservation, recorded)
             }
         }
     }
 
     fn reserve(&mut self, e: &ReservationOpened, is_second: bool, recorded: &Recorded) -> Result<(), Misfit> {
-        if is_second {
-            let mut notice = NoticeRow::new(NoticeKind::SecondAgentSelected, recorded);
-            notice.reservation = Some(e.reservation);
-            notice.inquiry = Some(e.inquiry);
-            notice.bid = e.bid;
-            self.tell(e.agent, notice)?;
-        }
+        self.tell(recorded, is_second, false)?;
         let agent = self.known(e.agent)?;
         let pending = PendingReservation { deadline: e.deadline, reservation: e.reservation, inquiry: e.inquiry };
         let at = agent.pending.partition_point(|other| *other < pending);
@@ -330,8 +310,14 @@ impl Agents {
         Ok(())
     }
 
-    /// Keeps a notice; the oldest makes room.
-    pub(super) fn tell(&mut self, agent: AgentId, notice: NoticeRow) -> Result<(), Misfit> {
+    /// Bids change no agent otherwise.
+    pub(super) fn on_auction(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
+        self.tell(recorded, false, false)
+    }
+
+    /// Keeps the notice of an event, where it is one; the oldest makes room.
+    fn tell(&mut self, recorded: &Recorded, is_second: bool, changes: bool) -> Result<(), Misfit> {
+        let Some((agent, notice)) = notice_of(recorded, is_second, changes) else { return Ok(()) };
         let notices = &mut self.known(agent)?.notices;
         if notices.len() == NOTICES_MAX {
             notices.pop_front();

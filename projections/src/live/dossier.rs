@@ -86,10 +86,12 @@ impl Dossier {
     /// it. A later attempt alone says nothing: a new round has a first choice of its own, and who was rescinded
     /// because the platform was late is asked again.
     pub fn is_second(&self, e: &ReservationOpened) -> bool {
-        self.reservations.iter().any(|earlier| {
-            let refused = matches!(earlier.state, ReservationState::Declined | ReservationState::Lapsed);
-            refused && earlier.auction == e.auction && earlier.agent != e.agent
-        })
+        self.reservations.iter().any(|earlier| stands_back_for(earlier, e))
+    }
+    /// The same of a reservation that opened long ago: who refused before it has not changed its mind.
+    pub fn was_second(&self, e: &ReservationOpened) -> bool {
+        let mut earlier = self.reservations.iter().take_while(|earlier| earlier.id != e.reservation);
+        earlier.any(|earlier| stands_back_for(earlier, e))
     }
     pub fn session(&self) -> Option<&Session> {
         self.session.as_ref()
@@ -369,4 +371,10 @@ impl Dossier {
         }
         Ok(())
     }
+}
+
+/// Whether another agent refused the same selection's reservation.
+fn stands_back_for(earlier: &ReservationRow, e: &ReservationOpened) -> bool {
+    let refused = matches!(earlier.state, ReservationState::Declined | ReservationState::Lapsed);
+    refused && earlier.auction == e.auction && earlier.agent != e.agent
 }

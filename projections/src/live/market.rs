@@ -203,7 +203,7 @@ impl Market {
             | AuctionEvent::BidForfeited(_) => {}
         }
         self.accounts.on_auction(event, facts, recorded)?;
-        self.agents.on_auction(event, recorded)
+        self.agents.on_auction(recorded)
     }
 
     fn on_reservation(&mut self, event: &ReservationEvent, recorded: &Recorded) -> Result<(), Misfit> {

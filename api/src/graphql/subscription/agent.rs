@@ -2,7 +2,7 @@
 
 use super::queue::inquiry_of;
 use super::source::{Feed, FeedGap, FeedMeta, Made, follow as follow_log, nothing_to_watch};
-use crate::app::App;
+use crate::app::{App, blocking};
 use crate::graphql::scalars::Cursor;
 use crate::graphql::types::notice::Notice;
 use crate::graphql::types::rights::sees_agent;
@@ -13,13 +13,15 @@ use crate::shared::Member;
 use async_graphql::{Enum, Error, ID, SimpleObject};
 use domain::actor::Actor;
 use domain::event::Event;
-use domain::event::agent::AgentEvent;
+use domain::event::agent::{AgentEvent, Will};
 use domain::event::auction::AuctionEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
-use domain::ids::{AgentId, AuctionId, BidId, NoticeId, ReservationId, SessionId};
+use domain::ids::{AgentId, AuctionId, BidId, ReservationId, SessionId};
 use futures_util::Stream;
 use projections::feed::Watched;
+use projections::history::trail::{AuditFilter, Bounds};
+use projections::live::notice::{NOTICES_MAX, NoticeRow, notice_of};
 use std::sync::Arc;
 use store::recorded::Recorded;
 
@@ -127,10 +129,7 @@ impl Feed for Watch {
             Some(id) => Session::load(app, viewer, id).await?,
             None => None,
         };
-        // Its id is taken from the event's.
-        let rows = app.live.notices(self.agent);
-        let notice = rows.into_iter().find(|row| row.id == NoticeId(event.id.0));
-        let notice = notice.map(|row| Notice::show(row, viewer));
+        let notice = notice(app, self.agent, event).await?.map(|row| Notice::show(row, viewer));
         let agent = Agent::load(app, viewer, self.agent).await?;
         Ok(Made::Item(AgentFeedItem { meta, kind, reservation, auction, bid, agent, session, notice, gap: None }))
     }
@@ -148,6 +147,46 @@ impl Feed for Watch {
             gap: Some(gap),
         }
     }
+}
+
+/// What the event tells the agent: as the live view keeps it, or what it kept once, made of the event again.
+async fn notice(app: &Arc<App>, agent: AgentId, event: &Recorded) -> Result<Option<NoticeRow>, Error> {
+    let Some((_, told)) = notice_of(event, true, true).filter(|(told, _)| *told == agent) else { return Ok(None) };
+    let kept = app.live.notices(agent);
+    if let Some(row) = kept.iter().find(|row| row.id == told.id) {
+        return Ok(Some(*row));
+    }
+    // None has made room, or none so young.
+    if kept.len() < NOTICES_MAX || kept.first().is_some_and(|oldest| oldest.seq < event.seq) {
+        return Ok(None);
+    }
+    let (mut is_second, mut changes) = (false, false);
+    if let Event::Reservation(ReservationEvent::Opened(e)) = &event.event {
+        let dossier = app.dossier(e.inquiry).await?;
+        is_second = dossier.is_some_and(|dossier| dossier.read(|dossier| dossier.was_second(e)));
+    } else if let Event::Agent(AgentEvent::StatusSet(e)) = &event.event {
+        changes = will_before(app, agent, event).await? != e.will;
+    }
+    Ok(notice_of(event, is_second, changes).map(|(_, row)| row))
+}
+
+/// What the agent wanted before this event.
+async fn will_before(app: &Arc<App>, agent: AgentId, event: &Recorded) -> Result<Will, Error> {
+    let filter = AuditFilter {
+        types: vec![event.type_name.to_owned()],
+        log: Some(event.log.clone()),
+        to_seq: Some(event.seq),
+        ..AuditFilter::default()
+    };
+    let app = app.clone();
+    blocking(move || {
+        let bounds = Bounds::events(1);
+        let found = app.history.trail(&*app.store, Some(agent.into()), &filter, None, true, bounds)?;
+        let before = found.events.first().map(|before| &before.event);
+        // It was registered as OFFLINE.
+        Ok(if let Some(Event::Agent(AgentEvent::StatusSet(e))) = before { e.will } else { Will::Offline })
+    })
+    .await
 }
 
 /// Messages and notes go to those in the session (`sessionFeed`); money to its accounts.
