@@ -7,12 +7,18 @@
 //! after the first entry that tells of the closing, never at their own place: so it does not matter when a
 //! feed is read, and one that is resumed goes on as if it had never stopped. A cursor holds a position of every
 //! log, and how many of those late entries were given.
+//!
+//! It also goes on from a cursor of the same trail, and from the `feedCursor` of what was queried: with what follows in
+//! the order of `auditTrail`, and with what was recorded in another log since the page was read, though dated
+//! before. A trail that was read after a closing has shown the bids of before, so those are not let out again. What
+//! is recorded in the very milliseconds in which a page is read may be in it and come once more; never neither. A
+//! `feedCursor` knows of its own log alone: another goes on from the instant at which that one stood.
 
-use super::source::{FeedGap, FeedMeta, GapReason, nothing_to_watch};
+use super::source::{self, FeedGap, FeedMeta, GapReason, nothing_to_watch};
 use crate::app::{App, blocking};
 use crate::cursor;
 use crate::graphql::scalars::Cursor;
-use crate::graphql::types::audit::{AuditEntry, Now, Search, narrowest};
+use crate::graphql::types::audit::{self, AuditEntry, Now, Search, narrowest};
 use crate::graphql::types::filters::AuditFilter;
 use async_graphql::{Error, ID, SimpleObject};
 use domain::actor::Actor;
@@ -29,7 +35,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
-use store::raw::{GENESIS, Hash, Head};
+use store::raw::{Head, RawEvent};
 use store::recorded::Recorded;
 use tokio::sync::watch;
 
@@ -57,6 +63,15 @@ struct Place {
     seq: Seq,
     hash: [u8; 8],
     late: u32,
+    shown: Option<Shown>,
+}
+
+/// What a trail that the feed goes on from has shown of bids that were sealed once: what they did at or before `to`,
+/// where the closing stands at or before `by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shown {
+    to: Seq,
+    by: Seq,
 }
 
 type Places = BTreeMap<LogName, Place>;
@@ -74,11 +89,8 @@ pub(super) async fn follow(
         viewer.id().unwrap_or_default(),
         subject.as_deref()
     );
-    let given = match after {
-        Some(Cursor(text)) => {
-            let payload = cursor::decode(&app.cursor_secret, &scope, &text)?;
-            Some(read_places(&payload).ok_or(cursor::BadCursor)?)
-        }
+    let after = match after {
+        Some(given) => Some(read_after(app, &viewer, &scope, subject.as_ref(), &filter, given)?),
         None => None,
     };
     let subject = match subject {
@@ -92,21 +104,21 @@ pub(super) async fn follow(
     let moved = app.views_moved.subscribe();
     let search = Search { app: app.clone(), viewer: viewer.clone(), subject, filter, reverse: false, first: 0 };
     let began: BTreeMap<LogName, Head> = app.live.heads().into_iter().collect();
-    let (house, marks, known) = (app.clone(), given.clone(), began.clone());
-    let (search, has_part, forked) = blocking(move || {
+    let known = began.clone();
+    let (search, has_part, places) = blocking(move || {
         let has_part = search.has_part(&Now::of(&search.app))?;
-        let forked = marks.iter().flatten().try_fold(false, |forked, (log, place)| {
-            let found = house.store.read(log, place.seq, 1)?;
-            let stands = found.first().is_some_and(|raw| raw.seq == place.seq && raw.hash[..8] == place.hash);
-            Ok::<_, HistoryError>(forked || !stands || !known.contains_key(log))
-        })?;
-        Ok((search, has_part, forked))
+        let places = match after {
+            Some(after) => search.places(after, &known)?,
+            None => Some(known.iter().map(place_at).collect()),
+        };
+        Ok((search, has_part, places))
     })
     .await?;
     if !has_part {
         return Err(nothing_to_watch(&viewer));
     }
-    let places = given.filter(|_| !forked).unwrap_or_else(|| began.iter().map(place_at).collect());
+    let forked = places.is_none();
+    let places = places.unwrap_or_else(|| began.iter().map(place_at).collect());
     let feed = Audit {
         search: Some(search),
         app: app.clone(),
@@ -124,8 +136,38 @@ pub(super) async fn follow(
     }))
 }
 
+/// Where a feed is to go on.
+enum After {
+    Places(Places),
+    Trail(audit::Place),
+    /// The `feedCursor` of something that lives in this log.
+    Mark(LogName, Option<Mark>),
+}
+
+fn read_after(
+    app: &Arc<App>,
+    viewer: &Actor,
+    scope: &str,
+    subject: Option<&ID>,
+    filter: &AuditFilter,
+    given: Cursor,
+) -> Result<After, cursor::BadCursor> {
+    if let Ok(payload) = cursor::decode(&app.cursor_secret, scope, &given.0) {
+        return read_places(&payload).map(After::Places).ok_or(cursor::BadCursor);
+    }
+    for reverse in [false, true] {
+        let trail = audit::pager(app, viewer, subject, filter, reverse, 0, Some(given.clone()));
+        if let Some(place) = trail.ok().and_then(|pager| pager.after) {
+            return Ok(After::Trail(place));
+        }
+    }
+    let heads = app.live.heads().into_iter();
+    let mut marks = heads.filter_map(|(log, _)| Some((source::decode(app, viewer, &log, &given).ok()?, log)));
+    marks.next().map(|(mark, log)| After::Mark(log, mark)).ok_or(cursor::BadCursor)
+}
+
 fn place_at((log, head): (&LogName, &Head)) -> (LogName, Place) {
-    (log.clone(), Place { seq: head.seq, hash: Mark::from(*head).hash, late: ALL })
+    (log.clone(), Place { seq: head.seq, hash: Mark::from(*head).hash, late: ALL, shown: None })
 }
 
 /// An entry, with where the feed is once it is given.
@@ -231,6 +273,50 @@ impl Audit {
 }
 
 impl Search {
+    /// Where each log goes on; `None` where the logs are not the ones that the cursor was given for.
+    fn places(&self, after: After, known: &BTreeMap<LogName, Head>) -> Result<Option<Places>, HistoryError> {
+        let read = |log: &LogName, seq: Seq| -> Result<Option<RawEvent>, HistoryError> {
+            let found = self.app.store.read(log, seq, 1)?.into_iter().next();
+            Ok(found.filter(|raw| raw.seq == seq))
+        };
+        let (event, trail) = match after {
+            After::Places(places) => {
+                for (log, place) in &places {
+                    let stands = read(log, place.seq)?.is_some_and(|raw| raw.hash[..8] == place.hash);
+                    if !stands || !known.contains_key(log) {
+                        return Ok(None);
+                    }
+                }
+                return Ok(Some(places));
+            }
+            // Nothing had happened yet.
+            After::Mark(_, None) => return Ok(Some(Places::new())),
+            After::Mark(log, Some(mark)) => {
+                let found = read(&log, mark.seq)?.filter(|raw| raw.hash[..8] == mark.hash);
+                (found.map(|raw| Recorded::open(&log, raw)).transpose()?, Vec::new())
+            }
+            After::Trail(place) => {
+                let found = read(&place.at.log, place.at.seq)?;
+                let event = found.map(|raw| Recorded::open(&place.at.log, raw)).transpose()?;
+                (event.filter(|event| event.time == place.at.time), place.known)
+            }
+        };
+        let Some(event) = event else { return Ok(None) };
+        let trail: BTreeMap<LogName, Seq> = trail.into_iter().collect();
+        let mut places = Places::new();
+        for (log, next) in trail::resume(&*self.app.store, &trail::Position::of(&event))? {
+            let known = trail.get(&log).copied();
+            // What came to another log since is dated as it was asked for, which may be before.
+            let next = known.filter(|_| log != event.log).map_or(next, |known| next.min(known + 1));
+            let Some(to) = next.checked_sub(1) else { continue };
+            let Some(raw) = read(&log, to)? else { return Ok(None) };
+            let (_, place) = place_at((&log, &raw.head()));
+            let shown = known.filter(|by| *by > to).map(|by| Shown { to, by });
+            places.insert(log, Place { shown, ..place });
+        }
+        Ok(Some(places))
+    }
+
     /// The entries of one log after `from`, up to `head` at most, and how far it came. `None`: the log is
     /// not the one that was followed.
     fn page(
@@ -247,12 +333,13 @@ impl Search {
             let last = self.app.store.read_at(log, &[place.seq])?.pop();
             let last = last.map(|raw| Recorded::open(log, raw)).transpose()?;
             if let Some(event) = last
-                && self.let_out(&facts, &event, place.late, &mut given)?
+                && self.let_out(&facts, &event, place, &mut given)?
             {
                 return Ok(Some((given, Place { late: place.late + LATE_AT_ONCE, ..place })));
             }
         }
-        let mut reached = from.unwrap_or(Place { seq: 0, hash: [0; 8], late: ALL });
+        let mut reached = from.unwrap_or(Place { seq: 0, hash: [0; 8], late: ALL, shown: None });
+        let shown = reached.shown;
         if start <= head.seq {
             // What the filter says of positions and times is asked of what is told: a closing outside of them
             // lets out what lies within.
@@ -279,16 +366,18 @@ impl Search {
                 if hidden_bid(&event.event).is_some_and(|(auction, bidder)| self.waits(&facts, auction, bidder)) {
                     continue;
                 }
-                self.tell(&facts, &event, &event, 0, &mut given)?;
-                if self.let_out(&facts, &event, 0, &mut given)? {
-                    let hash = Mark::from(event.raw.head()).hash;
-                    return Ok(Some((given, Place { seq: event.seq, hash, late: LATE_AT_ONCE })));
+                let hash = Mark::from(event.raw.head()).hash;
+                let place = Place { seq: event.seq, hash, late: 0, shown: shown.filter(|shown| event.seq <= shown.by) };
+                self.tell(&facts, &event, place, &mut given)?;
+                if self.let_out(&facts, &event, place, &mut given)? {
+                    return Ok(Some((given, Place { late: LATE_AT_ONCE, ..place })));
                 }
             }
             let Some(raw) = self.app.store.read(log, to, 1)?.into_iter().next().filter(|raw| raw.seq == to) else {
                 return Ok(None);
             };
-            reached = Place { seq: to, hash: Mark::from(raw.head()).hash, late: ALL };
+            let shown = shown.filter(|shown| to <= shown.by);
+            reached = Place { seq: to, hash: Mark::from(raw.head()).hash, late: ALL, shown };
         }
         Ok(Some((given, reached)))
     }
@@ -299,15 +388,17 @@ impl Search {
         !own && facts.auction(auction).is_none_or(|auction| auction.format.is_sealed())
     }
 
-    /// What waited for this event, where it is the first of the trail to tell of a closing: a page of it, after
-    /// the `told` that were given already. Whether there is more.
+    /// What waited for this event, which stands at `place`, where it is the first of the trail to tell of a closing: a
+    /// page of it, after those that were given already. Whether there is more.
     fn let_out(
         &self,
         facts: &Now<'_>,
         closing: &Recorded,
-        told: u32,
+        place: Place,
         given: &mut Vec<Ready>,
     ) -> Result<bool, HistoryError> {
+        let told = place.late;
+        let shown = place.shown.filter(|shown| closing.seq <= shown.by);
         // In an agent's trail its own loss may be all that tells of the closing; elsewhere the outcome does.
         let of_agent = match self.subject {
             Some(Subject::AgentId(id)) => Some(Subject::from(id)),
@@ -328,7 +419,8 @@ impl Search {
         if is_first {
             self.each_before(closing, auction, of_agent, |event| {
                 let hidden = hidden_bid(&event.event);
-                if hidden.is_none_or(|(of, bidder)| of != auction || !self.waits(facts, of, bidder)) {
+                let waited_for_it = hidden.is_some_and(|(of, bidder)| of == auction && self.waits(facts, of, bidder));
+                if !waited_for_it || shown.is_some_and(|shown| event.seq <= shown.to) {
                     return Ok(ControlFlow::Continue(()));
                 }
                 waited += 1;
@@ -337,7 +429,7 @@ impl Search {
                     return Ok(ControlFlow::Break(()));
                 }
                 if waited > told {
-                    self.tell(facts, event, closing, waited, given)?;
+                    self.tell(facts, event, Place { late: waited, ..place }, given)?;
                 }
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -375,13 +467,12 @@ impl Search {
         }
     }
 
-    /// `event`, as the viewer may see it now, at the place of `at`.
+    /// `event`, as the viewer may see it now; the feed is at `place` with it.
     fn tell(
         &self,
         facts: &Now<'_>,
         event: &Recorded,
-        at: &Recorded,
-        late: u32,
+        place: Place,
         given: &mut Vec<Ready>,
     ) -> Result<(), HistoryError> {
         let filter = &self.filter;
@@ -396,13 +487,11 @@ impl Search {
         if seen == Seen::Absent {
             return Ok(());
         }
-        let previous: Hash = match event.seq.checked_sub(1) {
-            None => GENESIS,
-            Some(seq) => self.app.store.read_at(&event.log, &[seq])?.pop().map_or(GENESIS, |raw| raw.hash),
+        let before = match event.seq.checked_sub(1) {
+            None => None,
+            Some(seq) => self.app.store.read_at(&event.log, &[seq])?.pop().map(|raw| raw.head()),
         };
-        let hash = Mark::from(at.raw.head()).hash;
-        let place = Place { seq: at.seq, hash, late };
-        let entry = self.entry(event, seen, &previous);
+        let entry = self.entry(event, seen, before)?;
         given.push(Ready { entry, log: event.log.clone(), place, at: event.time });
         Ok(())
     }
@@ -442,15 +531,22 @@ fn closing_of(event: &Event, of_agent: bool) -> Option<AuctionId> {
     }
 }
 
-/// Per log: length of the name, name, position, hash, late.
+/// Set in the length of a name where the place says what was shown.
+const SAYS_SHOWN: u8 = 0x80;
+
+/// Per log: length of the name, name, position, hash, late; what was shown, where that is said.
 fn write_places(places: &Places) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (log, place) in places {
-        bytes.push(u8::try_from(log.as_str().len()).expect("a log's name has at most 32 letters"));
+        let length = u8::try_from(log.as_str().len()).expect("a log's name has at most 32 letters");
+        bytes.push(length | if place.shown.is_some() { SAYS_SHOWN } else { 0 });
         bytes.extend_from_slice(log.as_str().as_bytes());
         bytes.extend_from_slice(&place.seq.to_be_bytes());
         bytes.extend_from_slice(&place.hash);
         bytes.extend_from_slice(&place.late.to_be_bytes());
+        for number in place.shown.iter().flat_map(|shown| [shown.to, shown.by]) {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
     }
     bytes
 }
@@ -458,12 +554,19 @@ fn write_places(places: &Places) -> Vec<u8> {
 fn read_places(mut bytes: &[u8]) -> Option<Places> {
     let mut places = Places::new();
     while let Some((length, rest)) = bytes.split_first() {
-        let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+        let (name, rest) = rest.split_at_checked(usize::from(*length & !SAYS_SHOWN))?;
         let (seq, rest) = rest.split_first_chunk::<8>()?;
         let (hash, rest) = rest.split_first_chunk::<8>()?;
-        let (late, rest) = rest.split_first_chunk::<4>()?;
+        let (late, mut rest) = rest.split_first_chunk::<4>()?;
+        let mut shown = None;
+        if length & SAYS_SHOWN != 0 {
+            let (to, after) = rest.split_first_chunk::<8>()?;
+            let (by, after) = after.split_first_chunk::<8>()?;
+            shown = Some(Shown { to: u64::from_be_bytes(*to), by: u64::from_be_bytes(*by) });
+            rest = after;
+        }
         let log: LogName = std::str::from_utf8(name).ok()?.parse().ok()?;
-        let place = Place { seq: u64::from_be_bytes(*seq), hash: *hash, late: u32::from_be_bytes(*late) };
+        let place = Place { seq: u64::from_be_bytes(*seq), hash: *hash, late: u32::from_be_bytes(*late), shown };
         places.insert(log, place);
         bytes = rest;
     }
@@ -476,9 +579,11 @@ mod tests {
 
     #[test]
     fn places_read_back_as_they_were_written() {
-        let place = |seq| Place { seq, hash: [seq as u8; 8], late: 3 };
+        let place = |seq| Place { seq, hash: [seq as u8; 8], late: 3, shown: Some(Shown { to: seq, by: 9 }) };
         let places: Places =
-            [(LogName::community(), place(7)), ("main".parse().unwrap(), place(u64::MAX))].into_iter().collect();
+            [(LogName::community(), Place { shown: None, ..place(7) }), ("main".parse().unwrap(), place(u64::MAX))]
+                .into_iter()
+                .collect();
         let bytes = write_places(&places);
         assert_eq!(read_places(&bytes), Some(places));
         assert_eq!(read_places(&bytes[..bytes.len() - 1]), None);

@@ -17,11 +17,15 @@ pub mod inquiry;
 #[cfg(test)]
 mod limit_tests;
 pub mod queue;
+#[cfg(test)]
+mod resume_tests;
 pub mod session;
 pub mod source;
 #[cfg(test)]
 mod tests;
 mod ticks;
+#[cfg(test)]
+mod told_tests;
 
 use super::scalars::Cursor;
 use super::types::Auction;

@@ -97,7 +97,12 @@ fn encode(app: &App, viewer: &Actor, log: &LogName, mark: Option<Mark>) -> Curso
 }
 
 /// `None`: before the first event.
-fn decode(app: &App, viewer: &Actor, log: &LogName, given: &Cursor) -> Result<Option<Mark>, cursor::BadCursor> {
+pub(super) fn decode(
+    app: &App,
+    viewer: &Actor,
+    log: &LogName,
+    given: &Cursor,
+) -> Result<Option<Mark>, cursor::BadCursor> {
     let payload = cursor::decode(&app.cursor_secret, &scope(viewer, log), &given.0)?;
     if payload.is_empty() {
         return Ok(None);

@@ -1,24 +1,24 @@
 //! Feeds through the schema, over a house in memory: what each viewer gets, and that a feed taken up again
 //! at any of its cursors goes on as the one that ran.
 
-use crate::graphql::testing::{House, Market, Who, market, who};
+use crate::graphql::testing::{House, Market, Who, market, text, who};
 use domain::actor::Role;
 use futures_util::{Stream, StreamExt};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::memory::Fault;
 
-const META: &str = "meta { cursor log seq replay }";
-const GAP: &str = "gap { reason resumeFrom }";
+pub(super) const META: &str = "meta { cursor log seq replay }";
+pub(super) const GAP: &str = "gap { reason resumeFrom }";
 
 /// The next item; panics where none comes.
-async fn next(feed: &mut (impl Stream<Item = Value> + Unpin)) -> Value {
+pub(super) async fn next(feed: &mut (impl Stream<Item = Value> + Unpin)) -> Value {
     let item = tokio::time::timeout(Duration::from_secs(10), feed.next()).await.expect("an item in time");
     item.expect("the feed goes on")
 }
 
 /// The next item's one root field, without errors.
-async fn item(feed: &mut (impl Stream<Item = Value> + Unpin)) -> Value {
+pub(super) async fn item(feed: &mut (impl Stream<Item = Value> + Unpin)) -> Value {
     let mut item = next(feed).await;
     assert_eq!(item["errors"], Value::Null, "{item}");
     let root = item["data"].as_object_mut().expect("data").values_mut().next().expect("a root field");
@@ -26,7 +26,7 @@ async fn item(feed: &mut (impl Stream<Item = Value> + Unpin)) -> Value {
 }
 
 /// Items until `last` holds, that one included.
-async fn until(feed: &mut (impl Stream<Item = Value> + Unpin), last: impl Fn(&Value) -> bool) -> Vec<Value> {
+pub(super) async fn until(feed: &mut (impl Stream<Item = Value> + Unpin), last: impl Fn(&Value) -> bool) -> Vec<Value> {
     let mut items = Vec::new();
     loop {
         items.push(item(feed).await);
@@ -36,12 +36,12 @@ async fn until(feed: &mut (impl Stream<Item = Value> + Unpin), last: impl Fn(&Va
     }
 }
 
-fn kinds(items: &[Value]) -> Vec<&str> {
+pub(super) fn kinds(items: &[Value]) -> Vec<&str> {
     items.iter().map(|item| item["kind"].as_str().expect("a kind")).collect()
 }
 
 /// `document` takes `$id` and `$after`.
-fn watch(
+pub(super) fn watch(
     house: &House,
     who: &Who,
     document: &str,
@@ -52,7 +52,13 @@ fn watch(
 }
 
 /// Bid by both, award, consent by the winner, a message each, the end, wrap-up done.
-async fn life(house: &House, market: &Market) {
+pub(super) async fn life(house: &House, market: &Market) {
+    let session = engage(house, market).await;
+    talk(house, market, &session).await;
+}
+
+/// The first part of it; the session.
+pub(super) async fn engage(house: &House, market: &Market) -> Value {
     for (agent, amount) in market.agents.iter().zip(["7", "9"]) {
         let bid = json!({ "auctionId": market.auction, "amount": { "amount": amount, "currency": "EUR" } });
         house.tell(agent, "placeBid", bid, "bid { id }").await;
@@ -61,8 +67,11 @@ async fn life(house: &House, market: &Market) {
     house.close(market).await;
     let reservation = house.pending(ben).await;
     let fields = "session { id channels { id } }";
-    let session =
-        house.tell(ben, "acceptReservation", json!({ "reservationId": reservation }), fields).await["session"].take();
+    house.tell(ben, "acceptReservation", json!({ "reservationId": reservation }), fields).await["session"].take()
+}
+
+pub(super) async fn talk(house: &House, market: &Market, session: &Value) {
+    let ben = &market.agents[1];
     for who in [ben, &market.customer] {
         let message =
             json!({ "sessionId": session["id"], "channelId": session["channels"][0]["id"], "text": "Hello." });
@@ -72,23 +81,39 @@ async fn life(house: &House, market: &Market) {
     house.tell(ben, "completeWrapUp", json!({ "sessionId": session["id"] }), "session { id }").await;
 }
 
-fn queue_feed() -> String {
+pub(super) fn queue_feed() -> String {
     format!(
         "subscription($id: ID!, $after: Cursor) {{ queueFeed(queueId: $id, after: $after) {{ {META} kind inquiry {{ id state }} queue {{ depth }} {GAP} }} }}"
     )
 }
-fn agent_feed() -> String {
+pub(super) fn agent_feed() -> String {
     format!(
         "subscription($id: ID, $after: Cursor) {{ agentFeed(agentId: $id, after: $after) {{ {META} kind reservation {{ id state }} auction {{ id }} bid {{ id state }} agent {{ status }} session {{ id state }} notice {{ kind }} {GAP} }} }}"
     )
 }
-fn audit_feed() -> String {
+pub(super) fn audit_feed() -> String {
     format!(
         "subscription($id: ID, $after: Cursor) {{ auditFeed(subject: $id, after: $after) {{ {META} entry {{ seq log type }} {GAP} }} }}"
     )
 }
 
-async fn queue_of(house: &House, inquiry: &str) -> Value {
+fn agents_feed() -> String {
+    format!(
+        "subscription($id: String!, $after: Cursor) {{ agentsFeed(callServer: $id, after: $after) {{ {META} agent {{ id status load }} {GAP} }} }}"
+    )
+}
+fn inquiry_feed() -> String {
+    format!(
+        "subscription($id: ID!, $after: Cursor) {{ inquiryFeed(inquiryId: $id, after: $after) {{ {META} inquiry {{ state }} position message {{ id text }} {GAP} }} }}"
+    )
+}
+pub(super) fn session_feed() -> String {
+    format!(
+        "subscription($id: ID!, $after: Cursor) {{ sessionFeed(sessionId: $id, after: $after) {{ {META} kind session {{ id state }} message {{ id text }} {GAP} }} }}"
+    )
+}
+
+pub(super) async fn queue_of(house: &House, inquiry: &str) -> Value {
     let query = "query($id: ID!) { inquiry(id: $id) { feedCursor queues { id feedCursor } } }";
     house.ask(&who(Role::Operator), query, json!({ "id": inquiry })).await["inquiry"].take()
 }
@@ -108,49 +133,128 @@ async fn a_queue_feed_tells_every_change_once() {
     assert_eq!(items[4]["queue"]["depth"], 0);
 }
 
+/// A feed of one log, and which of the log's events make its items.
+struct Case {
+    who: Who,
+    document: String,
+    id: String,
+    after: Value,
+    tells: fn(&str, &Value, &str) -> bool,
+}
+
+/// The event types that make items of these feeds, in the agent's for the events that name it.
+fn tells_queue(of: &str, subjects: &Value, id: &str) -> bool {
+    if of == "queue.retired.v1" {
+        return subjects.as_array().unwrap().iter().any(|subject| subject == id);
+    }
+    ["auction.bid_placed.v1", "auction.awarded.v1", "reservation.opened.v1", "session.opened.v1"].contains(&of)
+}
+fn tells_agent(of: &str, subjects: &Value, id: &str) -> bool {
+    let of_auction = ["auction.bid_placed.v1", "auction.bid_outbid.v1", "auction.awarded.v1", "auction.bid_lost.v1"];
+    let named = subjects.as_array().unwrap().iter().any(|subject| subject == id);
+    named && (of_auction.contains(&of) || tells_agents(of, subjects, id))
+}
+fn tells_agents(of: &str, _: &Value, _: &str) -> bool {
+    let of_agent = ["agent.status_set.v1", "reservation.opened.v1", "reservation.accepted.v1"];
+    let of_session = ["session.opened.v1", "session.ended.v1", "session.wrap_up_completed.v1"];
+    of_agent.contains(&of) || of_session.contains(&of)
+}
+fn tells_session(of: &str, _: &Value, _: &str) -> bool {
+    let of_session = ["session.opened.v1", "session.ended.v1", "session.wrap_up_completed.v1"];
+    of == "session.message_sent.v1" || of_session.contains(&of)
+}
+fn tells_inquiry(of: &str, _: &Value, _: &str) -> bool {
+    let of_session = ["session.opened.v1", "session.message_sent.v1", "session.ended.v1"];
+    of == "reservation.opened.v1" || of == "inquiry.completed.v1" || of_session.contains(&of)
+}
+
+/// The house's events of `main` after this position, as an operator sees them: position, type, subjects.
+async fn recorded(house: &House, after: u64) -> Vec<(u64, String, Value)> {
+    let trail = "query($from: Seq) { auditTrail(filter: { log: \"main\", fromSeq: $from }, first: 100) {
+        edges { node { seq type subjects } } pageInfo { hasNextPage } } }";
+    let seen = house.ask(&who(Role::Operator), trail, json!({ "from": (after + 1).to_string() })).await;
+    assert_eq!(seen["auditTrail"]["pageInfo"]["hasNextPage"], false);
+    let nodes = seen["auditTrail"]["edges"].as_array().unwrap().iter().map(|edge| &edge["node"]);
+    nodes.map(|node| (seq_of(&node["seq"]), text(&node["type"]), node["subjects"].clone())).collect()
+}
+
+fn seq_of(value: &Value) -> u64 {
+    value.as_str().expect("a position").parse().expect("a number")
+}
+
 #[tokio::test]
 async fn a_feed_taken_up_at_any_cursor_goes_on_as_the_one_that_ran() {
     let house = House::start();
     let market = market(&house, "PROXY").await;
     let inquiry = queue_of(&house, &market.inquiry).await;
-    let operator = who(Role::Operator);
-    let queue = inquiry["queues"][0]["id"].as_str().unwrap().to_owned();
-    let ben = market.agents[1].clone();
-    let cursor = "query($id: ID!) { agent(id: $id) { feedCursor } }";
-    let from = house.ask(&ben, cursor, json!({ "id": ben.1 })).await["agent"]["feedCursor"].take();
-    let feeds = [
-        (operator.clone(), queue_feed(), queue, inquiry["queues"][0]["feedCursor"].clone(), 5),
-        (ben.clone(), agent_feed(), ben.1.clone(), from, 6),
-    ];
-    for (who, document, id, after, _) in &feeds {
-        // It runs while everything happens.
-        drop(watch(&house, who, document, id, after.clone()));
+    let (operator, ben) = (who(Role::Operator), market.agents[1].clone());
+    let queue = text(&inquiry["queues"][0]["id"]);
+    // One position of the log, as each viewer has it.
+    let began = house.app.live.head(&"main".parse().unwrap()).unwrap().seq;
+    let cursor = "query($id: ID!) { inquiry(id: $id) { feedCursor } }";
+    let mut from = Vec::new();
+    for who in [&operator, &ben, &market.customer] {
+        from.push(house.ask(who, cursor, json!({ "id": market.inquiry })).await["inquiry"]["feedCursor"].take());
     }
-    let mut running: Vec<_> =
-        feeds.iter().map(|(who, document, id, after, _)| watch(&house, who, document, id, after.clone())).collect();
-    life(&house, &market).await;
-    for ((who, document, id, after, least), feed) in feeds.iter().zip(&mut running) {
-        let ended = std::cell::Cell::new(0);
-        let last = |item: &Value| {
-            ended.set(ended.get() + i32::from(item["kind"] == "SESSION_CHANGED"));
-            item["kind"] == "LEFT" || ended.get() == 2
+    let case = |who: &Who, document: String, id: &str, after: &Value, tells| Case {
+        who: who.clone(),
+        document,
+        id: id.to_owned(),
+        after: after.clone(),
+        tells,
+    };
+    let mut cases = vec![
+        case(&operator, queue_feed(), &queue, &from[0], tells_queue),
+        case(&ben, agent_feed(), &ben.1, &from[1], tells_agent),
+        case(&operator, agents_feed(), "main", &from[0], tells_agents),
+        case(&market.customer, inquiry_feed(), &market.inquiry, &from[2], tells_inquiry),
+        case(&operator, inquiry_feed(), &market.inquiry, &from[0], tells_inquiry),
+    ];
+    let open = |case: &Case, after: &Value| watch(&house, &case.who, &case.document, &case.id, after.clone());
+    for case in &cases {
+        // Who leaves in the midst leaves nothing behind.
+        drop(open(case, &case.after));
+    }
+    // These run while everything happens.
+    let mut running: Vec<_> = cases.iter().map(|case| open(case, &case.after)).collect();
+    let session = engage(&house, &market).await;
+    for (who, from) in [(&ben, &from[1]), (&market.customer, &from[2])] {
+        cases.push(case(who, session_feed(), session["id"].as_str().unwrap(), from, tells_session));
+        running.push(open(&cases[cases.len() - 1], from));
+    }
+    talk(&house, &market, &session).await;
+    house.tell(&ben, "setAgentStatus", json!({ "status": "BREAK" }), "agent { id }").await;
+    let events = recorded(&house, began).await;
+    for (case, feed) in cases.iter().zip(&mut running) {
+        let told = events.iter().filter(|(_, of, subjects)| (case.tells)(of, subjects, &case.id));
+        let expected: Vec<u64> = told.map(|(seq, ..)| *seq).collect();
+        assert!(expected.len() >= 4, "{}: {events:?}", case.document);
+        let mut ran = Vec::new();
+        while ran.len() < expected.len() {
+            ran.push(item(feed).await);
+        }
+        let seqs = |items: &[Value]| -> Vec<u64> { items.iter().map(|item| seq_of(&item["meta"]["seq"])).collect() };
+        assert_eq!(seqs(&ran), expected, "{}: {events:?}", case.document);
+        // What an item is of; its objects are as they are when it is delivered.
+        let told = |items: &[Value]| -> Vec<Value> {
+            items
+                .iter()
+                .map(|item| json!([item["meta"]["seq"], item["kind"], item["message"], item["notice"]]))
+                .collect()
         };
-        let ran = until(feed, last).await;
-        assert!(ran.len() >= *least, "{ran:?}");
-        let seqs = |items: &[Value]| -> Vec<String> {
-            items.iter().map(|item| format!("{} {}", item["meta"]["seq"], item["kind"])).collect()
-        };
-        let mut at = after.clone();
+        let mut at = case.after.clone();
         for skipped in 0..ran.len() {
-            let mut again = watch(&house, who, document, id, at);
+            let mut again = open(case, &at);
             let mut items = Vec::new();
             while items.len() < ran.len() - skipped {
                 items.push(item(&mut again).await);
             }
-            assert_eq!(seqs(&items), seqs(&ran)[skipped..], "after {skipped}");
+            assert_eq!(told(&items), told(&ran)[skipped..], "{} after {skipped}", case.document);
             assert!(items.iter().all(|item| item["meta"]["replay"] == true));
             at = ran[skipped]["meta"]["cursor"].clone();
         }
+        // Behind the last there is nothing.
+        nothing(&mut open(case, &at)).await;
     }
     drop(running);
     assert_eq!(house.app.feeds.readers(), 0);
@@ -187,12 +291,12 @@ async fn an_agents_feed_shows_the_way_to_the_session() {
 }
 
 /// Lets a feed begin, which has nothing to say yet.
-async fn nothing(feed: &mut (impl Stream<Item = Value> + Unpin)) {
+pub(super) async fn nothing(feed: &mut (impl Stream<Item = Value> + Unpin)) {
     let said = tokio::time::timeout(Duration::from_millis(300), feed.next()).await;
     assert!(said.is_err(), "{said:?}");
 }
 
-async fn assert_refused(mut feed: impl Stream<Item = Value> + Unpin, code: &str) {
+pub(super) async fn assert_refused(mut feed: impl Stream<Item = Value> + Unpin, code: &str) {
     let answer = next(&mut feed).await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{answer}");
     let end = tokio::time::timeout(Duration::from_secs(10), feed.next()).await;

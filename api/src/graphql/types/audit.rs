@@ -3,7 +3,7 @@
 //! One request reads a bounded number of events. Where the viewer sees few of them a page may be short, or
 //! empty, and still say that more follow: its `endCursor` then is where the reading stopped.
 
-use super::connection::{PageInfo, Pager};
+use super::connection::{Key, PageInfo, Pager};
 use super::enums::Role;
 use super::filters::AuditFilter;
 use super::rights::sees_bid;
@@ -15,6 +15,7 @@ use domain::event::Event;
 use domain::event::session::SessionEvent;
 use domain::ids::{AgentId, AuctionId, EventId, InquiryId, OfferId, ProviderId, Subject};
 use domain::log::LogName;
+use domain::time::Timestamp;
 use projections::history::trail::Position;
 use projections::history::visibility::{AuctionFacts, Facts, InquiryFacts, Seen, see, sees_actor};
 use projections::history::{HistoryError, rows, trail};
@@ -24,8 +25,8 @@ use projections::live::session::Who;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use store::chain;
-use store::raw::{GENESIS, Hash, Head, Hex};
+use store::chain::{self, Verifier};
+use store::raw::{Head, Hex};
 use store::recorded::Recorded;
 
 /// Events that one request reads, those included that the filter or the viewer's rights leave out.
@@ -92,6 +93,8 @@ struct Found {
     stopped: Option<Position>,
     more: bool,
     up_to: Vec<LogPosition>,
+    /// Where the live views stood before anything was read.
+    known: Vec<(LogName, u64)>,
 }
 
 impl AuditEntry {
@@ -110,8 +113,7 @@ impl AuditConnection {
         first: i32,
         after: Option<Cursor>,
     ) -> Result<AuditConnection, Error> {
-        let scope = (subject.as_deref(), &filter, reverse);
-        let pager = Pager::<Position>::new(app, viewer, "auditTrail", &scope, first, after)?;
+        let pager = pager(app, viewer, subject.as_ref(), &filter, reverse, first, after)?;
         let asked = match subject.as_ref().map(|id| id.parse::<Subject>()) {
             None => Some(narrowest(viewer)),
             Some(Ok(subject)) => Some(Some(subject)),
@@ -121,16 +123,72 @@ impl AuditConnection {
             (Some(subject), Some(filter), viewer) if !matches!(viewer, Actor::Anonymous | Actor::System) => {
                 let search =
                     Search { app: app.clone(), viewer: viewer.clone(), subject, filter, reverse, first: pager.first };
-                let after = pager.after.clone();
+                let after = pager.after.clone().map(|place| place.at);
                 blocking(move || search.run(after)).await?
             }
             _ => Found::default(),
         };
+        let mut place =
+            Place { at: Position { time: Timestamp(0), log: LogName::community(), seq: 0 }, known: found.known };
+        let mut cursor = |at: Position| {
+            place.at = at;
+            pager.cursor(&place)
+        };
         let edges: Vec<AuditEdge> =
-            found.entries.into_iter().map(|(at, node)| AuditEdge { cursor: pager.cursor(&at), node }).collect();
+            found.entries.into_iter().map(|(at, node)| AuditEdge { cursor: cursor(at), node }).collect();
         let start = edges.first().map(|edge| edge.cursor.clone());
-        let end = found.stopped.map(|at| pager.cursor(&at)).or_else(|| edges.last().map(|edge| edge.cursor.clone()));
+        let end = found.stopped.map(cursor).or_else(|| edges.last().map(|edge| edge.cursor.clone()));
         Ok(AuditConnection { page_info: pager.info(start, end, found.more), edges, up_to: found.up_to })
+    }
+}
+
+/// The pages of one trail. What it is bound to, `auditFeed` asks for too: it goes on from a trail's cursors.
+pub(crate) fn pager(
+    app: &Arc<App>,
+    viewer: &Actor,
+    subject: Option<&ID>,
+    filter: &AuditFilter,
+    reverse: bool,
+    first: i32,
+    after: Option<Cursor>,
+) -> Result<Pager<Place>, Error> {
+    let scope = (subject.map(|id| id.as_str()), filter, reverse);
+    Pager::new(app, viewer, "auditTrail", &scope, first, after)
+}
+
+/// What a trail's cursor holds: a place in the merged order, and where the logs stood before the page was read, which
+/// says what of sealed auctions it could show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) at: Position,
+    pub(crate) known: Vec<(LogName, u64)>,
+}
+
+/// The position; for each log a byte, which stands in no name, its name and how far it was known.
+impl Key for Place {
+    fn write(&self) -> Vec<u8> {
+        let mut bytes = self.at.write();
+        for (log, seq) in &self.known {
+            bytes.push(0);
+            bytes.extend_from_slice(&seq.to_be_bytes());
+            bytes.extend_from_slice(log.as_str().as_bytes());
+        }
+        bytes
+    }
+    fn read(bytes: &[u8]) -> Option<Place> {
+        const NUMBERS: usize = 16;
+        // A name ends where the next log begins.
+        let end_of_name = |bytes: &[u8]| bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        let name = end_of_name(bytes.get(NUMBERS..)?);
+        let (position, mut rest) = bytes.split_at_checked(NUMBERS + name)?;
+        let mut known = Vec::new();
+        while let Some((_, after)) = rest.split_first() {
+            let (seq, after) = after.split_first_chunk::<8>()?;
+            let (name, after) = after.split_at_checked(end_of_name(after))?;
+            known.push((std::str::from_utf8(name).ok()?.parse().ok()?, u64::from_be_bytes(*seq)));
+            rest = after;
+        }
+        Some(Place { at: Position::read(position)?, known })
     }
 }
 
@@ -156,7 +214,8 @@ pub(crate) struct Search {
 
 impl Search {
     fn run(&self, after: Option<Position>) -> Result<Found, HistoryError> {
-        let mut found = Found { up_to: self.heads()?, ..Found::default() };
+        let known = self.app.live.heads().into_iter().map(|(log, head)| (log, head.seq)).collect();
+        let mut found = Found { up_to: self.heads()?, known, ..Found::default() };
         let facts = Now::of(&self.app);
         if self.first == 0 || !self.has_part(&facts)? || self.is_hidden_bid(&facts)? {
             return Ok(found);
@@ -196,13 +255,11 @@ impl Search {
         }
         visible.truncate(self.first);
         let previous = self.previous(&visible)?;
-        found.entries = visible
-            .into_iter()
-            .map(|(event, seen)| {
-                let link = event.seq.checked_sub(1).and_then(|seq| previous.get(&(event.log.clone(), seq)));
-                (Position::of(&event), self.entry_with(&event, seen, link.unwrap_or(&GENESIS), &facts))
-            })
-            .collect();
+        let entries = visible.into_iter().map(|(event, seen)| {
+            let before = event.seq.checked_sub(1).and_then(|seq| previous.get(&(event.log.clone(), seq)));
+            Ok((Position::of(&event), self.entry_with(&event, seen, before.copied(), &facts)?))
+        });
+        found.entries = entries.collect::<Result<_, HistoryError>>()?;
         Ok(found)
     }
 
@@ -299,11 +356,8 @@ impl Search {
         Ok(heads)
     }
 
-    /// The hashes that the entries are chained to.
-    pub(crate) fn previous(
-        &self,
-        events: &[(Arc<Recorded>, Seen)],
-    ) -> Result<HashMap<(LogName, u64), Hash>, HistoryError> {
+    /// What the entries are chained to.
+    fn previous(&self, events: &[(Arc<Recorded>, Seen)]) -> Result<HashMap<(LogName, u64), Head>, HistoryError> {
         let mut wanted: BTreeMap<LogName, Vec<u64>> = BTreeMap::new();
         for (event, _) in events {
             if let Some(seq) = event.seq.checked_sub(1) {
@@ -314,7 +368,7 @@ impl Search {
         for (log, mut seqs) in wanted {
             seqs.sort_unstable();
             for raw in self.app.store.read_at(&log, &seqs)? {
-                hashes.insert((log.clone(), raw.seq), raw.hash);
+                hashes.insert((log.clone(), raw.seq), raw.head());
             }
         }
         Ok(hashes)
@@ -329,11 +383,24 @@ impl Search {
         }
     }
 
-    pub(crate) fn entry(&self, event: &Recorded, seen: Seen, previous: &Hash) -> AuditEntry {
-        self.entry_with(event, seen, previous, &Now::of(&self.app))
+    /// An event as an entry; `before`: what it is chained to.
+    ///
+    /// Errors: `Chain` where the event is not what was written.
+    pub(crate) fn entry(&self, event: &Recorded, seen: Seen, before: Option<Head>) -> Result<AuditEntry, HistoryError> {
+        self.entry_with(event, seen, before, &Now::of(&self.app))
     }
 
-    fn entry_with(&self, event: &Recorded, seen: Seen, previous: &Hash, facts: &Now<'_>) -> AuditEntry {
+    fn entry_with(
+        &self,
+        event: &Recorded,
+        seen: Seen,
+        before: Option<Head>,
+        facts: &Now<'_>,
+    ) -> Result<AuditEntry, HistoryError> {
+        // Rows that were read by their positions are checked here, each on its own, and nowhere before.
+        Verifier::after(before)
+            .check(&event.raw)
+            .map_err(|source| HistoryError::Chain { log: event.log.clone(), source })?;
         let raw = &event.raw;
         let (data, redacted, whole) = match seen {
             Seen::Absent => (None, Vec::new(), false),
@@ -343,7 +410,7 @@ impl Search {
                 (text.and_then(|text| Json::from_text(text).ok()), Vec::new(), true)
             }
         };
-        AuditEntry {
+        Ok(AuditEntry {
             own: event.id,
             log: event.log.to_string(),
             seq: Seq(event.seq),
@@ -356,11 +423,11 @@ impl Search {
             correlation: event.correlation.to_string().into(),
             data,
             redacted,
-            prev_hash: Hex(previous).to_string(),
+            prev_hash: Hex(&Head::link(before)).to_string(),
             hash: Hex(&raw.hash).to_string(),
             data_hash: Hex(&chain::data_hash(&raw.salt, &raw.data)).to_string(),
             salt: whole.then(|| Hex(&raw.salt).to_string()),
-        }
+        })
     }
 }
 
