@@ -39,9 +39,12 @@ impl Sse {
         Sse { stream, text: String::new() }
     }
 
-    /// The next answer; none once the feed or the server has ended.
+    /// The next answer; none once the feed or the server has ended. Panics where none comes.
     pub fn answer(&mut self) -> Option<Value> {
+        let until = Instant::now() + PATIENCE;
         loop {
+            // Comments keep the stream alive, and say nothing.
+            assert!(Instant::now() < until, "nothing was said");
             while let Some((event, rest)) = self.text.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data:")).map(str::trim).map(str::to_owned);
                 let ended = event.lines().any(|line| line == "event: complete");
@@ -88,8 +91,9 @@ impl Socket {
         let mut stream = TcpStream::connect(house.address).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
         stream.set_nodelay(true).expect("a socket option");
+        let authorization = if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
         let head = format!(
-            "GET /graphql HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\nauthorization: Bearer {token}\r\n\
+            "GET /graphql HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n{authorization}\
              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              sec-websocket-protocol: graphql-transport-ws\r\n\r\n",
             house.address
@@ -135,6 +139,26 @@ impl Socket {
         panic!("nothing was said");
     }
 
+    /// The next text frame, if it begins in time.
+    pub fn hear_within(&mut self, patience: Duration) -> Option<Value> {
+        let until = Instant::now() + patience;
+        loop {
+            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+            self.stream.set_read_timeout(Some(left)).expect("a timeout can be set");
+            let begins = self.stream.peek(&mut [0]);
+            self.stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+            if begins.is_err() {
+                return None;
+            }
+            let (kind, payload) = self.frame();
+            match kind {
+                1 => return Some(serde_json::from_slice(&payload).expect("JSON")),
+                8 => panic!("closed: {}", String::from_utf8_lossy(&payload)),
+                _ => {}
+            }
+        }
+    }
+
     fn frame(&mut self) -> (u8, Vec<u8>) {
         self.read_frame().expect("a frame")
     }
@@ -148,7 +172,11 @@ impl Socket {
                 self.stream.read_exact(&mut wide)?;
                 usize::from(u16::from_be_bytes(wide))
             }
-            127 => panic!("a frame of more than 64 KiB"),
+            127 => {
+                let mut wide = [0; 8];
+                self.stream.read_exact(&mut wide).expect("a length");
+                usize::try_from(u64::from_be_bytes(wide)).expect("a length")
+            }
             short => usize::from(short),
         };
         let mut payload = vec![0; length];

@@ -4,6 +4,7 @@
 
 mod attack;
 mod bad_input;
+mod damage;
 mod feeds;
 mod kill;
 mod late;

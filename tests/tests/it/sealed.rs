@@ -1,6 +1,8 @@
 //! Sealed bids: before closing nothing that follows from a hidden bid shows in anybody else's view. Each
 //! viewer looks at everything it can ask for, a rival bids, and it looks again.
 
+mod feeds;
+
 use serde_json::{Value, json};
 use tests::{Client, House, Scratch, Town, differences, text};
 
@@ -118,7 +120,7 @@ fn settled(seen: &Value) -> Value {
     fn walk(value: &Value, ids: &mut Vec<String>) -> Value {
         match value {
             Value::Object(members) => {
-                let moving = ["seq", "hash", "prevHash", "dataHash", "salt", "ciphertext", "head"];
+                let moving = ["seq", "cursor", "hash", "prevHash", "dataHash", "salt", "ciphertext", "head"];
                 let kept = members.iter().filter(|(name, _)| !moving.contains(&name.as_str()));
                 kept.map(|(name, value)| (name.clone(), walk(value, ids))).collect()
             }

@@ -6,8 +6,11 @@
 //! whoever gives a mutation asks the same of its payload. `SECRETS` says who may find what. It was written from the
 //! design's table of rights, not from the code.
 //!
-//! Not here: that something is there or not (`rights`, `sealed`), feeds, SIDE channels, which nothing opens yet.
+//! `feeds` walks the items of every subscription in the same way.
+//!
+//! Not here: that something is there or not (`rights`, `sealed`), SIDE channels, which nothing opens yet.
 
+mod feeds;
 mod paths;
 mod story;
 
@@ -264,6 +267,21 @@ fn ask_all(clients: &mut [Client], documents: &[Document]) -> Vec<Found> {
     })
 }
 
+/// The community, when all has happened, and moments to look back at.
+fn told(house: &House) -> (Story<'_>, Vec<String>) {
+    // Everybody is a stranger until the story says who it is.
+    let mut clients: Vec<Client> = VIEWERS.iter().map(|_| house.client("")).collect();
+    for role in ["finance", "operator"] {
+        clients[place(role)] = house.client(&house.token(role, None));
+    }
+    let schema = Schema::ask(&mut clients[place("operator")]);
+    let found = VIEWERS.iter().map(|_| Found::default()).collect();
+    let cursors = vec![BTreeMap::new(); VIEWERS.len()];
+    let mut story = Story { house, schema, clients, found, cursors };
+    let moments = tell(&mut story);
+    (story, moments)
+}
+
 /// A place in VIEWERS.
 fn place(who: &str) -> usize {
     VIEWERS.iter().position(|name| *name == who).unwrap()
@@ -276,15 +294,7 @@ fn no_path_of_the_sdl_leads_anybody_to_what_is_not_its_own() {
     }
     let scratch = Scratch::new();
     let house = House::open_with(&scratch.join("data"), &["--rate-limit", "off"]);
-    // Everybody is a stranger until the story says who it is.
-    let mut clients: Vec<Client> = VIEWERS.iter().map(|_| house.client("")).collect();
-    for role in ["finance", "operator"] {
-        clients[place(role)] = house.client(&house.token(role, None));
-    }
-    let schema = Schema::ask(&mut clients[place("operator")]);
-    let found = VIEWERS.iter().map(|_| Found::default()).collect();
-    let mut story = Story { house: &house, schema, clients, found };
-    let moments = tell(&mut story);
+    let (story, moments) = told(&house);
     let Story { schema, mut clients, mut found, .. } = story;
 
     // What anybody finds without an id tells everybody the ids.

@@ -352,6 +352,18 @@ pub(super) fn documents(roots: Vec<Step>) -> Vec<Document> {
     sets.map(document).collect()
 }
 
+/// A field of `Subscription` in as few operations as may be, which have it alone.
+pub(super) fn subscriptions(root: Step) -> Vec<Document> {
+    let limits = Limits { cost: COST, tokens: TOKENS, aliases: ALIASES };
+    let document = |step: Step| {
+        let steps = vec![step];
+        let mut text = "subscription".to_owned();
+        write_set(&steps, &mut text);
+        Document { text, steps }
+    };
+    root.split(limits).into_iter().map(document).collect()
+}
+
 /// What a payload is asked for, in the pieces that one request each can ask for.
 pub(super) fn payloads(steps: Vec<Step>) -> Vec<Document> {
     let limits = Limits { cost: COST - 100, tokens: TOKENS - 100, aliases: ALIASES };

@@ -5,6 +5,7 @@
 use super::paths::{Schema, payloads};
 use super::{Found, Ids, fill, place};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use tests::{Client, House, command, eventually, key, text};
 
 /// The community, while it comes about.
@@ -13,6 +14,8 @@ pub(super) struct Story<'a> {
     pub(super) schema: Schema,
     pub(super) clients: Vec<Client>,
     pub(super) found: Vec<Found>,
+    /// For each viewer and log a position from which its feeds can go on: the first that it was shown.
+    pub(super) cursors: Vec<BTreeMap<String, String>>,
 }
 
 impl Story<'_> {
@@ -73,7 +76,23 @@ impl Story<'_> {
         let inquiry = accepted["inquiry"]["id"].clone();
         let seen =
             self.ask("operator", "query($id: ID!) { inquiry(id: $id) { auction { id } } }", json!({"id": inquiry}));
+        self.note_cursors();
         text(&seen["inquiry"]["auction"]["id"])
+    }
+    fn note_cursors(&mut self) {
+        const SHOWN: &str = "edges { node { feedCursor callServer { name } } }";
+        let document = format!(
+            "{{ inquiries(first: 8) {{ {SHOWN} }} queues(first: 8) {{ {SHOWN} }} agents(first: 8) {{ {SHOWN} }} }}"
+        );
+        for (client, cursors) in self.clients.iter_mut().zip(&mut self.cursors) {
+            let seen = client.ask(&document, Value::Null);
+            let lists = seen.as_object().unwrap().values();
+            for node in lists.flat_map(|list| list["edges"].as_array().unwrap()).map(|edge| &edge["node"]) {
+                if let (Some(log), Some(cursor)) = (node["callServer"]["name"].as_str(), node["feedCursor"].as_str()) {
+                    cursors.entry(log.to_owned()).or_insert_with(|| cursor.to_owned());
+                }
+            }
+        }
     }
     fn bid(&mut self, who: &str, auction: &str, amount: &str) {
         self.give(who, "placeBid", json!({"auctionId": auction, "amount": {"amount": amount, "currency": "EUR"}}));
