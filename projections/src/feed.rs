@@ -180,6 +180,14 @@ impl LogFeeds {
 impl Feeds {
     /// Starts the thread that deals events out; it ends with the last handle.
     pub fn start(store: Arc<dyn EventStore>, queues_of: QueuesOf) -> std::io::Result<Arc<Feeds>> {
+        let (feeds, waiting) = Feeds::by_hand(store, queues_of);
+        let weak = Arc::downgrade(&feeds);
+        std::thread::Builder::new().name("feeds".to_owned()).spawn(move || deal(&weak, &waiting))?;
+        Ok(feeds)
+    }
+
+    /// The same without the thread: batches wait until [`Dealer::deal`] is called, so that a simulation decides when.
+    pub fn by_hand(store: Arc<dyn EventStore>, queues_of: QueuesOf) -> (Arc<Feeds>, Dealer) {
         let (batches, waiting) = sync_channel(BATCHES);
         let feeds = Feeds {
             store,
@@ -189,10 +197,7 @@ impl Feeds {
             lag_max: AtomicU64::new(LAG_MAX),
             batches,
         };
-        let feeds = Arc::new(feeds);
-        let weak = Arc::downgrade(&feeds);
-        std::thread::Builder::new().name("feeds".to_owned()).spawn(move || deal(&weak, &waiting))?;
-        Ok(feeds)
+        (Arc::new(feeds), Dealer(waiting))
     }
 
     /// Hands over consecutive acknowledged events of one log, which the live views hold by now. Does not wait.
@@ -350,8 +355,20 @@ impl Feeds {
     }
 }
 
-fn deal(feeds: &Weak<Feeds>, waiting: &Receiver<Vec<Arc<Recorded>>>) {
-    while let Ok(batch) = waiting.recv() {
+/// Batches that writers have handed over and nobody has dealt out yet.
+pub struct Dealer(Receiver<Vec<Arc<Recorded>>>);
+
+impl Dealer {
+    /// Deals out the oldest batch; false where none waits.
+    pub fn deal(&self, feeds: &Feeds) -> bool {
+        let batch = self.0.try_recv();
+        batch.iter().for_each(|batch| feeds.deal_out(batch));
+        batch.is_ok()
+    }
+}
+
+fn deal(feeds: &Weak<Feeds>, waiting: &Dealer) {
+    while let Ok(batch) = waiting.0.recv() {
         let Some(feeds) = feeds.upgrade() else { return };
         feeds.deal_out(&batch);
     }

@@ -118,13 +118,14 @@ impl Day {
     }
 
     fn hour(&mut self) {
-        match self.dice.weighed(&[70, 11, 12, 4, 2, 2, 5]) {
+        match self.dice.weighed(&[70, 11, 12, 4, 2, 2, 4, 5]) {
             0 => self.somebody_asks(),
             1 => self.time_passes(),
             2 => self.hand_over(),
             3 => self.store_fails(),
             4 => self.node_crashes(),
             5 => self.clock_is_set(),
+            6 => lock(&self.house.keeper).keep_one(&self.house, &mut self.dice),
             _ => self.readers.read_on(&mut self.dice, &self.house),
         }
         self.deliver();

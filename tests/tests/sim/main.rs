@@ -5,6 +5,7 @@
 //! dice, menu             chance, what is offered
 //! deeds, trade           what people ask of a call server, and of `community`
 //! house, wire            two nodes on one store, and their way to it
+//! keeper                 snapshots, which some starts begin with
 //! day, evening           the hours of a day, and how it ends
 //! handover               the process manager between the logs
 //! readers, known         who follows the log, what people have heard
@@ -27,6 +28,7 @@ mod evening;
 mod evidence;
 mod handover;
 mod house;
+mod keeper;
 mod known;
 mod menu;
 mod mutants;
@@ -47,6 +49,8 @@ const MUST_COME_UP: &[&str] = &[
     "as of",
     "crash",
     "deadline",
+    "from a snapshot",
+    "from a snapshot: long past",
     "refused: AGENT_AT_CAPACITY",
     "refused: AGENT_LACKS_SKILL",
     "refused: AGENT_NOT_AVAILABLE",

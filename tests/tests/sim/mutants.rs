@@ -216,12 +216,17 @@ fn gone_unseen(lines: &mut Vec<Line>) -> Option<()> {
     Some(())
 }
 fn gone_too_early(lines: &mut Vec<Line>) -> Option<()> {
-    let gone = lines.iter().position(|line| is(line, "agent.status_set") && data(line)["reason"] == "ABSENT")?;
-    let (before, now) = (envelope(lines.get(gone.checked_sub(1)?)?), envelope(&lines[gone]));
-    if before["time"] == now["time"] {
-        return None;
-    }
-    edit_envelope(&mut lines[gone], |envelope| envelope["time"] = json!(now["time"].as_i64().expect("a time") - 1));
+    // To the microsecond: where its deadline was met late, a moment before is late enough.
+    let time = |line: &Line| envelope(line)["time"].as_i64().expect("a time");
+    let exact = |at: &usize| {
+        let (before, gone) = (&lines[..*at], &lines[*at]);
+        let absent = is(gone, "agent.status_set") && data(gone)["reason"] == "ABSENT";
+        let reported = |line: &Line| is(line, "agent.presence_reported") && time(line) + 60_000_000 == time(gone);
+        absent && before.iter().any(reported) && before.last().is_some_and(|last| time(last) < time(gone))
+    };
+    let gone = (0..lines.len()).find(exact)?;
+    let now = time(&lines[gone]);
+    edit_envelope(&mut lines[gone], |envelope| envelope["time"] = json!(now - 1));
     Some(())
 }
 fn inquiry_lost(lines: &mut Vec<Line>) -> Option<()> {
@@ -232,7 +237,9 @@ fn inquiry_lost(lines: &mut Vec<Line>) -> Option<()> {
     Some(())
 }
 fn never_closed(lines: &mut Vec<Line>) -> Option<()> {
-    let at = find(lines, "inquiry.withdrawn")?;
+    // Without a key, which would be missed on its own.
+    let unkeyed = |line: &Line| is(line, "inquiry.withdrawn") && envelope(line).get("key").is_none();
+    let at = lines.iter().position(unkeyed)?;
     lines.remove(at);
     Some(())
 }

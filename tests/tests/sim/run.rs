@@ -82,6 +82,8 @@ impl Tally {
             }
         }
         *tally.0.entry("crash".into()).or_default() += record.crashes as u64;
+        *tally.0.entry("from a snapshot".into()).or_default() += record.restored as u64;
+        *tally.0.entry("from a snapshot: long past".into()).or_default() += record.restored_behind as u64;
         *tally.0.entry("as of".into()).or_default() += u64::from(lock(&day.house.fallen).is_some());
         *tally.0.entry("deadline".into()).or_default() += record.ticks.len() as u64;
         tally
@@ -97,6 +99,7 @@ pub fn play(seed: u64) -> Result<Tally, String> {
         let accounts = audit(&evidence::of(&day), true)?;
         let logs = readers::all(&day.house);
         again::check(&day, &logs);
+        lock(&day.house.keeper).check(&day.house);
         views::check(&day, &logs, &accounts);
         Ok(Tally::of(&day, &logs))
     }));
