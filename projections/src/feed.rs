@@ -88,6 +88,7 @@ pub struct Feeds {
     logs: Mutex<BTreeMap<LogName, LogFeeds>>,
     readers: AtomicUsize,
     lag_max: AtomicU64,
+    inbox: usize,
     batches: SyncSender<Vec<Arc<Recorded>>>,
 }
 
@@ -102,6 +103,7 @@ struct LogFeeds {
 struct Inbox {
     /// The first position that is dealt to it.
     from: Seq,
+    room: usize,
     content: Mutex<Content>,
     arrived: Notify,
 }
@@ -146,7 +148,7 @@ impl Inbox {
             return;
         }
         content.last = Some(event.seq);
-        if content.events.len() == INBOX {
+        if content.events.len() == self.room {
             content.state = State::Behind;
         } else {
             content.events.push_back(event.clone());
@@ -180,14 +182,15 @@ impl LogFeeds {
 impl Feeds {
     /// Starts the thread that deals events out; it ends with the last handle.
     pub fn start(store: Arc<dyn EventStore>, queues_of: QueuesOf) -> std::io::Result<Arc<Feeds>> {
-        let (feeds, waiting) = Feeds::by_hand(store, queues_of);
+        let (feeds, waiting) = Feeds::by_hand(store, queues_of, INBOX);
         let weak = Arc::downgrade(&feeds);
         std::thread::Builder::new().name("feeds".to_owned()).spawn(move || deal(&weak, &waiting))?;
         Ok(feeds)
     }
 
     /// The same without the thread: batches wait until [`Dealer::deal`] is called, so that a simulation decides when.
-    pub fn by_hand(store: Arc<dyn EventStore>, queues_of: QueuesOf) -> (Arc<Feeds>, Dealer) {
+    /// `inbox`: how many events wait for one reader.
+    pub fn by_hand(store: Arc<dyn EventStore>, queues_of: QueuesOf, inbox: usize) -> (Arc<Feeds>, Dealer) {
         let (batches, waiting) = sync_channel(BATCHES);
         let feeds = Feeds {
             store,
@@ -195,6 +198,7 @@ impl Feeds {
             logs: Mutex::default(),
             readers: AtomicUsize::new(0),
             lag_max: AtomicU64::new(LAG_MAX),
+            inbox,
             batches,
         };
         (Arc::new(feeds), Dealer(waiting))
@@ -292,7 +296,8 @@ impl Feeds {
         if feeds.ended {
             return Err(FeedError::Forked);
         }
-        let inbox = Inbox { from: Head::next(feeds.dealt), content: Mutex::default(), arrived: Notify::new() };
+        let (from, room) = (Head::next(feeds.dealt), self.inbox);
+        let inbox = Inbox { from, room, content: Mutex::default(), arrived: Notify::new() };
         let inbox = Arc::new(inbox);
         for watched in watched {
             feeds.inboxes.entry(*watched).or_default().push(inbox.clone());

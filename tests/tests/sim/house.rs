@@ -18,6 +18,7 @@ use projections::feed::{Dealer, Feeds};
 use projections::live::Live;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use store::backend::EventStore;
 use store::clock::{Clock, TurnedClock};
@@ -27,6 +28,9 @@ use store::recorded::Recorded;
 use store::writer::folded::Folded;
 use store::writer::order::{Answer, Entropy, Order};
 use store::writer::{Settings, Writer};
+
+/// So few that a reader who lags finds it full.
+const INBOX: usize = 12;
 
 pub const LOGS: [&str; 3] = ["main", "east", "community"];
 
@@ -59,6 +63,8 @@ pub struct Record {
     pub ticks: Vec<Entropy>,
     pub ups: Vec<Up>,
     pub crashes: usize,
+    /// Starts that were refused: the clock was too far behind the log.
+    pub clocks_behind: usize,
     /// Writers and views that began with a snapshot, and those of them whose log had gone on since.
     pub restored: usize,
     pub restored_behind: usize,
@@ -91,6 +97,8 @@ struct Running {
     /// How far each call server was handed its acceptances, as this node knows.
     handed: BTreeMap<LogName, Seq>,
     feeds: Option<(Arc<Feeds>, Dealer)>,
+    /// Which of the node's starts this was.
+    life: u64,
 }
 
 struct Node {
@@ -114,6 +122,7 @@ pub struct House {
     /// The live view of the node that crashed last, as it stood: some earlier position of each log.
     pub fallen: Mutex<Option<Arc<Live>>>,
     trap: Mutex<Option<Trap>>,
+    lives: AtomicU64,
     /// Injected faults that no append has met yet, by log.
     faults: Mutex<BTreeMap<LogName, usize>>,
     dice: Mutex<Dice>,
@@ -135,6 +144,7 @@ impl House {
             keeper: Mutex::default(),
             fallen: Mutex::default(),
             trap: Mutex::default(),
+            lives: AtomicU64::new(0),
             faults: Mutex::default(),
             dice: Mutex::new(dice),
         })
@@ -142,6 +152,12 @@ impl House {
 
     pub fn length(&self, log: &LogName) -> Seq {
         Head::next(self.store.head(log).expect("the store in memory can be read"))
+    }
+    /// Of its last event.
+    pub fn last_time(&self, log: &LogName) -> Option<Timestamp> {
+        let length = self.length(log);
+        let last = self.store.read(log, length.checked_sub(1)?, 1).expect("the store in memory can be read");
+        last.into_iter().next().map(|raw| Recorded::open(log, raw).expect("what was written reads").time)
     }
     pub fn turn(&self, node: usize, now: Timestamp) {
         self.nodes[node].clock.turn(now);
@@ -219,8 +235,9 @@ impl House {
             };
         }
         let Views { live, feeds } = views;
-        let feeds = Some((feeds, dealer));
-        *lock(&self.nodes[node].running) = Running { writers, live, handed: BTreeMap::new(), feeds };
+        let (handed, feeds) = (BTreeMap::new(), Some((feeds, dealer)));
+        let life = self.lives.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.nodes[node].running) = Running { writers, live, handed, feeds, life };
         true
     }
 
@@ -231,7 +248,7 @@ impl House {
             Some(row) => Ok(row.queues.to_vec()),
             None => Ok(recorded_queues(&store, inquiry)),
         });
-        Feeds::by_hand(Arc::new(self.store.clone()), queues_of)
+        Feeds::by_hand(Arc::new(self.store.clone()), queues_of, INBOX)
     }
 
     fn open(self: &Arc<House>, node: usize, log: &LogName, views: &Views) -> Option<Writer> {
@@ -257,14 +274,16 @@ impl House {
         // So few that keys fall out of memory all day.
         let settings = Settings { keys: 6, ..Settings::default() };
         let older = Arc::new(OnTheLog { store: self.store.clone(), log: log.clone() });
-        let opened =
-            Writer::open_after(folded, log.clone(), wire, clock.clone(), draw, older, vec![told], settings);
+        let opened = Writer::open_after(folded, log.clone(), wire, clock.clone(), draw, older, vec![told], settings);
         match opened {
             Ok(writer) => {
                 self.up(log, clock.now(), self.length(log));
                 Some(writer)
             }
-            Err(store::writer::OpenError::ClockBehind { .. }) => None,
+            Err(store::writer::OpenError::ClockBehind { .. }) => {
+                lock(&self.record).clocks_behind += 1;
+                None
+            }
             Err(other) => panic!("a writer cannot open: {other:?}"),
         }
     }
@@ -284,6 +303,11 @@ impl House {
         folded
     }
 
+    /// Names what a node has become since it started last; `None` where it is down.
+    pub fn life(&self, node: usize) -> Option<u64> {
+        let running = lock(&self.nodes[node].running);
+        running.feeds.as_ref().map(|_| running.life)
+    }
     /// The feeds of a node that is up.
     pub fn feeds(&self, node: usize) -> Option<Arc<Feeds>> {
         lock(&self.nodes[node].running).feeds.as_ref().map(|(feeds, _)| feeds.clone())

@@ -51,7 +51,11 @@ impl Keeper {
             for fold in [&mut fold, &mut zero].into_iter().chain(&mut restored) {
                 fold_on(fold, house, &log, usize::MAX >> 1);
             }
-            assert_eq!(zero.difference(&fold), None, "snapshots: the fold of {log} that went on is not the fold from zero");
+            assert_eq!(
+                zero.difference(&fold),
+                None,
+                "snapshots: the fold of {log} that went on is not the fold from zero"
+            );
             let different = restored.and_then(|restored| zero.difference(&restored));
             assert_eq!(different, None, "snapshots: {log} from a snapshot on is not the fold from zero");
         }

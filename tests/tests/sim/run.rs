@@ -82,8 +82,11 @@ impl Tally {
             }
         }
         *tally.0.entry("crash".into()).or_default() += record.crashes as u64;
+        *tally.0.entry("a clock too far behind to start".into()).or_default() += record.clocks_behind as u64;
         *tally.0.entry("from a snapshot".into()).or_default() += record.restored as u64;
         *tally.0.entry("from a snapshot: long past".into()).or_default() += record.restored_behind as u64;
+        *tally.0.entry("feed: went on elsewhere".into()).or_default() += day.watchers.resumed as u64;
+        *tally.0.entry("feed: read the log again".into()).or_default() += day.watchers.behind as u64;
         *tally.0.entry("as of".into()).or_default() += u64::from(lock(&day.house.fallen).is_some());
         *tally.0.entry("deadline".into()).or_default() += record.ticks.len() as u64;
         tally
