@@ -60,7 +60,7 @@ pub fn live_through(seed: u64, history: bool) -> Day {
     let mut dice = Dice::new(seed);
     let house = House::new(dice.split(), Timestamp(MORNING));
     crate::run::watch(&house);
-    let readers = Readers::new(&house, history);
+    let readers = Readers::new(history);
     let skew = [0, 0];
     let (letters, keyed) = (vec![], vec![]);
     let watchers = Watchers::default();
