@@ -13,6 +13,7 @@
 //! evidence, audit        the stored JSON and the answers alone: chain, money, auctions, agents, deadlines
 //! again, views           decided again from what was recorded; every view against a fold from zero
 //! run                    many seeds on all cores; how to replay the one that failed
+//! apart                  the auditor names nothing of the house
 //! mutants                tampered days, each of which the auditor must refuse
 //! ```
 //!
@@ -21,6 +22,7 @@
 #![allow(unreachable_pub)] // What is public is so to the simulation, which is one program.
 
 mod again;
+mod apart;
 mod audit;
 mod day;
 mod deeds;
@@ -85,6 +87,10 @@ fn whole_days() {
     for (what, count) in &tally.0 {
         println!("{count:>9} {what}");
     }
+    let listed = money_mutations();
+    let moved = tally.0.keys().filter_map(|what| what.strip_prefix(run::MOVES_MONEY)).filter(|name| !name.is_empty());
+    let unlisted: Vec<&str> = moved.filter(|name| !listed.iter().any(|one| one == name)).collect();
+    assert!(unlisted.is_empty(), "these moved money, and MONEY_MUTATIONS does not list them: {unlisted:?}");
     if days >= 100 {
         let mutations = domain::command::rights::ALL.iter().map(|(name, _)| format!("done: {name}"));
         let types = store::stored::TYPES.iter().filter(|name| !MADE_BY_NOTHING_HERE.contains(name));
@@ -92,6 +98,15 @@ fn whole_days() {
         let missing: Vec<String> = all.filter(|what| tally.0.get(what).is_none_or(|count| *count == 0)).collect();
         assert!(missing.is_empty(), "{days} days, and these never came up: {missing:?}");
     }
+}
+
+/// `api` lets an operation have one of these at most, so the list must be whole.
+fn money_mutations() -> Vec<String> {
+    let guard = tests::root().join("api/src/guard/root.rs");
+    let text = std::fs::read_to_string(&guard).expect("the guard's rules for root fields");
+    let (_, list) = text.split_once("MONEY_MUTATIONS: [").expect("the guard's list");
+    let (list, _) = list.split_once("];").expect("the list's end");
+    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 #[test]

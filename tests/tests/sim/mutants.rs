@@ -293,6 +293,23 @@ fn half_a_command(lines: &mut Vec<Line>) -> Option<()> {
     lines.remove(at);
     Some(())
 }
+fn limit_forgotten(lines: &mut Vec<Line>) -> Option<()> {
+    // The last one, so that few have spent under it.
+    let at = lines.iter().rposition(|line| is(line, "call_server.credit_limit_granted"))?;
+    lines.drain(group_of(lines, at));
+    Some(())
+}
+fn limit_by_a_cent(lines: &mut Vec<Line>) -> Option<()> {
+    let limited = |line: &Line| is(line, "call_server.credit_limit_granted") && data(line).get("limit").is_some();
+    let at = lines.iter().rposition(limited)?;
+    edit(&mut lines[at], |data| a_cent(&mut data["limit"]));
+    Some(())
+}
+fn elsewhere(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "call_server.started")?;
+    edit(&mut lines[at], |data| data["locations"] = json!([{"name": "Wels"}]));
+    Some(())
+}
 fn second_consent(lines: &mut Vec<Line>) -> Option<()> {
     let at = find(lines, "session.opened")?;
     let mut again = lines[at].clone();
@@ -322,6 +339,9 @@ const MUTANTS: &[(&str, Tamper, &[&str])] = &[
     ("a bid short of the increment", bid_too_low, &["increments", "winner"]),
     ("a key twice", key_twice, &["keys"]),
     ("half a command", half_a_command, &["atomic"]),
+    ("a limit that was never handed over", limit_forgotten, &["handover", "accounts"]),
+    ("a limit by a cent", limit_by_a_cent, &["handover"]),
+    ("a call server elsewhere", elsewhere, &["handover"]),
     ("two sessions of one inquiry", second_consent, &["no double award"]),
 ];
 

@@ -71,6 +71,11 @@ impl Tally {
         let record = lock(&day.house.record);
         for asked in &record.asked {
             let command = asked.order.command.rights().0;
+            if let Some(Answer::Done(events)) = &asked.answer
+                && events.iter().any(|event| moves_money(event.type_name))
+            {
+                tally.count(format!("{MOVES_MONEY}{command}"));
+            }
             match &asked.answer {
                 None => tally.count("answer: none, the node crashed"),
                 Some(Answer::Done(events)) if events.is_empty() => tally.count("answer: nothing, a repeat"),
@@ -91,6 +96,13 @@ impl Tally {
         *tally.0.entry("deadline".into()).or_default() += record.ticks.len() as u64;
         tally
     }
+}
+
+/// Begins what a [`Tally`] says of mutations whose events held, released, escrowed or posted money.
+pub const MOVES_MONEY: &str = "moves money: ";
+
+fn moves_money(event: &str) -> bool {
+    ["auction.bid_", "auction.awarded", "settlement.", "wallet.credited"].iter().any(|kind| event.starts_with(kind))
 }
 
 /// Lives through a day and looks at all of it.

@@ -5,6 +5,7 @@
 //! ```text
 //! entry      a stored event as JSON, commands' groups, amounts as whole thousandths
 //! chain      hashes, positions, envelopes, keys, sources
+//! handover   what `community` decided for a call server stands there
 //! market     what one call server's events come to; fold: an event against it; inquiry, money: their parts
 //! pricing    what bids cost and which may stand; award: who must win, and what the others are told
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
@@ -23,6 +24,7 @@ pub mod deadlines;
 pub mod entry;
 pub mod feeds;
 pub mod fold;
+pub mod handover;
 pub mod inquiry;
 pub mod market;
 pub mod money;
@@ -110,7 +112,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
             deadlines::after(&market, group, due, &ups)?;
             market.stands(group)?;
         }
-        chain::handed_over(log, entries, community, over)?;
+        handover::audit(log, entries, community, over)?;
         if over && let Some(last) = entries.last() {
             market.is_over(last)?;
         }
