@@ -255,7 +255,7 @@ impl House {
         let wire = Arc::new(Wire::new(self, node, self.nodes[node].clock.clone()));
         let (known, live) = (self.known.clone(), views.live.clone());
         let mut dice = lock(&self.dice).split();
-        let folded = self.restored(log, views, &*wire, &mut dice);
+        let folded = self.restored(log, views, &wire, &mut dice);
         let record = self.record.clone();
         let draw = Box::new(move || {
             let entropy = Entropy(dice.bytes());
