@@ -56,6 +56,19 @@ impl Answer {
         }
     }
 
+    /// What nothing was shown of, for the form of what was asked: a cursor of another list, a point that is none. It
+    /// takes an execution to find that out, but to the caller the request was refused.
+    pub(crate) fn refused_as_a_whole(self) -> Answer {
+        match self {
+            Answer::Executed { data: Value::Null, errors, .. }
+                if !errors.is_empty() && errors.iter().all(|error| code_of(error) == Some(ErrorCode::BadRequest)) =>
+            {
+                Answer::Refused(errors)
+            }
+            other => other,
+        }
+    }
+
     /// Whether a stream is refused by a status instead of starting with the error.
     pub(crate) fn told_by_status(&self) -> bool {
         match self {
@@ -88,6 +101,7 @@ impl Answer {
                 (ErrorCode::Unauthenticated, _) => StatusCode::UNAUTHORIZED,
                 (ErrorCode::Forbidden, _) => StatusCode::FORBIDDEN,
                 (ErrorCode::RateLimited, _) => StatusCode::TOO_MANY_REQUESTS,
+                (ErrorCode::BadRequest, _) => StatusCode::BAD_REQUEST,
                 (ErrorCode::Timeout, _) => StatusCode::GATEWAY_TIMEOUT,
                 (ErrorCode::Unavailable | ErrorCode::StaleRead, _) => StatusCode::SERVICE_UNAVAILABLE,
                 (ErrorCode::Internal, _) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -34,6 +34,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 use store::backend::EventStore;
+use store::chain::ChainError;
 use store::clock::Clock;
 use store::folder::DataFolder;
 use store::keys::{OldKeys, Seen, Unfindable};
@@ -86,7 +87,7 @@ pub struct App {
     writers: RwLock<BTreeMap<LogName, Mailbox>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     projector: Arc<Projector>,
-    snapshotter: Snapshotter,
+    snapshotter: Arc<Snapshotter>,
     /// Moves with each batch of any log, once the views hold it.
     pub(crate) views_moved: watch::Sender<()>,
     /// Moves with each batch of `community`.
@@ -161,8 +162,8 @@ impl App {
         let vault = Arc::new(parts.vault);
         let projector = Arc::new(Projector::start(history.clone(), parts.store.clone())?);
         let snapshots = Arc::new(Snapshots::of(&parts.folder, BUILD));
-        let snapshotter =
-            Snapshotter::start(snapshots.clone(), parts.store.clone(), live.clone(), parts.snapshot_every)?;
+        let snapshotter = Snapshotter::new(snapshots.clone(), parts.store.clone(), live.clone(), parts.snapshot_every);
+        let snapshotter = Arc::new(snapshotter);
         let feeds = Feeds::start(parts.store.clone(), queues_of(&live, &history, &parts.store))?;
         let app = Arc::new(App {
             live,
@@ -190,15 +191,18 @@ impl App {
             _folder: parts.folder,
         });
         // Call servers first: the views then know what is closed before they meet its acceptance.
-        let mut opened = Vec::new();
+        let (mut opened, mut snapshots) = (Vec::new(), Vec::new());
         for log in app.store.logs()?.into_iter().filter(|log| !log.is_reserved()) {
-            opened.push(app.open_writer(&log)?);
+            let (writer, snapshot) = app.open_writer(&log)?;
+            opened.push(writer);
+            snapshots.extend(snapshot.map(|head| (log, head)));
         }
-        let community = app.open_writer(&LogName::community())?;
+        let (community, snapshot) = app.open_writer(&LogName::community())?;
+        snapshots.extend(snapshot.map(|head| (LogName::community(), head)));
         let named: Vec<LogName> = community.state().call_servers.keys().cloned().collect();
         for log in named {
             if !opened.iter().any(|writer| *writer.log() == log) {
-                opened.push(app.open_writer(&log)?);
+                opened.push(app.open_writer(&log)?.0);
             }
         }
         let head = community.head().map(|head| head.seq);
@@ -208,12 +212,21 @@ impl App {
         }
         tokio::spawn(handover::open_call_servers(Arc::downgrade(&app), head.map_or(0, |seq| seq + 1)));
         app.projector.wake();
-        app.snapshotter.begin();
+        let house = Arc::downgrade(&app);
+        let on_broken = Box::new(move |log: &LogName, error: ChainError| {
+            tracing::error!(%log, %error, "chain.broken: the log takes no more commands; look at it with `callmarket verify`");
+            if let Some(app) = house.upgrade()
+                && let Some(mailbox) = app.writers.read().expect("no writer panics").get(log)
+            {
+                mailbox.halt();
+            }
+        });
+        app.snapshotter.begin(snapshots, on_broken)?;
         Ok(app)
     }
 
-    /// Folds a log from its newest snapshot on, or from its start.
-    fn open_writer(self: &Arc<App>, log: &LogName) -> Result<Writer, StartError> {
+    /// Folds a log from its newest snapshot on, or from its start. Gives that snapshot's head too.
+    fn open_writer(self: &Arc<App>, log: &LogName) -> Result<(Writer, Option<Head>), StartError> {
         let began = Instant::now();
         let folded = self.snapshots.nearest(&*self.store, log, None, |snapshot| {
             let folded = Folded::restore(&snapshot)?;
@@ -230,6 +243,7 @@ impl App {
         }
         let index = KeyIndex { log: log.clone(), history: self.history.clone(), store: self.store.clone() };
         let (live, projector, moved) = (self.live.clone(), self.projector.clone(), self.views_moved.clone());
+        let snapshotter = self.snapshotter.clone();
         let feeds = (!log.is_reserved()).then(|| self.feeds.clone());
         let views: Subscriber = Arc::new(move |events: &[Arc<Recorded>]| {
             if let Err(error) = live.apply(events) {
@@ -241,6 +255,7 @@ impl App {
             }
             moved.send_replace(());
             projector.publish(events);
+            snapshotter.publish(events);
         });
         let mut subscribers = vec![views];
         if !log.is_reserved() {
@@ -265,9 +280,9 @@ impl App {
         )?;
         refuse_forked_sources(&writer, &*self.store)?;
         let events = Head::next(writer.head()) - Head::next(snapshot);
-        let (snapshot, ms) = (snapshot.map(|head| head.seq), began.elapsed().as_millis() as u64);
-        tracing::info!(%log, snapshot, events, ms, "log.folded");
-        Ok(writer)
+        let (seq, ms) = (snapshot.map(|head| head.seq), began.elapsed().as_millis() as u64);
+        tracing::info!(%log, snapshot = seq, events, ms, "log.folded");
+        Ok((writer, snapshot))
     }
 
     fn run_writer(self: &Arc<App>, writer: Writer) -> Mailbox {
@@ -304,7 +319,7 @@ impl App {
             let (app, name) = (self.clone(), opened.name.clone());
             // Its log may be long.
             let opening = tokio::task::spawn_blocking(move || app.open_writer(&name));
-            let writer = opening.await.map_err(std::io::Error::other)??;
+            let (writer, _) = opening.await.map_err(std::io::Error::other)??;
             self.open_market(writer, Some(recorded.seq));
         }
         Ok(())

@@ -1,9 +1,9 @@
-//! Who holds a stream open, socket or SSE, and how many: the seats of each caller, and gauges.
+//! Who holds something open, and how much of it: the seats of each caller, and gauges.
 //!
 //! Promises: what is counted in is counted out when its holder is dropped, however that comes about; a caller
 //! without seats takes no memory.
 //!
-//! Not here: connections that hold no stream (`listen`), and how often a caller may come back.
+//! Not here: how many seats there are (`endpoint`, `listen`), and how often a caller may come back.
 
 use domain::actor::Actor;
 use std::collections::HashMap;
@@ -29,10 +29,35 @@ impl Holder {
     }
 }
 
+/// How many each holder has of one thing.
+#[derive(Debug, Default)]
+pub struct Seats(Mutex<HashMap<Holder, usize>>);
+
+impl Seats {
+    /// A seat of this holder, if it has fewer than `most`.
+    pub fn take(self: &Arc<Seats>, holder: Holder, most: usize) -> Option<Seat> {
+        let mut taken = self.0.lock().expect("nothing panics under this lock");
+        let so_far = taken.get(&holder).copied().unwrap_or(0);
+        if so_far >= most {
+            return None;
+        }
+        taken.insert(holder.clone(), so_far + 1);
+        Some(Seat { seats: Arc::clone(self), holder })
+    }
+
+    /// By all holders together.
+    pub fn taken(&self) -> usize {
+        self.0.lock().expect("nothing panics under this lock").values().sum()
+    }
+}
+
 /// Everything that is open at one endpoint.
 #[derive(Debug, Default)]
 pub struct Connected {
-    seats: Mutex<HashMap<Holder, usize>>,
+    /// Of sockets and SSE responses.
+    pub seats: Arc<Seats>,
+    /// Of subscriptions, on whichever of those.
+    pub subscriptions: Arc<Seats>,
     /// WebSockets.
     pub sockets: Gauge,
     /// SSE responses.
@@ -41,34 +66,16 @@ pub struct Connected {
     pub operations: Gauge,
 }
 
-impl Connected {
-    /// A seat of this holder, if it has fewer than `most`.
-    pub fn seat(self: &Arc<Connected>, holder: Holder, most: usize) -> Option<Seat> {
-        let mut seats = self.seats.lock().expect("nothing panics under this lock");
-        let taken = seats.get(&holder).copied().unwrap_or(0);
-        if taken >= most {
-            return None;
-        }
-        seats.insert(holder.clone(), taken + 1);
-        Some(Seat { connected: Arc::clone(self), holder })
-    }
-
-    /// Of all holders together.
-    pub fn seats(&self) -> usize {
-        self.seats.lock().expect("nothing panics under this lock").values().sum()
-    }
-}
-
 /// Given back when it is dropped.
 #[derive(Debug)]
 pub struct Seat {
-    connected: Arc<Connected>,
+    seats: Arc<Seats>,
     holder: Holder,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut seats = self.connected.seats.lock().expect("nothing panics under this lock");
+        let mut seats = self.seats.0.lock().expect("nothing panics under this lock");
         if let Entry::Occupied(mut taken) = seats.entry(self.holder.clone()) {
             *taken.get_mut() -= 1;
             if *taken.get() == 0 {
@@ -110,19 +117,19 @@ mod tests {
 
     #[test]
     fn seats_are_bounded_each_holder_for_itself_and_come_back() {
-        let connected = Arc::new(Connected::default());
+        let seats = Arc::new(Seats::default());
         let ann = Holder::Caller(Actor::Operator("ann".into()));
         let here = Holder::Address([127, 0, 0, 1].into());
-        let held: Vec<Seat> = (0..3).map(|_| connected.seat(ann.clone(), 3).unwrap()).collect();
-        assert!(connected.seat(ann.clone(), 3).is_none());
-        let address = connected.seat(here, 1);
+        let held: Vec<Seat> = (0..3).map(|_| seats.take(ann.clone(), 3).unwrap()).collect();
+        assert!(seats.take(ann.clone(), 3).is_none());
+        let address = seats.take(here, 1);
         assert!(address.is_some());
-        assert_eq!(connected.seats(), 4);
+        assert_eq!(seats.taken(), 4);
         drop(held);
-        assert_eq!(connected.seats(), 1);
-        assert!(connected.seat(ann, 3).is_some());
+        assert_eq!(seats.taken(), 1);
+        assert!(seats.take(ann, 3).is_some());
         drop(address);
-        assert!(connected.seats.lock().unwrap().is_empty(), "nothing is kept of who has gone");
+        assert!(seats.0.lock().unwrap().is_empty(), "nothing is kept of who has gone");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What is behind `/graphql`, whatever the transport: one request in, one answer or a stream of them out.
 //!
-//! Promises: each error carries a code of the closed set; a caller pays for what it asks, before it runs; a document is validated once, its variables at each
-//! request; a panicking resolver costs its own request or stream only; no answer takes longer than the
-//! deadline, no item of a stream either, counted from its event. Only the wait for an event is without end, and
-//! to this the library counts the subscription's own resolver: it should give its stream at once.
+//! Promises: each error carries a code of the closed set; a caller pays for what it asks, before it runs, for a document
+//! that is not known before it is parsed, and for each item that it was given before the next one is begun; a document
+//! is validated once, its variables at each request; a panicking resolver costs its own request or stream only; no
+//! answer takes longer than the deadline, no item of a stream either, counted from its event. Only the wait for an event
+//! is without end, and to this the library counts the subscription's own resolver: it should give its stream at once.
 //!
 //! Not here: how a request is read (`http`, `ws`), how an answer is written (`answer`, `sse`), and how long a
 //! stream may live: its transport ends it with the caller's token.
@@ -11,12 +12,13 @@
 use crate::answer::{Answer, internal, shown};
 use crate::auth::{Authenticate, Viewer};
 use crate::connected::{Connected, Holder, Seat};
-use crate::cost::cost;
+use crate::cost::{self, cost};
 use crate::documents::Documents;
 use crate::drain::Drain;
 use crate::errors::{ErrorCode, busy, code_of, server_error};
 use crate::graphql::sight;
 use crate::guard::{self, Vetted};
+use crate::item;
 use crate::proxy::Proxies;
 use crate::rate::RateLimit;
 use crate::shared::{Member, Shared};
@@ -59,7 +61,7 @@ pub struct Endpoint<Q, M, S> {
     inputs: InputTypes,
     documents: Documents,
     deadline: Duration,
-    rate: RateLimit,
+    rate: Arc<RateLimit>,
     introspection: bool,
     shared: Arc<Shared>,
     transport: Transport,
@@ -102,7 +104,7 @@ impl Transport {
             Holder::Address(_) => self.limits.address_streams,
             Holder::Caller(_) => self.limits.caller_streams,
         };
-        self.connected.seat(holder, most)
+        self.connected.seats.take(holder, most)
     }
 }
 
@@ -121,6 +123,9 @@ pub struct Limits {
     pub farewell: Duration,
     /// Live on one socket.
     pub operations: usize,
+    /// Subscriptions of a caller, on all its sockets and SSE streams. A console in ten tabs has some hundred; each
+    /// costs an inbox and a place among the readers of its log.
+    pub caller_subscriptions: usize,
     /// Sockets and SSE streams of a caller. A console in many tabs has a dozen; 64 is some of them stuck.
     pub caller_streams: usize,
     /// The same of an address, for callers without a name and sockets that have not said theirs yet. An office
@@ -139,6 +144,7 @@ impl Default for Limits {
             send: Duration::from_secs(8),
             farewell: Duration::from_secs(1),
             operations: 64,
+            caller_subscriptions: 256,
             caller_streams: 64,
             address_streams: 1_024,
             message_bytes: 4 * 1_024 * 1_024,
@@ -174,7 +180,7 @@ where
             inputs,
             documents: Documents::default(),
             deadline: DEADLINE,
-            rate: RateLimit::off(),
+            rate: Arc::new(RateLimit::off()),
             introspection: true,
             shared: Arc::default(),
             transport,
@@ -186,14 +192,14 @@ where
         Endpoint { deadline, ..self }
     }
 
-    /// Other limits, for tests.
+    /// Other limits than the defaults.
     pub fn with_limits(self, limits: Limits) -> Endpoint<Q, M, S> {
         Endpoint { transport: Transport { limits, ..self.transport }, ..self }
     }
 
     /// What a caller may spend in a second; without it, anything.
     pub fn limited(self, rate: RateLimit) -> Endpoint<Q, M, S> {
-        Endpoint { rate, ..self }
+        Endpoint { rate: Arc::new(rate), ..self }
     }
 
     /// Without it `__schema` and `__type` are refused, and errors suggest no names. `build` has to disable
@@ -227,8 +233,9 @@ where
     /// mutations.
     pub async fn execute(&self, caller: Caller, params: Params, writes: bool) -> Answer {
         let all = pin!(async {
-            let (_, request) = self.prepare(&caller, params, writes, false).await?;
-            Ok(executed(self.schema.execute(request.data(caller.viewer)).await))
+            let Prepared { kind, request, .. } = self.prepare(&caller, params, writes, false).await?;
+            let answer = executed(self.schema.execute(request.data(caller.viewer)).await);
+            Ok(if kind == OperationType::Query { answer.refused_as_a_whole() } else { answer })
         });
         let answer = within(self.deadline, all).await.and_then(|answer| answer).unwrap_or_else(|refused| refused);
         told(answer, self.introspection)
@@ -241,9 +248,10 @@ where
         let given = params.clone();
         let names = self.introspection;
         let prepared = within(self.deadline, pin!(self.prepare(&caller, params, writes, true))).await;
-        let (kind, request) = prepared.and_then(|prepared| prepared).map_err(|refused| told(refused, names))?;
-        let sight = sight(&caller.viewer.actor);
-        let request = request.data(caller.viewer).data(ItemWithin(self.deadline));
+        let prepared = prepared.and_then(|prepared| prepared).map_err(|refused| told(refused, names))?;
+        let Prepared { kind, request, item: cost, seat } = prepared;
+        let (holder, sight) = (caller.holder(), sight(&caller.viewer.actor));
+        let request = request.data(caller.viewer);
         if kind != OperationType::Subscription {
             let (schema, deadline) = (self.schema.clone(), self.deadline);
             let answer = async move {
@@ -259,13 +267,27 @@ where
         };
         // After a panic the stream is never polled again; what it held is dropped with it.
         let responses = AssertUnwindSafe(self.streams.execute_stream(request)).catch_unwind();
-        Ok(responses
-            .map(move |response| match (response, &equal) {
+        let items = item::each_within(self.deadline, responses.boxed()).map(move |response| {
+            let is_shared = equal.as_ref().is_some_and(|member| member.has_taken());
+            let answer = match (response, &equal) {
                 (Ok(response), Some(member)) => member.answer(told(executed(response), names)),
                 (Ok(response), None) => told(executed(response), names),
                 (Err(_), _) => panicked(),
-            })
-            .boxed())
+            };
+            (answer, if is_shared { cost::SHARED_ITEM } else { cost })
+        });
+        let rate = Arc::clone(&self.rate);
+        // Each item is given as soon as it is there and paid before the next one is begun: so none gets old while
+        // it waits to be paid, and whoever does not read on owes nothing.
+        let paying = stream::unfold((items.boxed(), 0, seat), move |(mut items, owed, seat)| {
+            let (rate, holder) = (Arc::clone(&rate), holder.clone());
+            async move {
+                rate.item(&holder, owed).await;
+                let (answer, cost) = items.next().await?;
+                Some((answer, (items, cost, seat)))
+            }
+        });
+        Ok(paying.boxed())
     }
 
     #[cfg(test)]
@@ -282,15 +304,8 @@ where
     }
 
     /// Everything up to the execution.
-    async fn prepare(
-        &self,
-        caller: &Caller,
-        params: Params,
-        writes: bool,
-        streams: bool,
-    ) -> Result<(OperationType, async_graphql::Request), Answer> {
+    async fn prepare(&self, caller: &Caller, params: Params, writes: bool, streams: bool) -> Result<Prepared, Answer> {
         let holder = caller.holder();
-        self.pay(&holder, 1)?;
         let query = params.query.as_deref().ok_or_else(|| Answer::bad_request("the parameter query is missing"))?;
         let name = params.operation_name.as_deref();
         let given = params.variables.unwrap_or_default();
@@ -298,7 +313,11 @@ where
         let known = self.documents.get(query);
         let vetted = match &known {
             Some(vetted) => Arc::clone(vetted),
-            None => Arc::new(guard::vet(query)?),
+            None => {
+                // Whether or not it turns out to be a document. More than one may have is not looked at.
+                self.pay(&holder, cost::vetting(query.len().min(guard::DOCUMENT_BYTES_MAX)))?;
+                Arc::new(guard::vet(query)?)
+            }
         };
         if vetted.introspects && !self.introspection {
             let refused = server_error(ErrorCode::ValidationFailed, "this house does not answer introspection");
@@ -312,6 +331,10 @@ where
             }
             _ => {}
         }
+        let seat = match operation.ty {
+            OperationType::Subscription => Some(self.subscription_of(&holder)?),
+            _ => None,
+        };
         guard::check_variables(&given)?;
         if known.is_none() {
             self.validate(&vetted, name, Variables::default()).await?;
@@ -321,12 +344,26 @@ where
         if vetted.mixed_arguments {
             self.validate(&vetted, name, nulls_for_omitted(operation, variables.clone())).await?;
         }
-        self.pay(&holder, cost(&vetted.document, operation, &variables)?.saturating_sub(1))?;
+        let whole = cost(&vetted.document, operation, &variables)?;
+        self.pay(&holder, whole.saturating_sub(cost::REQUEST))?;
+        let item = match seat {
+            Some(_) => cost::item(guard::select(vetted.runnable(), name)?, whole),
+            None => 0,
+        };
 
         let mut request = async_graphql::Request::new("").variables(variables);
         request.operation_name = name.map(str::to_owned);
         request.set_parsed_query(vetted.runnable().clone());
-        Ok((operation.ty, request))
+        Ok(Prepared { kind: operation.ty, request, item, seat })
+    }
+
+    /// A place for one more subscription of this holder.
+    fn subscription_of(&self, holder: &Holder) -> Result<Seat, Answer> {
+        let most = self.transport.limits.caller_subscriptions;
+        self.transport.connected.subscriptions.take(holder.clone(), most).ok_or_else(|| {
+            let full = format!("a caller has at most {most} subscriptions at once; complete some");
+            Answer::Refused(vec![busy(full, Duration::from_secs(1))])
+        })
     }
 
     fn pay(&self, holder: &Holder, cost: u64) -> Result<(), Answer> {
@@ -351,9 +388,22 @@ where
     }
 }
 
+/// A request that may run.
+struct Prepared {
+    kind: OperationType,
+    request: async_graphql::Request,
+    /// What each item of it costs, if it is a subscription.
+    item: u64,
+    /// Held for as long as a subscription lives.
+    seat: Option<Seat>,
+}
+
 /// An endpoint without the types of its schema: what the transports hold.
 pub(crate) trait Open: Send + Sync {
     fn transport(&self) -> &Transport;
+    /// Takes from the caller's bucket what reading so many bytes of a request costs: for each, before it is parsed or
+    /// given to one of the others.
+    fn read(&self, caller: &Caller, bytes: usize) -> Result<(), Answer>;
     /// [`Endpoint::execute`].
     fn once(self: Arc<Self>, caller: Caller, params: Params, writes: bool) -> BoxFuture<'static, Answer>;
     /// [`Endpoint::stream`].
@@ -373,6 +423,10 @@ where
 {
     fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    fn read(&self, caller: &Caller, bytes: usize) -> Result<(), Answer> {
+        self.pay(&caller.holder(), cost::reading(bytes))
     }
 
     fn once(self: Arc<Self>, caller: Caller, params: Params, writes: bool) -> BoxFuture<'static, Answer> {
@@ -482,9 +536,6 @@ impl Extension for ValidateOnly {
     }
 }
 
-/// How long an item may take; in its request's data.
-struct ItemWithin(Duration);
-
 /// Ends the execution of an item that takes too long, and begins none of one that an equal subscription has made.
 /// The library executes each item through here.
 struct ItemDeadline;
@@ -501,8 +552,10 @@ impl Extension for ItemDeadline {
         if ctx.data_opt::<Arc<Member>>().is_some_and(|member| member.has_taken()) {
             return Response::default();
         }
-        let deadline = ctx.data_opt::<ItemWithin>().map_or(DEADLINE, |within| within.0);
-        let item = tokio::time::timeout(deadline, next.run(ctx, name)).await;
-        item.unwrap_or_else(|_| Response::from_errors(vec![overdue()]))
+        item::executed(next.run(ctx, name)).await.unwrap_or_else(|_| Response::from_errors(vec![overdue()]))
     }
 }
+
+#[cfg(test)]
+#[path = "endpoint_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! `/graphql` over HTTP: POST, and GET for queries; which transport a request means.
 //!
-//! The order of a request: method, `Accept`, caller, body, document, variables, cost, execution. The first
-//! that refuses is the answer.
+//! The order of a request: method, `Accept`, caller, body, what it costs to read, document, variables, cost, execution.
+//! The first that refuses is the answer.
 //!
 //! Promises: a body is never read past its limit, nor longer than the deadline.
 //!
@@ -79,25 +79,37 @@ async fn answer_to(
         .authenticate(&parts.headers)
         .map_err(|refused| Answer::refused(ErrorCode::Unauthenticated, refused.to_string()))?;
     let caller = Caller { viewer, peer };
-    let params = if writes { posted(&parts.headers, body).await? } else { asked(&parts.uri)? };
+    let params = match writes {
+        true => {
+            let body = posted(&parts.headers, body).await?;
+            endpoint.read(&caller, body.len())?;
+            parsed(&body)?
+        }
+        false => {
+            endpoint.read(&caller, parts.uri.query().map_or(0, str::len))?;
+            asked(&parts.uri)?
+        }
+    };
     match media {
         Media::EventStream => sse::respond(endpoint, caller, params, writes).await,
         _ => Err(Arc::clone(endpoint).once(caller, params, writes).await),
     }
 }
 
-/// The parameters of a POST.
-async fn posted(headers: &HeaderMap, body: Body) -> Result<Params, Answer> {
+/// The body of a POST.
+async fn posted(headers: &HeaderMap, body: Body) -> Result<Bytes, Answer> {
     check_form(headers)?;
-    let body = match tokio::time::timeout(DEADLINE, bounded(body)).await {
-        Ok(body) => body?,
-        Err(_) => {
-            return Err(Answer::bad_form(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"));
-        }
-    };
+    match tokio::time::timeout(DEADLINE, bounded(body)).await {
+        Ok(body) => body,
+        Err(_) => Err(Answer::bad_form(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
+    }
+}
+
+/// The parameters of a POST.
+fn parsed(body: &[u8]) -> Result<Params, Answer> {
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'[') => Err(Answer::bad_request("batches are not taken; send one request at a time")),
-        _ => serde_json::from_slice(&body)
+        _ => serde_json::from_slice(body)
             .map_err(|error| Answer::bad_request(format!("the body is not a request: {error}"))),
     }
 }

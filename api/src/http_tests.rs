@@ -1,5 +1,6 @@
 use super::*;
 use crate::auth::{Authenticate, SigningKey, Viewer};
+use crate::cursor;
 use crate::endpoint::ERRORS_MAX;
 use crate::errors::{busy, code};
 use crate::graphql::scalars::Decimal;
@@ -82,6 +83,7 @@ impl TestQuery {
         Err(match how {
             401 => code(ErrorCode::Unauthenticated, "a token is needed"),
             403 => code(ErrorCode::Forbidden, "not yours"),
+            400 => cursor::BadCursor.into(),
             _ => {
                 let busy = busy("too much at once", Duration::from_millis(1_500));
                 async_graphql::Error { message: busy.message, source: None, extensions: busy.extensions }
@@ -535,6 +537,69 @@ async fn who_asks_too_much_waits_and_nobody_else() {
         garbage += 1;
         assert!(garbage < 1_000, "garbage costs nothing");
     }
+}
+
+#[tokio::test]
+async fn what_is_refused_costs_by_its_length_and_what_is_known_does_not() {
+    let house = house_with(|endpoint| endpoint.limited("1".parse().unwrap()));
+    let times = async |code: &str, ask: &dyn Fn(usize) -> String| {
+        let mut times = 0;
+        loop {
+            let got = house.post(&ask(times), json!({})).await;
+            if got.code() != code {
+                assert_eq!((got.status, got.code()), (429, "RATE_LIMITED"));
+                return times;
+            }
+            times += 1;
+            assert!(times < 1_000, "nothing is refused");
+        }
+    };
+    // 8 KiB that do not fit the schema: 512 to find out, 33 to read. What is left is not worth another.
+    let long = |at: usize| format!("{{{}}} # {at:05}", " x".repeat(4_090));
+    assert_eq!(times("VALIDATION_FAILED", &long).await, 20_000 / (1 + 4 * 8 + 512));
+    let small = times("VALIDATION_FAILED", &|_| "{x}".to_owned()).await;
+    assert!((1..546).contains(&small), "the rest at 1 each: {small}");
+    // Known, such a document costs what it asks for and its reading. As another caller, with a bucket of its own.
+    let token = house.key.mint(&Actor::Operator("olga".into()), Span::seconds(3_600)).unwrap();
+    let document = format!("{{viewer}} # {}", "x".repeat(8_180));
+    let body = json!({ "query": document }).to_string();
+    for time in 0..500 {
+        let request = axum::http::Request::post("/graphql")
+            .header(CONTENT_TYPE, "application/json")
+            .header("authorization", format!("Bearer {token}"));
+        assert_eq!(house.send(request.body(body.clone().into()).unwrap()).await.status, 200, "{time}");
+    }
+}
+
+#[tokio::test]
+async fn variables_and_bodies_that_are_no_request_cost_by_their_length() {
+    let house = house_with(|endpoint| endpoint.limited("1".parse().unwrap()));
+    let mut times = 0;
+    loop {
+        let got = house.post_as(GRAPHQL, " ".repeat(500 * 1_024)).await;
+        if got.status == 429 {
+            break;
+        }
+        assert_eq!((got.status, got.code()), (400, "BAD_REQUEST"));
+        times += 1;
+        assert!(times < 1_000, "garbage costs nothing");
+    }
+    assert_eq!(times, 20_000 / (1 + 4 * 500));
+}
+
+/// A cursor of another viewer is found out only where it is used.
+#[tokio::test]
+async fn what_the_form_of_a_query_shows_nothing_of_is_400_without_data() {
+    let house = house();
+    for media in [GRAPHQL, "application/json"] {
+        for query in ["{refuse(how:400)}", "{viewer a:refuse(how:400) b:refuse(how:400)}"] {
+            let got = house.post_as(media, json!({ "query": query }).to_string()).await;
+            assert_eq!((got.status, got.code(), got.has_data()), (400, "BAD_REQUEST", false), "{media} {query}");
+        }
+    }
+    // What fails for another reason is a result as ever.
+    let got = house.post("{a:certainParent{required}}", json!({})).await;
+    assert_eq!((got.status, got.has_data()), (200, true));
 }
 
 #[tokio::test]

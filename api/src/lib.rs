@@ -27,7 +27,10 @@ pub mod graphql;
 pub mod guard;
 mod handover;
 pub mod http;
+mod item;
 mod keys;
+#[cfg(test)]
+mod limits_tests;
 pub mod listen;
 mod pages;
 mod past;

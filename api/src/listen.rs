@@ -2,15 +2,21 @@
 //! descriptors.
 //!
 //! Promises: a head that does not come in time, a connection above the bound, a reader that stops reading,
-//! each costs itself only, and for so long only; running out of descriptors is survived; when the drain is
-//! asked for, what is open may end, within a bound. Handlers find the peer as `ConnectInfo<SocketAddr>`.
+//! each costs itself only, and for so long only; one address takes a part of the connections only; running out of
+//! descriptors is survived; when the drain is asked for, what is open may end, within a bound. Handlers find the peer
+//! as `ConnectInfo<SocketAddr>`.
+//!
+//! A connection of a proxy of ours is not bounded by its address: it speaks for many, and for whom is known only when a
+//! request has come. How many connections a client opens to the proxy is the proxy's to bound.
 //!
 //! Not here: TLS (the proxy in front), addresses that a proxy forwards (`proxy`), and WebSockets over HTTP/2: whoever
 //! speaks HTTP/2 to us is a proxy, and proxies open sockets by HTTP/1.1.
 
 mod stalling;
 
+use crate::connected::{Holder, Seat, Seats};
 use crate::drain::Drain;
+use crate::proxy::Proxies;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
@@ -19,7 +25,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use stalling::Stalling;
 use std::io::{Error, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +54,10 @@ const QUIET: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// Open at once, sockets included. Above 10,000 sockets, below what descriptors are usually raised to.
     pub connections: usize,
+    /// Of these, of one address (a /64 of IPv6). An office has some per browser; it takes ten to fill the house.
+    pub address_connections: usize,
+    /// Whose addresses are not counted.
+    pub proxies: Proxies,
     /// For the first head to come.
     pub first: Duration,
     /// For each head after it, and thereby for a connection to be idle. Longer than clients keep theirs in a
@@ -63,6 +73,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             connections: 20_000,
+            address_connections: 2_000,
+            proxies: Proxies::default(),
             first: Duration::from_secs(10),
             head: Duration::from_secs(75),
             stall: Duration::from_secs(10),
@@ -85,6 +97,7 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Serves until the drain is asked for and all connections have ended, or have had their time to.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, drain: Drain) {
     let places = Arc::new(Semaphore::new(limits.connections));
+    let addresses = Arc::new(Seats::default());
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES_MAX);
     builder
@@ -94,7 +107,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, drain:
         .max_send_buf_size(REQUEST_BUFFER_BYTES)
         .keep_alive_interval(limits.head)
         .keep_alive_timeout(limits.head);
-    let (mut full, mut failing) = (Seldom::default(), Seldom::default());
+    let (mut full, mut crowded, mut failing) = (Seldom::default(), Seldom::default(), Seldom::default());
     let mut asked = drain.clone();
     loop {
         let accepted = tokio::select! {
@@ -102,14 +115,17 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, drain:
             () = asked.asked() => break,
         };
         match accepted {
-            Ok((stream, peer)) => match Arc::clone(&places).try_acquire_owned() {
+            // One that has no place is closed as it is dropped. The peer is not named: this may be a flood.
+            Ok((stream, peer)) => match place(&places, &addresses, peer.ip(), &limits) {
                 Ok(place) => {
                     let connection = Connection { peer, place, limits: limits.clone(), drain: drain.clone() };
                     tokio::spawn(connection.serve(stream, builder.clone(), router.clone()));
                 }
-                // Closed as it is dropped. The peer is not named: this may be a flood.
-                Err(_) if full.now() => tracing::warn!(connections = limits.connections, "listen.full"),
-                Err(_) => {}
+                Err(Full::House) if full.now() => tracing::warn!(connections = limits.connections, "listen.full"),
+                Err(Full::Address) if crowded.now() => {
+                    tracing::warn!(connections = limits.address_connections, "listen.full_address");
+                }
+                Err(Full::House | Full::Address) => {}
             },
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
@@ -128,6 +144,26 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, drain:
     }
 }
 
+/// Of the house's connections, and of its address's where that is counted.
+struct Taken {
+    _of_house: OwnedSemaphorePermit,
+    _of_address: Option<Seat>,
+}
+
+enum Full {
+    House,
+    Address,
+}
+
+fn place(places: &Arc<Semaphore>, addresses: &Arc<Seats>, peer: IpAddr, limits: &Limits) -> Result<Taken, Full> {
+    let of_address = match limits.proxies.trusts(peer) {
+        true => None,
+        false => Some(addresses.take(Holder::address(peer), limits.address_connections).ok_or(Full::Address)?),
+    };
+    let of_house = Arc::clone(places).try_acquire_owned().map_err(|_| Full::House)?;
+    Ok(Taken { _of_house: of_house, _of_address: of_address })
+}
+
 /// The peer went before it was accepted; the next one is as good as any.
 fn of_one_connection(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused)
@@ -136,7 +172,7 @@ fn of_one_connection(error: &Error) -> bool {
 /// One that was accepted.
 struct Connection {
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
+    place: Taken,
     limits: Limits,
     drain: Drain,
 }

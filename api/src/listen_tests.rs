@@ -103,6 +103,44 @@ async fn connections_are_bounded() {
     .await;
 }
 
+/// From this address, whose answer or end is waited for.
+async fn asked_from(own: &str, served: &Served) -> (Raw, bool) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{own}:0").parse().unwrap()).unwrap();
+    let mut raw = Raw::of(soon(socket.connect(served.address)).await.unwrap());
+    // It may be closed by now.
+    let asked = tokio::io::AsyncWriteExt::write_all(&mut raw.stream, b"GET /peer HTTP/1.1\r\nHost: house\r\n\r\n");
+    let answered = soon(asked).await.is_ok() && raw.hears(own).await;
+    (raw, answered)
+}
+
+#[tokio::test]
+async fn connections_of_an_address_are_bounded() {
+    let served = served(Limits { address_connections: 2, ..Limits::default() });
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let (raw, answered) = asked_from("127.0.0.1", &served).await;
+        assert!(answered);
+        open.push(raw);
+    }
+    assert!(!asked_from("127.0.0.1", &served).await.1);
+    assert!(asked_from("127.0.0.2", &served).await.1, "another has its own");
+    open.pop();
+    soon(async { while !asked_from("127.0.0.1", &served).await.1 {} }).await;
+}
+
+#[tokio::test]
+async fn connections_of_a_proxy_of_ours_are_not_counted_by_its_address() {
+    let proxies = Proxies::of(vec!["127.0.0.1".parse().unwrap()]);
+    let served = served(Limits { address_connections: 1, proxies, ..Limits::default() });
+    let mut open = Vec::new();
+    for (own, answered) in [("127.0.0.1", true), ("127.0.0.1", true), ("127.0.0.2", true), ("127.0.0.2", false)] {
+        let (raw, got) = asked_from(own, &served).await;
+        assert_eq!(got, answered, "{own}");
+        open.push(raw);
+    }
+}
+
 #[tokio::test]
 async fn a_reader_that_stops_reading_is_cut_off() {
     let served = served(Limits { stall: Duration::from_secs(2), ..Limits::default() });

@@ -69,7 +69,8 @@ impl Proxies {
         Proxies(networks)
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether it is one of them.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 

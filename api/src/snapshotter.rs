@@ -1,23 +1,30 @@
 //! The background fold: one thread that folds each log as a start does, and keeps what came of it as snapshots.
 //!
 //! It promises: a log that is long has a snapshot near any of its positions, as far as they take no more room than
-//! `KEPT_BYTES`; the writers never wait for it; asked to stop, it ends within one page or one file.
+//! `KEPT_BYTES`; the writers never wait for it; asked to stop, it ends within one page or one file. Before that it
+//! walks the chain of each log that started from a snapshot up to there, once, and says where it is broken.
 //!
-//! It holds a second fold of one log in memory while it works, and works half of the time at most. A disk that is
-//! full, or fails, is named once; everything else goes on without snapshots.
+//! What it folds the writers hand over: reading, parsing and checking a log again would cost three times as much.
+//! What they have not, it reads. So it holds a second fold of each log in memory, always: one that was dropped would
+//! have to be read again. It works half of the time at most. A disk that is full, or fails, is named once; everything
+//! else goes on without snapshots.
 
 use crate::cli::causes;
 use domain::log::{LogName, Seq};
+use projections::handed::Handed;
 use projections::live::{Live, LogFold, RefoldError, ViewError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use store::backend::{EventStore, ReadError};
+use store::chain::{ChainError, Verifier};
 use store::folder::FolderError;
 use store::raw::Head;
+use store::recorded::Recorded;
 use store::snapshot::Snapshots;
 use store::writer::OpenError;
-use store::writer::folded::page_after;
+use store::writer::folded::{PAGE, page_after};
 
 /// Events of a log from one snapshot of it to the next: what a start, or a look at a past position, folds at most.
 /// That is two or three seconds (docs/adr/0016-snapshots.md).
@@ -36,19 +43,23 @@ struct Work {
     snapshots: Arc<Snapshots>,
     store: Arc<dyn EventStore>,
     live: Arc<Live>,
+    handed: Handed,
     every: u64,
-    turn: Mutex<Turn>,
-    turned: Condvar,
+    /// It has been named.
+    disk_failed: AtomicBool,
+    stop: Mutex<bool>,
+    stopped: Condvar,
 }
 
-/// What the thread may do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    /// The house starts, and wants the machine for itself.
-    Wait,
-    Work,
-    Stop,
+/// One log.
+struct Followed {
+    fold: LogFold,
+    /// What follows the next snapshot.
+    due: Seq,
 }
+
+/// What is done about a log whose chain is broken below the snapshot that it started from.
+pub(crate) type OnBroken = Box<dyn Fn(&LogName, ChainError) + Send>;
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -69,28 +80,36 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Snapshotter {
-    /// Starts the thread, which waits for [`Snapshotter::begin`].
-    pub(crate) fn start(
+    /// Idle until [`Snapshotter::begin`].
+    pub(crate) fn new(
         snapshots: Arc<Snapshots>,
         store: Arc<dyn EventStore>,
         live: Arc<Live>,
         every: u64,
-    ) -> std::io::Result<Snapshotter> {
-        let turn = Mutex::new(Turn::Wait);
-        let work = Arc::new(Work { snapshots, store, live, every, turn, turned: Condvar::new() });
-        let own = work.clone();
-        let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || own.run())?;
-        Ok(Snapshotter { work, thread: Mutex::new(Some(thread)) })
+    ) -> Snapshotter {
+        let (handed, disk_failed) = (Handed::default(), AtomicBool::default());
+        let (stop, stopped) = (Mutex::new(false), Condvar::new());
+        let work = Arc::new(Work { snapshots, store, live, handed, every, disk_failed, stop, stopped });
+        Snapshotter { work, thread: Mutex::default() }
     }
 
-    /// The house has started.
-    pub(crate) fn begin(&self) {
-        self.work.turn_to(Turn::Work);
+    /// The house has started, these logs from snapshots of theirs. Errors: the thread cannot be started.
+    pub(crate) fn begin(&self, started: Vec<(LogName, Head)>, on_broken: OnBroken) -> std::io::Result<()> {
+        let own = self.work.clone();
+        let thread = std::thread::Builder::new().name("snapshots".to_owned());
+        *lock(&self.thread) = Some(thread.spawn(move || own.run(&started, &on_broken))?);
+        Ok(())
+    }
+
+    /// Takes over consecutive acknowledged events of one log. Never waits for the folding.
+    pub(crate) fn publish(&self, events: &[Arc<Recorded>]) {
+        self.work.handed.put(events);
     }
 
     /// Ends the thread and waits for it.
     pub(crate) fn stop(&self) {
-        self.work.turn_to(Turn::Stop);
+        *lock(&self.work.stop) = true;
+        self.work.stopped.notify_all();
         if let Some(thread) = lock(&self.thread).take() {
             // One that panicked has said so already.
             let _ = thread.join();
@@ -104,8 +123,8 @@ impl Drop for Snapshotter {
     }
 }
 
-/// Folding everything a second time is a fifth of a busy server's work, and nobody waits for it: the thread takes what
-/// the others leave. A system that does not know of threads' niceness lets it compete with them.
+/// Nobody waits for this work: the thread takes what the others leave. A system that does not know of threads'
+/// niceness lets it compete with them.
 fn let_others_first() {
     let this = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(this), 19) {
@@ -114,52 +133,47 @@ fn let_others_first() {
 }
 
 impl Work {
-    fn turn_to(&self, turn: Turn) {
-        *lock(&self.turn) = turn;
-        self.turned.notify_all();
-    }
-
     fn stops(&self) -> bool {
-        *lock(&self.turn) == Turn::Stop
+        *lock(&self.stop)
     }
 
     /// Whether to go on after a while.
     fn pause(&self, time: Duration) -> bool {
-        let waited = self.turned.wait_timeout_while(lock(&self.turn), time, |turn| *turn != Turn::Stop);
-        *waited.unwrap_or_else(PoisonError::into_inner).0 != Turn::Stop
+        let waited = self.stopped.wait_timeout_while(lock(&self.stop), time, |stop| !*stop);
+        !*waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn run(&self) {
+    fn run(&self, started: &[(LogName, Head)], on_broken: &OnBroken) {
         let_others_first();
-        let waiting = self.turned.wait_while(lock(&self.turn), |turn| *turn == Turn::Wait);
-        drop(waiting.unwrap_or_else(PoisonError::into_inner));
+        for (log, head) in started {
+            match self.walk(log, *head) {
+                Ok(None) => {}
+                Ok(Some(broken)) => on_broken(log, broken),
+                // Who needs what stands there will meet it too.
+                Err(error) => tracing::error!(%log, error = %causes(&error), "chain.not_walked"),
+            }
+        }
         if !self.snapshots.are_kept() {
             return;
         }
-        // Of each log, the position that its newest snapshot leaves off at.
-        let mut next: BTreeMap<LogName, Seq> = BTreeMap::new();
+        let mut followed: BTreeMap<LogName, Followed> = BTreeMap::new();
         // Logs that cannot be folded: the live view has said why.
         let mut given_up: BTreeSet<LogName> = BTreeSet::new();
-        let mut disk_failed = false;
         while self.pause(LOOK) {
             for (log, head) in self.live.heads() {
-                let from = *next.entry(log.clone()).or_insert_with(|| self.next(&log));
-                if (head.seq + 1).saturating_sub(from) < self.every || given_up.contains(&log) {
+                if given_up.contains(&log) {
                     continue;
                 }
-                let outcome = self.fold(&log, head.seq);
-                next.insert(log.clone(), self.next(&log));
+                let outcome = self.follow(&log, head.seq, followed.remove(&log));
+                if !matches!(outcome, Ok(Some(_))) {
+                    self.handed.forget(&log);
+                }
                 match outcome {
-                    Ok(()) if disk_failed => {
-                        disk_failed = false;
-                        tracing::info!("snapshots.kept_again");
-                    }
-                    Ok(()) => {}
+                    Ok(goes_on) => followed.extend(goes_on.map(|followed| (log, followed))),
                     Err(error @ Failure::Disk(_)) => {
-                        if !disk_failed {
+                        if !self.disk_failed.swap(true, Ordering::Relaxed) {
                             tracing::warn!(%log, error = %causes(&error), "snapshot.not_written");
                         }
-                        disk_failed = true;
                         if !self.pause(RESPITE) {
                             return;
                         }
@@ -174,42 +188,101 @@ impl Work {
         }
     }
 
-    fn next(&self, log: &LogName) -> Seq {
-        self.snapshots.positions(log).last().map_or(0, |newest| newest + 1)
+    /// Checks each link of a log from its beginning to `to`, which a start has taken for granted. Gives the first that
+    /// does not hold.
+    fn walk(&self, log: &LogName, to: Head) -> Result<Option<ChainError>, ReadError> {
+        let began = Instant::now();
+        let mut verifier = Verifier::new();
+        while Head::next(verifier.head()) <= to.seq {
+            let began = Instant::now();
+            let page = self.store.read(log, Head::next(verifier.head()), PAGE)?;
+            for event in page.iter().take_while(|event| event.seq <= to.seq) {
+                if let Err(broken) = verifier.check(event) {
+                    return Ok(Some(broken));
+                }
+            }
+            // The store says itself where it has gaps; an end before the head is a fork, which the writer meets.
+            if page.is_empty() || !self.pause(began.elapsed()) {
+                return Ok(None);
+            }
+        }
+        if verifier.head() != Some(to) {
+            return Ok(Some(ChainError::Broken { seq: to.seq }));
+        }
+        tracing::info!(%log, seq = to.seq, ms = began.elapsed().as_millis() as u64, "chain.walked");
+        Ok(None)
     }
 
-    /// Folds from the newest snapshot to `to`, and keeps one wherever enough has come since the last.
-    fn fold(&self, log: &LogName, to: Seq) -> Result<(), Failure> {
+    /// Folds up to `to`, from where the fold stands or from the newest snapshot, and keeps one wherever enough has come
+    /// since the last. Gives the fold back, unless it is of no use any more.
+    fn follow(&self, log: &LogName, to: Seq, followed: Option<Followed>) -> Result<Option<Followed>, Failure> {
+        let mut followed = match followed {
+            Some(followed) => followed,
+            None => {
+                let fold = self.newest(log, to)?;
+                Followed { due: Head::next(fold.head()) + self.every, fold }
+            }
+        };
+        let Followed { fold, due } = &mut followed;
+        if Head::next(fold.head()) > to + 1 {
+            // The log has lost its end.
+            return Ok(None);
+        }
+        while Head::next(fold.head()) <= to {
+            let began = Instant::now();
+            let next = Head::next(fold.head());
+            let page = self.page(log, fold.head(), usize::try_from(*due - next).unwrap_or(PAGE).min(PAGE))?;
+            if page.is_empty() {
+                // The log is shorter than the view: a fork, which its writer will meet.
+                return Ok(None);
+            }
+            fold.fold(&page)?;
+            if Head::next(fold.head()) == *due {
+                if !self.keep(log, fold)? {
+                    return Ok(None);
+                }
+                *due += self.every;
+            }
+            if !self.pause(began.elapsed()) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(followed))
+    }
+
+    fn newest(&self, log: &LogName, to: Seq) -> Result<LogFold, Failure> {
         let restore = |snapshot| LogFold::restore(&snapshot).map(Some);
         let newest = self.snapshots.nearest(&*self.store, log, Some(to), restore)?;
-        let mut fold = newest.unwrap_or_else(|| LogFold::new(log));
-        loop {
-            let due = Head::next(fold.head()) + self.every;
-            if due > to + 1 {
-                return Ok(());
-            }
-            while Head::next(fold.head()) < due {
-                let began = Instant::now();
-                let page = page_after(&*self.store, log, fold.head())?;
-                let left = (due - Head::next(fold.head())) as usize;
-                if page.is_empty() {
-                    // The log is shorter than the view: a fork, which its writer will meet.
-                    return Ok(());
-                }
-                fold.fold(&page[..page.len().min(left)])?;
-                if !self.pause(began.elapsed()) {
-                    return Ok(());
-                }
-            }
-            let began = Instant::now();
-            fold.complete(&*self.store)?;
-            let Some(snapshot) = fold.snapshot() else { return Ok(()) };
-            if self.stops() {
-                return Ok(());
-            }
-            let bytes = self.snapshots.write(&snapshot)?;
-            let ms = began.elapsed().as_millis() as u64;
-            tracing::info!(%log, seq = snapshot.head.seq, bytes, ms, "snapshot.written");
+        Ok(newest.unwrap_or_else(|| LogFold::new(log)))
+    }
+
+    /// At most `max` events after `head`, handed over or read.
+    fn page(&self, log: &LogName, head: Option<Head>, max: usize) -> Result<Vec<Arc<Recorded>>, OpenError> {
+        let handed = self.handed.take(log, Head::next(head), max);
+        if !handed.is_empty() {
+            return Ok(handed);
         }
+        let mut page = page_after(&*self.store, log, head)?;
+        page.truncate(max);
+        Ok(page)
+    }
+
+    /// Writes a snapshot; `false`: there is no time left, or the log does not hold what was folded.
+    fn keep(&self, log: &LogName, fold: &mut LogFold) -> Result<bool, Failure> {
+        let began = Instant::now();
+        fold.complete(&*self.store)?;
+        let Some(snapshot) = fold.snapshot() else { return Ok(false) };
+        // What writers handed over was acknowledged, and may be lost all the same.
+        let stands = |event: &[store::raw::RawEvent]| event.first().is_some_and(|event| event.head() == snapshot.head);
+        if self.stops() || !stands(&self.store.read(log, snapshot.head.seq, 1)?) {
+            return Ok(false);
+        }
+        let bytes = self.snapshots.write(&snapshot)?;
+        if self.disk_failed.swap(false, Ordering::Relaxed) {
+            tracing::info!("snapshots.kept_again");
+        }
+        let ms = began.elapsed().as_millis() as u64;
+        tracing::info!(%log, seq = snapshot.head.seq, bytes, ms, "snapshot.written");
+        Ok(true)
     }
 }

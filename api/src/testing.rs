@@ -8,6 +8,7 @@ use crate::drain::{Plug, drain};
 use crate::endpoint::{DEADLINE, Endpoint, Limits};
 use crate::errors::{ErrorCode, code};
 use crate::listen;
+use crate::rate::RateLimit;
 use async_graphql::{Context, Object, Schema, SimpleObject, Subscription};
 use domain::actor::Actor;
 use domain::time::Span;
@@ -150,6 +151,15 @@ pub(crate) async fn house_with(limits: Limits, connections: listen::Limits) -> H
 }
 
 pub(crate) async fn house_within(deadline: Duration, limits: Limits, connections: listen::Limits) -> House {
+    opened(deadline, limits, connections, RateLimit::off()).await
+}
+
+/// Whose callers may spend so much in a second.
+pub(crate) async fn house_limited(rate: &str) -> House {
+    opened(DEADLINE, Limits::default(), listen::Limits::default(), rate.parse().unwrap()).await
+}
+
+async fn opened(deadline: Duration, limits: Limits, connections: listen::Limits, rate: RateLimit) -> House {
     let key = Arc::new(SigningKey::from_seed(&[3; 32]).unwrap());
     let world = Arc::new(World { running: Gauge::default(), news: broadcast::channel(1_024).0 });
     let (plug, drain) = drain();
@@ -158,6 +168,7 @@ pub(crate) async fn house_within(deadline: Duration, limits: Limits, connections
     let endpoint = Endpoint::new(build, authenticate)
         .with_deadline(deadline)
         .with_limits(limits)
+        .limited(rate)
         .until(drain.clone())
         .at("https://House.example:443/");
     let connected = endpoint.connected();
@@ -174,6 +185,12 @@ impl House {
 
     pub(crate) fn bearer(&self, name: &str) -> Json {
         json!({"authorization": format!("Bearer {}", self.token(name, 3_600))})
+    }
+
+    /// When a token ends, since the epoch.
+    pub(crate) fn end_of(&self, token: &str) -> Duration {
+        let end = self.key.verify(token).unwrap().expires_at.unwrap();
+        Duration::from_micros(end.0.try_into().unwrap())
     }
 
     /// What an upgrade asks for, to be changed.
@@ -196,7 +213,7 @@ impl House {
         let connected = &self.connected;
         until(|| {
             connected.sockets.now() + connected.streams.now() + connected.operations.now() == 0
-                && connected.seats() == 0
+                && connected.seats.taken() + connected.subscriptions.taken() == 0
                 && self.running.now() == 0
         })
         .await;
@@ -274,7 +291,21 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Raw {
-        Raw { stream: soon(TcpStream::connect(address)).await.unwrap(), read: Vec::new() }
+        Raw::of(soon(TcpStream::connect(address)).await.unwrap())
+    }
+
+    pub(crate) fn of(stream: TcpStream) -> Raw {
+        Raw { stream, read: Vec::new() }
+    }
+
+    /// Whether this text comes before the end.
+    pub(crate) async fn hears(&mut self, text: &str) -> bool {
+        while !self.read.windows(text.len()).any(|window| window == text.as_bytes()) {
+            if !self.more().await {
+                return false;
+            }
+        }
+        true
     }
 
     pub(crate) async fn write(&mut self, text: &str) {

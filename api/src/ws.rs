@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// The one subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
 /// From a client: a document (64 KiB is the most one may have) has less room here than in a POST.
-const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
 /// Read at once. A socket that is quiet should cost little.
 const READ_BUFFER_BYTES: usize = 4 * 1_024;
 /// Gathered before a write.

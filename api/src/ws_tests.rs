@@ -1,12 +1,16 @@
 use super::origin_of;
+use crate::auth::unix_time;
 use crate::endpoint::Limits;
 use crate::listen;
-use crate::testing::{House, Raw, house, house_with, until};
+use crate::testing::{Client, House, Raw, house, house_with, soon, until};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::client::Request as Upgrade;
+
+/// How long after its end a token may still be felt: that its socket is closed is promised within a second.
+const SOON: Duration = Duration::from_secs(1);
 
 fn with(house: &House, name: &'static str, value: &str) -> Upgrade {
     let mut request = house.upgrade();
@@ -175,21 +179,28 @@ async fn only_a_token_names_a_caller() {
 async fn a_socket_ends_with_its_token() {
     let house = house().await;
     let token = house.token("ann", 8);
-    let opened = Instant::now();
     let mut quiet = house.admitted(json!({"authorization": format!("Bearer {token}")})).await;
     quiet.subscribe("1", "subscription{feed}").await;
     // One that always has an item, and one whose reader does not read.
     let mut hot = house.admitted(json!({"authorization": format!("Bearer {token}")})).await;
-    hot.subscribe("1", "subscription{hot(bytes:10){n}}").await;
+    // Long ones: what waits in the connection is read before the close frame.
+    hot.subscribe("1", "subscription{hot(bytes:10000){blob}}").await;
     let mut stuck = house.admitted(json!({"authorization": format!("Bearer {token}")})).await;
     stuck.subscribe("1", "subscription{hot(bytes:100000){blob}}").await;
     // One that says nothing at all ends with its token too, where that comes before the wait for its first message.
     let short = house.token("ann", 2);
     let idle = house.socket(with(&house, "authorization", &format!("Bearer {short}"))).await.unwrap();
-    let closed = futures_util::future::join3(quiet.closed(), hot.closed(), idle.closed()).await;
-    assert_eq!(closed, (4403, 4403, 4403));
+    let (end, short_end) = (house.end_of(&token), house.end_of(&short));
+    let told = async |client: Client| (client.closed().await, unix_time());
+    let closed = futures_util::future::join3(told(quiet), told(hot), told(idle)).await;
+    // At its end, within the second that is promised.
+    for ((code, at), end) in [(closed.0, end), (closed.1, end), (closed.2, short_end)] {
+        assert_eq!(code, 4403);
+        assert!(at >= end && at <= end + SOON, "{:?} after {end:?}", at.checked_sub(end));
+    }
+    // Who does not read is told as long as anybody is, and then gone.
     house.is_empty().await;
-    assert!(opened.elapsed() < Duration::from_secs(30), "{:?}", opened.elapsed());
+    assert!(unix_time() <= end + Limits::default().farewell + SOON);
 }
 
 #[tokio::test]
@@ -216,6 +227,46 @@ async fn operations_of_a_socket_are_bounded() {
         ids.insert(got["id"].as_str().unwrap().to_owned());
     }
     assert_eq!(ids, ["2", "3", "4"].map(str::to_owned).into());
+}
+
+#[tokio::test]
+async fn subscriptions_of_a_caller_are_bounded_wherever_they_are() {
+    let limits = Limits { caller_subscriptions: 3, ..Limits::default() };
+    let house = house_with(limits, listen::Limits::default()).await;
+    let feed = "subscription{feed}";
+    let mut sockets = [house.admitted(house.bearer("ann")).await, house.admitted(house.bearer("ann")).await];
+    for socket in &mut sockets {
+        socket.subscribe("1", feed).await;
+    }
+    let token = format!("Authorization: Bearer {}\r\n", house.token("ann", 60));
+    let mut events = Raw::connect(house.address).await;
+    events.post("text/event-stream", &token, json!({"query": feed})).await;
+    until(|| house.connected.subscriptions.taken() == 3).await;
+    sockets[0].subscribe("2", feed).await;
+    // Pings would go on for ever.
+    let got = soon(sockets[0].hear()).await;
+    assert_eq!((&got["id"], &got["type"]), (&json!("2"), &json!("error")));
+    assert_eq!(got["payload"][0]["extensions"]["code"], "RATE_LIMITED");
+    let mut more = Raw::connect(house.address).await;
+    more.post("text/event-stream", &token, json!({"query": feed})).await;
+    assert!(more.up_to("\r\n\r\n").await.starts_with("HTTP/1.1 429"));
+    // It is hers alone, and of subscriptions alone.
+    let mut other = house.admitted(house.bearer("bob")).await;
+    other.subscribe("1", feed).await;
+    until(|| house.connected.subscriptions.taken() == 4).await;
+    sockets[0].subscribe("3", "{viewer}").await;
+    assert_eq!(sockets[0].hear().await["payload"]["data"]["viewer"], "Operator ann");
+    assert_eq!(sockets[0].hear().await, json!({"id": "3", "type": "complete"}));
+    // One that does not come about takes no place, and one that ends gives its own back.
+    sockets[0].say(json!({"id": "1", "type": "complete"})).await;
+    for _ in 0..4 {
+        sockets[0].subscribe("4", "subscription{nothing}").await;
+        assert_eq!(sockets[0].hear().await["payload"][0]["extensions"]["code"], "VALIDATION_FAILED");
+    }
+    sockets[0].subscribe("5", feed).await;
+    until(|| house.connected.subscriptions.taken() == 4 && house.running.now() == 4).await;
+    drop((sockets, events, more, other));
+    house.is_empty().await;
 }
 
 #[tokio::test]

@@ -61,6 +61,34 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Waits until it has done nothing for two seconds. Errors: it never stops.
+    pub(crate) fn rest(&self) -> Result<(), Failure> {
+        const LOOK: Duration = Duration::from_secs(2);
+        const LOOKS_MAX: usize = 900;
+        let mut before = self.ticks()?;
+        for _ in 0..LOOKS_MAX {
+            std::thread::sleep(LOOK);
+            let now = self.ticks()?;
+            // Of a hundredth of a second: looking at an idle server's timers takes one or two.
+            if now - before <= 4 {
+                return Ok(());
+            }
+            before = now;
+        }
+        Err("the server is busy with itself".into())
+    }
+
+    /// Of the processor, by all its threads.
+    fn ticks(&self) -> Result<u64, Failure> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // After the name in parentheses: state is the third field, user and system time the 14th and 15th (proc(5)).
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
+        ticks(11).zip(ticks(12)).map(|(user, system)| user + system).ok_or_else(|| "proc has another form".into())
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();

@@ -21,7 +21,6 @@ const BIDS_OF_ONE: usize = 1_000;
 const FIRST_CENTS: usize = 100_000;
 
 pub(crate) struct Agent {
-    pub(crate) id: String,
     pub(crate) token: String,
 }
 
@@ -64,7 +63,7 @@ impl Town {
             finance.give("creditWallet", json!({"owner": id, "amount": money, "reference": "bench"}), "seq")?;
             let token = house.token("agent", Some(&id))?;
             Caller::new(self.address, &token).give("setAgentStatus", json!({"status": "AVAILABLE"}), "seq")?;
-            Ok(Agent { id, token })
+            Ok(Agent { token })
         })
     }
 

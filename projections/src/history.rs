@@ -5,7 +5,7 @@
 //! apply, subjects   one event → its rows, and the index of whom it concerns
 //! runs, segments    that index, and the one of keys, many to a row
 //! follow, projector one slice of a log → one transaction; the thread that keeps at it
-//! bell, handed      who wakes the thread; events that it need not read
+//! bell              who wakes the thread
 //! rebuild           the file anew beside the old one; the file against a fold from zero
 //! trail, scope      audit trails: the index up to the checkpoint, the log itself beyond it
 //! lists, keys, rows pages of rows; idempotency keys
@@ -24,7 +24,6 @@ mod bell;
 pub mod customers;
 mod facts;
 mod follow;
-mod handed;
 pub mod keys;
 pub mod lists;
 mod postings;
@@ -40,7 +39,7 @@ pub mod trail;
 pub mod visibility;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod projector_tests;
 #[cfg(test)]

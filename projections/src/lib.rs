@@ -1,4 +1,5 @@
 pub mod feed;
+pub mod handed;
 pub mod history;
 pub mod live;
 

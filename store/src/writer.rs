@@ -86,7 +86,7 @@ enum Stopped {
     Fork,
     /// A flush failed: what the disk holds is not known. The process starts again.
     Broken,
-    /// Another writer's event cannot be understood, or its link does not hold.
+    /// An event cannot be understood, or its link does not hold.
     Unreadable,
 }
 
@@ -417,6 +417,11 @@ impl Writer {
         }
         self.down = true;
         Err(message)
+    }
+
+    /// Decides nothing any more: the log is not what was written.
+    fn halt(&mut self) {
+        self.stopped.get_or_insert(Stopped::Unreadable);
     }
 
     /// Whether the process should end because what the disk holds is not known.

@@ -136,20 +136,24 @@ impl Socket {
     }
 
     fn frame(&mut self) -> (u8, Vec<u8>) {
+        self.read_frame().expect("a frame")
+    }
+
+    fn read_frame(&mut self) -> std::io::Result<(u8, Vec<u8>)> {
         let mut head = [0; 2];
-        self.stream.read_exact(&mut head).expect("a frame");
+        self.stream.read_exact(&mut head)?;
         let length = match head[1] & 0x7f {
             126 => {
                 let mut wide = [0; 2];
-                self.stream.read_exact(&mut wide).expect("a length");
+                self.stream.read_exact(&mut wide)?;
                 usize::from(u16::from_be_bytes(wide))
             }
             127 => panic!("a frame of more than 64 KiB"),
             short => usize::from(short),
         };
         let mut payload = vec![0; length];
-        self.stream.read_exact(&mut payload).expect("a payload");
-        (head[0] & 0x0f, payload)
+        self.stream.read_exact(&mut payload)?;
+        Ok((head[0] & 0x0f, payload))
     }
 
     /// The code that it is closed with; what is said before that passes unnoticed.
@@ -162,6 +166,19 @@ impl Socket {
             }
         }
         panic!("it stays open");
+    }
+
+    /// All that comes until the end, and the code where it is closed by one; a connection that breaks has none.
+    pub fn rest(&mut self) -> (Vec<Value>, Option<u16>) {
+        let mut said = Vec::new();
+        while let Ok((kind, payload)) = self.read_frame() {
+            match (kind, payload.as_slice()) {
+                (1, _) => said.push(serde_json::from_slice(&payload).expect("JSON")),
+                (8, [high, low, ..]) => return (said, Some(u16::from_be_bytes([*high, *low]))),
+                _ => {}
+            }
+        }
+        (said, None)
     }
 
     /// Said hello, and acknowledged.

@@ -7,6 +7,7 @@
 
 use super::{Failure, Found, Misuse, Place};
 use crate::app::{App, Parts};
+use crate::endpoint::Limits;
 use crate::proxy::{Network, Proxies};
 use crate::rate::{COST_PER_SECOND, RateLimit};
 use crate::snapshotter::EVERY;
@@ -14,6 +15,7 @@ use crate::{drain, graphql, http, listen, pages};
 use clap::Args;
 use projections::history::History;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 use store::clock::SystemClock;
@@ -37,7 +39,7 @@ pub(crate) struct Serve {
     /// How the house is met from outside, for addresses in answers; default: where it listens
     #[arg(long, env = "CALLMARKET_PUBLIC_URL")]
     public_url: Option<String>,
-    /// What a caller may spend in a second, in the cost of its documents: a whole number, or off
+    /// What a caller may spend in a second, in the cost of its documents and of the items of its feeds: a whole number, or off
     #[arg(long, env = "CALLMARKET_RATE_LIMIT", value_name = "COST_PER_SECOND", default_value_t = COST_PER_SECOND.to_string())]
     rate_limit: String,
     /// Whether `__schema` and `__type` are answered, and errors suggest names
@@ -46,6 +48,14 @@ pub(crate) struct Serve {
     /// A proxy in front whose Forwarded or X-Forwarded-For header names the caller: an address or a network
     #[arg(long, env = "CALLMARKET_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
     trusted_proxy: Vec<Network>,
+    /// Connections of one address; those of a trusted proxy are not counted, it bounds its own clients
+    #[arg(long, env = "CALLMARKET_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value_t = listen::Limits::default().address_connections)]
+    #[arg(value_parser = at_least_one)]
+    connections_per_address: usize,
+    /// Live subscriptions of one caller, on all its sockets and streams
+    #[arg(long, env = "CALLMARKET_SUBSCRIPTIONS_PER_CALLER", value_name = "COUNT", default_value_t = Limits::default().caller_subscriptions)]
+    #[arg(value_parser = at_least_one)]
+    subscriptions_per_caller: usize,
     /// Idempotency keys of one of the two generations kept in memory
     #[arg(long, env = "CALLMARKET_KEYS_IN_MEMORY", default_value_t = 1_000_000, hide = true)]
     keys_in_memory: usize,
@@ -59,6 +69,11 @@ pub(crate) struct Serve {
 enum Switch {
     On,
     Off,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let count: NonZeroUsize = text.parse().map_err(|_| "a whole number from 1".to_owned())?;
+    Ok(count.get())
 }
 
 impl Serve {
@@ -97,18 +112,25 @@ impl Serve {
             builder if names => builder,
             builder => builder.disable_suggestions(),
         };
+        let proxies = Proxies::of(self.trusted_proxy);
+        let limits = Limits { caller_subscriptions: self.subscriptions_per_caller, ..Limits::default() };
+        let connections = listen::Limits {
+            address_connections: self.connections_per_address,
+            proxies: proxies.clone(),
+            ..listen::Limits::default()
+        };
         let endpoint = http::Endpoint::new(build, app.clone())
+            .with_limits(limits)
             .at(&app.public_url)
             .limited(rate)
             .introspected(names)
-            .behind(Proxies::of(self.trusted_proxy))
+            .behind(proxies)
             .until(drain.clone());
         // Before anybody is told to send one.
         let asked = asked_to_stop();
         // For whoever waits for it, a person or a script.
         println!("callmarket listens on http://{address}/graphql");
-        let serving =
-            listen::serve(listener, endpoint.router().merge(pages::router()), listen::Limits::default(), drain);
+        let serving = listen::serve(listener, endpoint.router().merge(pages::router()), connections, drain);
         let stopping = async {
             asked.await;
             plug.pull();

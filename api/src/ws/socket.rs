@@ -182,12 +182,18 @@ impl Socket {
             Message::Subscribe(id, _) if self.live.contains_key(id.as_str()) => return Err(DUPLICATE),
             Message::Subscribe(id, params) => {
                 let most = self.endpoint.transport().limits.operations;
-                if self.live.len() < most {
-                    self.start(id.into(), params);
-                    return Ok(());
-                }
-                let full = busy(format!("a socket has at most {most} operations at once"), Duration::from_secs(1));
-                message::error(&id, &Answer::Refused(vec![full]))
+                let refused = match self.endpoint.read(&self.caller, text.len()) {
+                    Ok(()) if self.live.len() < most => {
+                        self.start(id.into(), params);
+                        return Ok(());
+                    }
+                    Ok(()) => {
+                        let full = format!("a socket has at most {most} operations at once");
+                        Answer::Refused(vec![busy(full, Duration::from_secs(1))])
+                    }
+                    Err(refused) => refused,
+                };
+                message::error(&id, &refused)
             }
             Message::Complete(id) => {
                 // One that has ended meanwhile is not there; both sides may say so at once.

@@ -32,7 +32,7 @@ async fn a_caller_and_an_address_have_so_many_sockets() {
     assert!(named("bob").await.is_ok(), "each for itself");
 
     // Who has a name takes none of the address's seats.
-    until(|| house.connected.seats() == 2).await;
+    until(|| house.connected.seats.taken() == 2).await;
     let _anonymous = [
         house.admitted(Json::Null).await,
         house.admitted(Json::Null).await,
@@ -40,7 +40,7 @@ async fn a_caller_and_an_address_have_so_many_sockets() {
     ];
     assert_eq!(house.socket(house.upgrade()).await.err(), Some(429));
     drop(by_message);
-    until(|| house.connected.seats() == 4).await;
+    until(|| house.connected.seats.taken() == 4).await;
     assert!(named("ann").await.is_ok());
 }
 
@@ -197,7 +197,7 @@ async fn of_two_thousand_dead_sockets_nothing_is_left() {
         .await;
         if round == 0 {
             until(|| house.connected.operations.now() == 60 && house.running.now() == 40).await;
-            assert_eq!((house.connected.sockets.now(), house.connected.seats()), (100, 100));
+            assert_eq!((house.connected.sockets.now(), house.connected.seats.taken()), (100, 100));
         }
         for (each, mut client) in sockets.into_iter().enumerate() {
             match each % 3 {

@@ -1,8 +1,9 @@
 //! Acceptance to the agent's feed: from the moment a customer's acceptance is to be sent until an agent's WebSocket
 //! has brought the auction that it opened, with many agents watching.
 //!
-//! Two ways: one agent of all has the skill that the inquiry needs, so one of all sockets hears of it; and everybody
-//! has it, so that all of them do. On the way lie three flushes: vault, community, call server.
+//! Three ways: one agent of all has the skill that the inquiry needs, so one of all sockets hears of it; everybody
+//! has it, so that all of them do; and as many operators watch the queue itself, with equal subscriptions, whose items
+//! the server makes once. On the way lie three flushes: vault, community, call server.
 //!
 //! Promises: acceptances come by the clock and not by the answers, and the time runs from when one was due, so a slow
 //! server cannot be asked less; every message that is due is waited for, and one that never comes is an error.
@@ -10,11 +11,11 @@
 //! Not here: readers that do not read.
 
 use super::bids::runtime;
-use crate::ask::{key, text};
+use crate::ask::{at_once, key, text};
 use crate::load::{Connection, find, percentile, post};
 use crate::program::House;
 use crate::report::{Figure, Report, Side, median};
-use crate::town::{Agent, Town, acceptance};
+use crate::town::{Town, acceptance};
 use crate::{Failure, Line, Scratch, tell};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -37,7 +38,41 @@ const CONNECTIONS: usize = 32;
 const FLOOR_MS: f64 = 50.0;
 const AIM_MS: f64 = 10.0;
 
-const SUBSCRIPTION: &str = "subscription { agentFeed { meta { seq at } kind auction { inquiry { id } } } }";
+/// A subscription, and where in its items an inquiry stands that was accepted.
+#[derive(Clone)]
+struct Feed {
+    document: String,
+    field: &'static str,
+    /// Of the item that tells it; items of the `others` are passed over.
+    kind: &'static str,
+    others: &'static [&'static str],
+    inquiry: &'static str,
+}
+
+impl Feed {
+    fn of_agents() -> Feed {
+        Feed {
+            document: "subscription { agentFeed { meta { seq at } kind auction { inquiry { id } } } }".to_owned(),
+            field: "agentFeed",
+            kind: "AUCTION_OPENED",
+            // An agent's own status, from when the town was founded.
+            others: &["STATUS_CHANGED"],
+            inquiry: "/auction/inquiry/id",
+        }
+    }
+    fn of_queue(queue: &str) -> Feed {
+        Feed {
+            document: format!(
+                "subscription {{ queueFeed(queueId: {}) {{ meta {{ seq at }} kind inquiry {{ id }} }} }}",
+                json!(queue)
+            ),
+            field: "queueFeed",
+            kind: "ENTERED",
+            others: &["CHANGED", "QUEUE_CHANGED", "LEFT"],
+            inquiry: "/inquiry/id",
+        }
+    }
+}
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// An inquiry that a socket heard of, and when.
@@ -67,30 +102,21 @@ pub(crate) fn run(line: &Line, scratch: &Scratch) -> Result<Report, Failure> {
     let offers = (0..concerned).map(|number| town.publish(&own(number))).collect::<Result<Vec<_>, _>>()?;
     let to_all = vec![town.publish(&[])?];
     let way = |name, offers, hearers, pace| Way { name, offers, hearers, pace, seen: vec![], answers: vec![] };
-    let mut ways = [
-        way("one agent hears", offers, 1, line.pace),
-        // As many messages as a tenth of the acceptances would be too many for two cores.
-        way("all agents hear", to_all, line.subscribers, (line.pace / 10).max(1)),
-    ];
-    let (span, address) = (line.span(10), house.program.address);
-    runtime()?.block_on(async {
-        tell("opening sockets");
-        let (sender, mut heard) = unbounded_channel();
-        let mut watchers = Vec::with_capacity(agents.len());
-        for agent in &agents {
-            watchers.push(tokio::spawn(watch(subscribe(address, agent).await?, sender.clone())));
-        }
-        // A subscription says nothing as it begins; the last ones are given a moment to.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        for round in 1..=line.rounds {
-            tell(&format!("round {round} of {}", line.rounds));
-            for way in &mut ways {
-                one_round(address, way, span, &mut heard).await?;
-            }
-        }
-        watchers.iter().for_each(tokio::task::JoinHandle::abort);
-        Ok::<(), Failure>(())
-    })?;
+    // As many messages as a tenth of the acceptances would be too many for two cores.
+    let slowly = (line.pace / 10).max(1);
+    let mut of_agents =
+        [way("one agent hears", offers, 1, line.pace), way("all agents hear", to_all, line.subscribers, slowly)];
+    // Nobody has the skill, so agents hear nothing of these.
+    let to_nobody = vec![town.publish(&["nobody".to_owned()])?];
+    let mut of_operators = [way("all operators hear", to_nobody, line.subscribers, slowly)];
+    let tokens: Vec<String> = agents.iter().map(|agent| agent.token.clone()).collect();
+    watched(line, &house, &Feed::of_agents(), &tokens, &mut of_agents)?;
+
+    let names: Vec<String> = (0..line.subscribers).map(|number| format!("operator-{number}")).collect();
+    let tokens = at_once(&names, |name| house.token("operator", Some(name)))?;
+    let queue = town.operator.ask("{ queues(first: 1) { edges { node { id } } } }", &json!({}))?;
+    let feed = Feed::of_queue(&text(&queue["queues"]["edges"][0]["node"]["id"])?);
+    watched(line, &house, &feed, &tokens, &mut of_operators)?;
     let (now, most) = house.program.memory()?;
     let mut report = Report {
         row: "feed",
@@ -99,7 +125,7 @@ pub(crate) fn run(line: &Line, scratch: &Scratch) -> Result<Report, Failure> {
         figures: vec![],
         also: vec![("server's memory at the end".to_owned(), format!("{now:.0} MiB, at most {most:.0} MiB"))],
     };
-    for way in &ways {
+    for way in of_agents.iter().chain(&of_operators) {
         let mut side = Side::new(format!("{}, {} acceptances/s, p99", way.name, way.pace), "ms");
         way.seen.iter().for_each(|round| side.add(round[1] / 1_000.0));
         let of = |at: usize| median(way.seen.iter().map(|round| round[at])) / 1_000.0;
@@ -119,18 +145,42 @@ pub(crate) fn run(line: &Line, scratch: &Scratch) -> Result<Report, Failure> {
     Ok(report)
 }
 
+/// Opens a socket for each token, and goes the ways in turns.
+fn watched(line: &Line, house: &House, feed: &Feed, tokens: &[String], ways: &mut [Way]) -> Result<(), Failure> {
+    let (span, address) = (line.span(10), house.program.address);
+    runtime()?.block_on(async {
+        tell(&format!("opening sockets: {}", feed.field));
+        let (sender, mut heard) = unbounded_channel();
+        let mut watchers = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            let socket = subscribe(address, token, &feed.document).await?;
+            watchers.push(tokio::spawn(watch(socket, feed.clone(), sender.clone())));
+        }
+        // A subscription says nothing as it begins; the last ones are given a moment to.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for round in 1..=line.rounds {
+            tell(&format!("round {round} of {}", line.rounds));
+            for way in &mut *ways {
+                one_round(address, way, span, &mut heard).await?;
+            }
+        }
+        watchers.iter().for_each(tokio::task::JoinHandle::abort);
+        Ok(())
+    })
+}
+
 /// Opens a socket and subscribes; the server has read that when this returns.
-async fn subscribe(address: SocketAddr, agent: &Agent) -> Result<Socket, Failure> {
+async fn subscribe(address: SocketAddr, token: &str, document: &str) -> Result<Socket, Failure> {
     let mut request = format!("ws://{address}/graphql").into_client_request()?;
-    request.headers_mut().insert("authorization", format!("Bearer {}", agent.token).parse()?);
+    request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
     request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse()?);
-    let (mut socket, _) = connect_async(request).await.map_err(|error| format!("no socket for an agent: {error}"))?;
+    let (mut socket, _) = connect_async(request).await.map_err(|error| format!("no socket: {error}"))?;
     socket.send(Message::text(json!({"type": "connection_init"}).to_string())).await?;
     let acknowledged = next(&mut socket).await?;
     if acknowledged["type"] != "connection_ack" {
         return Err(format!("not acknowledged: {acknowledged}").into());
     }
-    let subscribe = json!({"type": "subscribe", "id": "1", "payload": {"query": SUBSCRIPTION}});
+    let subscribe = json!({"type": "subscribe", "id": "1", "payload": {"query": document}});
     socket.send(Message::text(subscribe.to_string())).await?;
     // The subscription has no answer of its own, but a socket's messages are read in order.
     socket.send(Message::text(json!({"type": "ping"}).to_string())).await?;
@@ -139,7 +189,7 @@ async fn subscribe(address: SocketAddr, agent: &Agent) -> Result<Socket, Failure
         match message["type"].as_str() {
             Some("pong") => return Ok(socket),
             Some("ping") => {}
-            _ => return Err(format!("{} is not fed: {message}", agent.id).into()),
+            _ => return Err(format!("not fed: {message}").into()),
         }
     }
 }
@@ -155,7 +205,7 @@ async fn next(socket: &mut Socket) -> Result<Value, Failure> {
 }
 
 /// Tells of every inquiry that one socket hears of, until the socket ends.
-async fn watch(mut socket: Socket, heard: UnboundedSender<Result<Heard, Failure>>) {
+async fn watch(mut socket: Socket, feed: Feed, heard: UnboundedSender<Result<Heard, Failure>>) {
     loop {
         let message = next(&mut socket).await;
         let at = Instant::now();
@@ -166,11 +216,10 @@ async fn watch(mut socket: Socket, heard: UnboundedSender<Result<Heard, Failure>
             }
             Ok(message) if message["type"] != "next" => Err(format!("a feed ended: {message}").into()),
             Ok(message) => {
-                let item = &message["payload"]["data"]["agentFeed"];
-                match (item["kind"].as_str(), item["auction"]["inquiry"]["id"].as_str()) {
-                    (Some("AUCTION_OPENED"), Some(inquiry)) => Ok((inquiry.to_owned(), at)),
-                    // An agent's own status, from when the town was founded.
-                    (Some("STATUS_CHANGED"), _) => continue,
+                let item = &message["payload"]["data"][feed.field];
+                match (item["kind"].as_str(), item.pointer(feed.inquiry).and_then(Value::as_str)) {
+                    (Some(kind), Some(inquiry)) if kind == feed.kind => Ok((inquiry.to_owned(), at)),
+                    (Some(kind), _) if feed.others.contains(&kind) => continue,
                     _ => Err(format!("a feed says something else: {message}").into()),
                 }
             }

@@ -1,7 +1,8 @@
 //! A long log against an empty one: throughput and p99 of `placeBid`, the time of a start, memory, disk per event.
 //!
 //! Promises: all logs are measured in one run, round by round in turns; the long ones were made by the real writers
-//! and hold closed inquiries only, each with its auction, bids, session and settlement.
+//! and hold closed inquiries only, each with its auction, bids, session and settlement; the servers have their
+//! snapshots, and nothing left to do, as bids begin.
 //!
 //! Not here: what many open inquiries cost.
 
@@ -60,9 +61,25 @@ pub(crate) fn run(line: &Line, scratch: &Scratch) -> Result<Report, Failure> {
                 format!("by the writers in {:.0} s, history built in {:.0} s", made.as_secs_f64(), built.as_secs_f64()),
             ));
         }
-        let house = House::open(&data, None, &[])?;
+        let mut house = House::open(&data, None, &[])?;
+        let start = |house: &House| format!("{:.2} s until it answers", house.started_in.as_secs_f64());
+        also.push((format!("{name}, start from zero"), start(&house)));
+        if wanted > 0 {
+            tell("waiting for its snapshots");
+            let begun = Instant::now();
+            house.program.rest()?;
+            also.push((format!("{name}, snapshots"), format!("made in {:.0} s", begun.elapsed().as_secs_f64())));
+            drop(house);
+            house = House::open(&data, None, &[])?;
+            also.push((format!("{name}, start from a snapshot"), start(&house)));
+            let begun = Instant::now();
+            house.program.rest()?;
+            also.push((
+                format!("{name}, chain before it"),
+                format!("walked in {:.0} s", begun.elapsed().as_secs_f64()),
+            ));
+        }
         let (memory, most) = house.program.memory()?;
-        also.push((format!("{name}, start"), format!("{:.2} s until it answers", house.started_in.as_secs_f64())));
         also.push((format!("{name}, memory after it"), format!("{memory:.0} MiB, at most {most:.0} MiB")));
         tell("founding a town");
         markets.push(Market::found(house, line.connections, line.rivals())?);

@@ -42,7 +42,7 @@ pub(super) const SETTLEMENT: SettlementId = SettlementId(1);
 pub(super) fn log(name: &str) -> LogName {
     name.parse().unwrap()
 }
-pub(super) fn main_log() -> LogName {
+pub(crate) fn main_log() -> LogName {
     log("main")
 }
 pub(super) fn eur(text: &str) -> Money {
@@ -54,9 +54,9 @@ pub(super) fn sealed(subject: impl Into<Subject>) -> Sealed {
 
 /// Appends to the memory store, and keeps what it appended.
 #[derive(Default)]
-pub(super) struct Logs {
+pub(crate) struct Logs {
     pub(super) store: MemoryStore,
-    pub(super) recorded: BTreeMap<LogName, Vec<Recorded>>,
+    pub(crate) recorded: BTreeMap<LogName, Vec<Recorded>>,
 }
 
 impl Logs {
@@ -229,7 +229,7 @@ pub(super) fn awarded(bid: u128, agent: AgentId, price: &str, why: Why) -> Aucti
 
 /// One offer, one inquiry and its auction, session and settlement: 3 events of `community`, the rest of
 /// `main`, at times that interleave.
-pub(super) fn life() -> Logs {
+pub(crate) fn life() -> Logs {
     let (community, main) = (LogName::community(), main_log());
     let mut logs = Logs::default();
     logs.add(&community, 1, published(OFFER, PROVIDER));

@@ -7,8 +7,8 @@
 //! is waited for. An event that cannot be applied stops its log, loudly, until a rebuild or a restart;
 //! the other logs go on.
 
-use super::handed::Handed;
 use super::{History, HistoryError, follow, lock};
+use crate::handed::Handed;
 use domain::ids::Subject;
 use domain::log::{LogName, Seq};
 use std::collections::{BTreeMap, BTreeSet};

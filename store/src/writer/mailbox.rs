@@ -1,9 +1,12 @@
 //! A writer's thread and its bounded mailbox. While a batch syncs, orders gather; the writer wakes for them
-//! and for its deadlines. A panic in a decision ends the process, so that no call server is silently dead.
+//! and for its deadlines. A second thread, the teller, publishes what became durable and then answers, while the
+//! writer is at its next batch: what both do is a fifth of a bid each, and the disk waits for neither
+//! (docs/adr/0020-teller-and-handed-events.md). A panic in either ends the process, so that no call server is silently dead.
 
 use super::order::{Answer, Order};
-use super::{WAITED_TOO_LONG, Writer};
+use super::{Subscriber, WAITED_TOO_LONG, Writer};
 use crate::clock::Clock;
+use crate::recorded::Recorded;
 use domain::log::LogName;
 use domain::time::Timestamp;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +18,7 @@ use tokio::sync::oneshot;
 enum Letter {
     /// Decided in this order; where one is not decided, none after it is.
     Orders(Vec<(Order, Reply)>, Timestamp),
+    Halt,
     Stop,
 }
 
@@ -84,6 +88,11 @@ impl Mailbox {
         }
     }
 
+    /// The log is not what was written: it takes no more commands.
+    pub fn halt(&self) {
+        let _ = self.letters.send(Letter::Halt);
+    }
+
     /// Ends the writer after the batch at hand; what still waits is answered `Unavailable`.
     pub fn stop(&self) {
         let _ = self.letters.send(Letter::Stop);
@@ -101,21 +110,81 @@ pub enum Trouble {
     Forked,
 }
 
-/// Gives a writer its thread.
+/// What a writer has told and answered, in order.
+enum Word {
+    Events(Vec<Arc<Recorded>>),
+    Answers(Vec<(Reply, Answer)>),
+    /// Everything before it was told.
+    Heard(SyncSender<()>),
+}
+
+/// Words that may wait: a writer whose views are slow waits for them, and its mailbox fills.
+const WORDS: usize = 16;
+
+type OnTrouble = Arc<dyn Fn(&LogName, Trouble) + Send + Sync>;
+
+/// Gives a writer its threads. The one that is given back ends last.
 pub fn spawn(
     mut writer: Writer,
-    on_trouble: impl Fn(&LogName, Trouble) + Send + 'static,
+    on_trouble: impl Fn(&LogName, Trouble) + Send + Sync + 'static,
 ) -> (Mailbox, std::thread::JoinHandle<()>) {
     let (letters, mailbox) = sync_channel(writer.settings.mailbox);
     let handle = Mailbox { log: writer.log.clone(), letters, clock: writer.clock.clone() };
-    let thread = std::thread::Builder::new().name(format!("writer-{}", writer.log));
-    let run = move || {
-        run(&mut writer, &mailbox, &on_trouble);
-    };
-    (handle, thread.spawn(run).expect("a thread can be started"))
+    let (words, told) = sync_channel(WORDS);
+    let on_trouble: OnTrouble = Arc::new(on_trouble);
+    let thread = |name: &str| std::thread::Builder::new().name(format!("{name}-{}", handle.log));
+
+    let subscribers = std::mem::take(&mut writer.subscribers);
+    let (log, trouble) = (handle.log.clone(), on_trouble.clone());
+    let teller = thread("teller").spawn(move || {
+        // The panic hook has written what and where; a view may be half changed.
+        if catch_unwind(AssertUnwindSafe(|| tell(&subscribers, &told))).is_err() {
+            tracing::error!(%log, "teller.panicked");
+            trouble(&log, Trouble::Broken("its views panicked"));
+        }
+    });
+    let teller = teller.expect("a thread can be started");
+
+    let events = words.clone();
+    // To a teller that has panicked: the process ends.
+    writer.subscribers = vec![Arc::new(move |batch: &[Arc<Recorded>]| {
+        let _ = events.send(Word::Events(batch.to_vec()));
+    })];
+    let thread = thread("writer").spawn(move || {
+        run(&mut writer, &mailbox, &words, &*on_trouble);
+        // Nobody has anything to tell any more, so the teller ends.
+        drop((writer, words));
+        let _ = teller.join();
+    });
+    (handle, thread.expect("a thread can be started"))
 }
 
-fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_trouble: &dyn Fn(&LogName, Trouble)) {
+fn tell(subscribers: &[Subscriber], words: &Receiver<Word>) {
+    for word in words {
+        match word {
+            Word::Events(events) => {
+                for subscriber in subscribers {
+                    subscriber(&events);
+                }
+            }
+            Word::Answers(answers) => {
+                for (reply, answer) in answers {
+                    reply.send(answer);
+                }
+            }
+            Word::Heard(heard) => {
+                let _ = heard.send(());
+            }
+        }
+    }
+}
+
+fn run(
+    writer: &mut Writer,
+    mailbox: &Receiver<Letter>,
+    words: &SyncSender<Word>,
+    on_trouble: &dyn Fn(&LogName, Trouble),
+) {
     // With the store lost, due timers are tried again this often.
     const RETRY: Duration = Duration::from_millis(500);
     const IDLE: Duration = Duration::from_secs(60);
@@ -137,6 +206,7 @@ fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_trouble: &dyn Fn(&Log
         let mut next = first;
         while let Some(letter) = next {
             match letter {
+                Letter::Halt => writer.halt(),
                 Letter::Stop => stop = true,
                 Letter::Orders(run, entered) => {
                     let too_late = writer.clock.now() - entered > writer.settings.patience;
@@ -170,14 +240,19 @@ fn run(writer: &mut Writer, mailbox: &Receiver<Letter>, on_trouble: &dyn Fn(&Log
             on_trouble(&writer.log, Trouble::Broken("its writer panicked"));
             return;
         };
-        for (reply, answer) in replies.into_iter().zip(answers) {
-            reply.send(answer);
+        if words.send(Word::Answers(replies.into_iter().zip(answers).collect())).is_err() {
+            // The teller has panicked, and said so; whoever waits is told by the dropped replies.
+            return;
         }
         if outcome.is_err() {
             pause = RETRY;
         }
         if writer.is_forked() && !told_of_fork {
             told_of_fork = true;
+            let (heard, all) = sync_channel(1);
+            if words.send(Word::Heard(heard)).is_ok() {
+                let _ = all.recv();
+            }
             on_trouble(&writer.log, Trouble::Forked);
         }
         if writer.is_broken() {

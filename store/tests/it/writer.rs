@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use store::memory::{CallKind, Fault, MemoryStore};
+use store::memory::{Call, CallKind, Fault, MemoryStore};
 use store::recorded::Recorded;
 use store::writer::mailbox::{Trouble, spawn};
 use store::writer::order::{Answer, Order};
@@ -686,22 +686,73 @@ fn an_event_that_was_refused_its_place_is_not_in_the_state() {
     assert!(*writer.state() == state);
 }
 
-#[test]
-fn a_writer_that_panics_says_so_and_leaves_nobody_waiting() {
+/// What is heard of a writer whose second order panics where `arm` says.
+fn panicking(arm: impl FnOnce(&Market, Opening, Arc<AtomicBool>) -> Opening, expected: &'static str) {
     let market = Market::new();
-    let armed = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let fuse = armed.clone();
-    let writer = market
-        .opening()
-        .told(move |_: &[Arc<Recorded>]| assert!(!fuse.load(std::sync::atomic::Ordering::SeqCst), "on purpose"))
-        .open();
+    let armed = Arc::new(AtomicBool::new(false));
+    let writer = arm(&market, market.opening(), armed.clone()).open();
     let told = Arc::new(Mutex::new(Vec::new()));
     let hears = told.clone();
     let (mailbox, thread) = spawn(writer, move |log: &LogName, why| hears.lock().unwrap().push((log.clone(), why)));
     first(mailbox.send(credit(ANN, "1.00")).blocking_recv().unwrap());
-    armed.store(true, std::sync::atomic::Ordering::SeqCst);
+    armed.store(true, Ordering::SeqCst);
     let answer = mailbox.send(credit(ANN, "1.00")).blocking_recv().unwrap();
     assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");
+    mailbox.stop();
     thread.join().unwrap();
-    assert_eq!(*told.lock().unwrap(), [(mailbox.log().clone(), Trouble::Broken("its writer panicked"))]);
+    assert_eq!(*told.lock().unwrap(), [(mailbox.log().clone(), Trouble::Broken(expected))]);
+}
+
+#[test]
+fn a_writer_that_panics_says_so_and_leaves_nobody_waiting() {
+    let arm = |market: &Market, opening: Opening, armed: Arc<AtomicBool>| {
+        let fuse = move |call: Call<'_>| assert!(call.kind != CallKind::Append || !armed.load(Ordering::SeqCst));
+        market.store.on_call(fuse);
+        opening
+    };
+    panicking(arm, "its writer panicked");
+}
+
+#[test]
+fn views_that_panic_say_so_and_leave_nobody_waiting() {
+    let arm = |_: &Market, opening: Opening, armed: Arc<AtomicBool>| {
+        opening.told(move |_: &[Arc<Recorded>]| assert!(!armed.load(Ordering::SeqCst), "on purpose"))
+    };
+    panicking(arm, "its views panicked");
+}
+
+#[test]
+fn the_next_batch_is_appended_while_the_views_hear_of_the_last_and_answers_wait_for_the_views() {
+    let market = Market::new();
+    let appends = count_appends(&market.store);
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let slow = Arc::new(AtomicBool::new(false));
+    let started = slow.clone();
+    let views = move |_: &[Arc<Recorded>]| {
+        // They hear of what the log holds at the start too.
+        if started.load(Ordering::SeqCst) {
+            wait.lock().unwrap().recv().unwrap();
+        }
+    };
+    let writer = market.opening().told(views).open();
+    slow.store(true, Ordering::SeqCst);
+    let before = appends.load(Ordering::SeqCst);
+    let (mailbox, thread) = spawn(writer, |_, _| {});
+    let mut one = mailbox.send(credit(ANN, "1.00"));
+    while appends.load(Ordering::SeqCst) < before + 1 {
+        std::thread::yield_now();
+    }
+    let mut two = mailbox.send(credit(BEN, "1.00"));
+    while appends.load(Ordering::SeqCst) < before + 2 {
+        std::thread::yield_now();
+    }
+    assert!(one.try_recv().is_err() && two.try_recv().is_err(), "the views have heard of neither");
+    go.send(()).unwrap();
+    first(one.blocking_recv().unwrap());
+    assert!(two.try_recv().is_err(), "the views have heard of the first alone");
+    go.send(()).unwrap();
+    first(two.blocking_recv().unwrap());
+    mailbox.stop();
+    thread.join().unwrap();
 }

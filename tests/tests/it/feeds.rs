@@ -126,14 +126,14 @@ fn a_cursor_of_a_history_that_was_lost_is_told_as_a_gap() {
 }
 
 /// How many sockets a process has open. Its files are another matter: connections to the history, some a thread.
-fn sockets_of(house: &House) -> usize {
+pub(crate) fn sockets_of(house: &House) -> usize {
     let open = std::fs::read_dir(format!("/proc/{}/fd", house.pid())).expect("a running server");
     let links = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
     links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
 }
 
 /// Resident memory, in KiB.
-fn resident(house: &House) -> u64 {
+pub(crate) fn resident(house: &House) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", house.pid())).expect("a running server");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tests::{Client, House, Scratch, Town, copy, eventually, key, run, text};
+use tests::{Client, House, Scratch, Town, command, copy, eventually, key, run, text};
 
 /// A snapshot every few events.
 const OFTEN: [&str; 2] = ["--snapshot-every", "7"];
@@ -179,6 +179,57 @@ fn a_start_says_which_snapshot_it_began_with_and_answers_as_before() {
         let tail = logged(&heard, "log.folded", log, "events").unwrap();
         assert_eq!(began_with + 1 + tail, events, "{log}: {heard}");
     }
+}
+
+/// Changes one letter of the reference of each credit, which stand below any snapshot. (Pages keep copies of rows that
+/// have moved.)
+fn change_the_references(data: &Path) {
+    let path = data.join("logs/main.sqlite");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let wanted = b"\"reference\":\"";
+    let found = bytes.windows(wanted.len()).enumerate().filter(|(_, window)| window == wanted).map(|(at, _)| at);
+    let found: Vec<usize> = found.collect();
+    assert!(!found.is_empty(), "wallets were credited");
+    for at in found {
+        bytes[at + wanted.len()] ^= 1;
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_byte_changed_before_the_snapshot_is_found_and_the_log_takes_no_more() {
+    let scratch = Scratch::new();
+    let (data, heard) = (scratch.join("data"), scratch.join("heard"));
+    let (house, mut town, offer) = town(&data, 2);
+    let auction = text(&town.accept(&house, &offer)["inquiry"]["auction"]["id"]);
+    eventually("a snapshot past the credits", || {
+        town.accept(&house, &offer);
+        (kept(&data, "main").len() > 1).then_some(())
+    });
+    assert_eq!(house.stop(), 0);
+    change_the_references(&data);
+
+    // The start takes the snapshot's word for it, and walks the chain behind it.
+    let house = House::open_heard(&data, &OFTEN, &heard);
+    let refused = eventually("the bid is refused", || {
+        let input = json!({"auctionId": auction, "amount": {"amount": "3.00", "currency": "EUR"}});
+        let (document, variables) = command("placeBid", input, &key(), "bid { id }");
+        let answer = town.agents[0].1.at(&house).send(&document, variables).unwrap();
+        answer["errors"][0]["message"].as_str().map(str::to_owned)
+    });
+    assert!(refused.contains("stopped"), "{refused}");
+    // What it holds can be read, and the other logs go on.
+    assert!(!seen(&mut town.operator.at(&house))["agents"]["edges"].as_array().unwrap().is_empty());
+    town.move_to(&house);
+    town.publish(json!({"direction": "FORWARD", "format": "OPEN", "currency": "EUR", "startingPrice": "1.00", "openFor": "PT1H"}), json!({}));
+    assert_eq!(house.stop(), 0);
+    let heard = std::fs::read_to_string(&heard).unwrap();
+    let broken = heard.lines().find(|line| line.contains("chain.broken")).unwrap_or_else(|| panic!("{heard}"));
+    let verified = run(&["verify", "--data", data.to_str().unwrap()]);
+    let event = broken.split("event ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    assert!(verified.out.contains(event) && verified.code != 0, "{broken}: {}", verified.out);
+    // Of the log that was not touched, nothing is said.
+    assert!(broken.contains("log=main") && heard.matches("chain.broken").count() == 1, "{heard}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::source::{Feed, FeedGap, FeedMeta, Made, follow};
 use crate::app::App;
 use crate::auth::Viewer;
-use crate::endpoint::{Answers, Caller, Endpoint, Params};
+use crate::endpoint::{Answers, Caller, Endpoint, Limits, Params};
 use crate::graphql;
 use crate::graphql::testing::{House, Who, market, who};
 use async_graphql::Error;
@@ -23,7 +23,9 @@ const QUEUE_FEED: &str = "subscription($id: ID!, $after: Cursor) { queueFeed(que
 
 fn endpoint(house: &House) -> HouseEndpoint {
     let app = house.app.clone();
-    Endpoint::new(move || graphql::builder(app.clone()), house.app.clone())
+    // A thousand of one caller.
+    let limits = Limits { caller_subscriptions: 1_000, ..Limits::default() };
+    Endpoint::new(move || graphql::builder(app.clone()), house.app.clone()).with_limits(limits)
 }
 
 async fn open(endpoint: &HouseEndpoint, viewer: &Who, document: &str, variables: Value) -> Answers {

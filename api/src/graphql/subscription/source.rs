@@ -9,6 +9,7 @@ use crate::cursor;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
 use crate::graphql::sight;
+use crate::item;
 use crate::shared::{At, Member};
 use async_graphql::{Enum, Error, SimpleObject};
 use domain::actor::Actor;
@@ -234,7 +235,9 @@ impl<F: Feed> Source<F> {
         let mark = Mark::from(event.raw.head());
         let cursor = encode(&self.app, &self.viewer, &self.log, Some(mark));
         let meta = FeedMeta::new(cursor, &self.log, event.seq, event.time, replay);
-        let made = self.feed.make(&self.app, &self.viewer, event, meta).await?;
+        let made = item::made(self.feed.make(&self.app, &self.viewer, event, meta)).await;
+        // Its feed ends, as with any other error of making: who goes on from the last cursor meets the event again.
+        let made = made.map_err(|_| code(ErrorCode::Timeout, "An item was not made in time."))??;
         if !matches!(made, Made::OutOfScope) {
             self.last = Some(mark);
         }
@@ -262,3 +265,7 @@ pub(super) fn unreadable(error: &dyn std::error::Error) -> Error {
     tracing::error!(%error, "feed.unreadable");
     code(ErrorCode::Unavailable, "The log cannot be read now; try again.")
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

@@ -1,0 +1,175 @@
+//! What one caller and one address may take, through the binary and its flags: subscriptions, connections, items, and
+//! cursors that are not theirs.
+
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+use tests::feeds::{Socket, Sse};
+use tests::{House, Scratch, Town, eventually, run, text};
+
+const AGENTS: &str = "subscription { agentsFeed(callServer: \"main\") { meta { seq } agent { status } } }";
+
+/// The status and the body of a request on a connection of its own; none where it is closed unanswered.
+fn ask(house: &House, accept: &str, token: &str, body: &Value) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(house.address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let body = body.to_string();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\naccept: {accept}\r\n\
+         authorization: Bearer {token}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        house.address,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// What a subscription comes to: `next`, or why it is refused. It begins some time after it was asked for, so an agent
+/// is busy until something is heard of it.
+fn subscribed(town: &mut Town, socket: &mut Socket, id: &str) -> String {
+    socket.say(&json!({"id": id, "type": "subscribe", "payload": {"query": AGENTS}}));
+    for status in ["BREAK", "AVAILABLE"].into_iter().cycle() {
+        town.agents[0].1.give("setAgentStatus", json!({"status": status}), "seq");
+        socket.say(&json!({"type": "ping"}));
+        loop {
+            let said = socket.hear();
+            match said["type"].as_str() {
+                Some("pong") => break,
+                Some("next") if said["id"] == id => return "next".to_owned(),
+                Some("error") if said["id"] == id => return text(&said["payload"][0]["extensions"]["code"]),
+                _ => {}
+            }
+        }
+    }
+    unreachable!("an endless loop")
+}
+
+#[test]
+fn subscriptions_of_a_caller_are_bounded_by_a_flag_on_all_its_sockets_and_streams() {
+    let scratch = Scratch::new();
+    let house = House::open_with(&scratch.join("data"), &["--subscriptions-per-caller", "3"]);
+    let mut town = Town::found(&house, 1);
+    let [ann, ben] = ["ann", "ben"].map(|name| house.token("operator", Some(name)));
+    let [mut one, mut other] = [(); 2].map(|()| Socket::open(&house, &ann));
+    one.begin();
+    other.begin();
+    assert_eq!(subscribed(&mut town, &mut one, "1"), "next");
+    assert_eq!(subscribed(&mut town, &mut one, "2"), "next");
+    assert_eq!(subscribed(&mut town, &mut other, "1"), "next");
+    assert_eq!(subscribed(&mut town, &mut other, "2"), "RATE_LIMITED");
+    let (status, body) = ask(&house, "text/event-stream", &ann, &json!({"query": AGENTS})).unwrap();
+    assert_eq!(status, 429, "{body}");
+    assert!(body.contains("RATE_LIMITED"), "{body}");
+    // Queries are no subscriptions, another caller is another, and an end makes room.
+    assert_eq!(ask(&house, "application/json", &ann, &json!({"query": "{ viewer { id } }"})).unwrap().0, 200);
+    let _bens = Sse::open(&house, &ben, AGENTS, json!({}));
+    drop(one);
+    let mut ids = 3..;
+    eventually("the places are free again", || {
+        let id = ids.next()?.to_string();
+        (subscribed(&mut town, &mut other, &id) == "next").then_some(())
+    });
+    for wrong in ["0", "-1", "x"] {
+        let folder = scratch.join("never");
+        let ran = run(&["serve", "--data", folder.to_str().unwrap(), "--subscriptions-per-caller", wrong]);
+        assert_eq!(ran.code, 2, "{wrong}");
+    }
+}
+
+#[test]
+fn connections_of_an_address_are_bounded_by_a_flag_and_those_of_a_proxy_are_not() {
+    let scratch = Scratch::new();
+    let query = json!({"query": "{ __typename }"});
+    let hold = |house: &House, count: usize| -> Vec<TcpStream> {
+        (0..count).map(|_| TcpStream::connect(house.address).unwrap()).collect()
+    };
+    let house = House::open_with(&scratch.join("plain"), &["--connections-per-address", "3"]);
+    let token = house.token("operator", None);
+    let mut held = hold(&house, 3);
+    assert_eq!(ask(&house, "application/json", &token, &query), None, "closed unanswered");
+    held.pop();
+    eventually("a place is free again", || ask(&house, "application/json", &token, &query));
+    let options = ["--connections-per-address", "3", "--trusted-proxy", "127.0.0.1"];
+    let house = House::open_with(&scratch.join("behind"), &options);
+    let token = house.token("operator", None);
+    let _held = hold(&house, 12);
+    assert_eq!(ask(&house, "application/json", &token, &query).unwrap().0, 200);
+}
+
+#[test]
+fn items_are_paid_and_who_cannot_waits_and_misses_nothing() {
+    let scratch = Scratch::new();
+    // 20,000 at once, the most that a request may cost, and 100 in a second.
+    let house = House::open_with(&scratch.join("data"), &["--rate-limit", "100"]);
+    // It costs 103 to begin, and as much an item: 99 aliases, three fields.
+    let wide: Vec<String> = (0..99).map(|at| format!("s{at}: status")).collect();
+    let wide = format!(
+        "subscription($after: Cursor) {{ agentsFeed(callServer: \"main\", after: $after) {{ meta {{ seq }} agent {{ {} }} }} }}",
+        wide.join(" ")
+    );
+    let mut town = Town::found(&house, 1);
+    let poor = house.token("operator", Some("poor"));
+    let mut feed = Sse::open(&house, &poor, &wide, json!({}));
+    let mut narrow = Sse::open(&house, &house.token("operator", Some("rich")), AGENTS, json!({}));
+    let mut status = ["BREAK", "AVAILABLE"].into_iter().cycle();
+    let mut change = |town: &mut Town| {
+        town.agents[0].1.give("setAgentStatus", json!({"status": status.next()}), "seq");
+    };
+    // More than can be paid at once.
+    let mut seqs = Vec::new();
+    for _ in 0..250 {
+        change(&mut town);
+        seqs.push(narrow.item()["meta"]["seq"].clone());
+    }
+    // What was there at once: about 190 items. It has nothing left, and what it asks is refused.
+    for seq in &seqs[..185] {
+        assert_eq!(feed.item()["meta"]["seq"], *seq);
+    }
+    eventually("its bucket is empty", || {
+        let (status, body) =
+            ask(&house, "application/json", &poor, &json!({"query": wide.replace("subscription", "query")})).unwrap();
+        (status == 429).then(|| assert!(body.contains("RATE_LIMITED"), "{body}"))
+    });
+    // What follows comes as it can be paid, each in its turn; the others have it long since.
+    for seq in &seqs[185..195] {
+        assert_eq!(feed.item()["meta"]["seq"], *seq);
+    }
+}
+
+#[test]
+fn a_cursor_that_is_not_the_callers_is_400_without_data() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 3);
+    let list = "query($after: Cursor) { agents(first: 1, after: $after) { edges { cursor node { id } } } }";
+    let cursor = text(&town.operator.ask(list, json!({}))["agents"]["edges"][0]["cursor"]);
+    town.operator.ask(list, json!({"after": cursor}));
+    let mut flipped = cursor.clone().into_bytes();
+    let last = flipped.len() / 2;
+    flipped[last] = if flipped[last] == b'A' { b'B' } else { b'A' };
+    let flipped = String::from_utf8(flipped).unwrap();
+    let other_list = "query($after: Cursor) { queues(first: 1, after: $after) { edges { cursor } } }";
+    let trail = "query($after: Cursor) { auditTrail(first: 1, after: $after) { edges { cursor } } }";
+    let (operator, agent) = (town.operator.token.clone(), town.agents[0].1.token.clone());
+    for media in ["application/json", "application/graphql-response+json", "*/*"] {
+        for (token, document, after) in [
+            (&operator, list, flipped.as_str()),
+            (&operator, list, &cursor[..cursor.len() - 2]),
+            (&operator, list, "nonsense"),
+            (&operator, other_list, &cursor),
+            (&operator, trail, &cursor),
+            (&agent, trail, &cursor),
+        ] {
+            let asked = json!({"query": document, "variables": {"after": after}});
+            let (status, body) = ask(&house, media, token, &asked).unwrap();
+            let answer: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(status, 400, "{media} {document} {after}: {body}");
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_REQUEST", "{body}");
+            assert!(answer.get("data").is_none(), "{body}");
+        }
+    }
+}
