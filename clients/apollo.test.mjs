@@ -1,22 +1,34 @@
 // @apollo/client without a browser: link, normalised cache, error classes.
 //
-// Promises: queries, mutations and refusals come to Apollo as what they are. Above all, what is wrong with a request
-// comes as GraphQL errors, never as a ServerError, which would have lost the server's words.
+// Promises: queries, mutations and refusals come to Apollo as what they are; a queue's feed comes by graphql-ws beside
+// them. Above all, what is wrong with a request comes as GraphQL errors, never as a ServerError, which would have lost
+// the server's words.
 //
-// Leaves out: React, and subscriptions.
+// Leaves out: React.
 
-import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { relayStylePagination } from '@apollo/client/utilities';
+import { createClient } from 'graphql-ws';
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
+import WebSocket from 'ws';
+import { QUEUE, pulled, tellsWhoEnters } from './feeds.mjs';
 import { bearer, key, market } from './market.mjs';
 
 const { url, agents, operator, inquiries } = market();
-const { auction } = inquiries[1];
+const { auction, queue } = inquiries[1];
+const open = [];
+after(() => open.forEach((socket) => socket.dispose()));
 
 function client(token) {
+  // Connects when somebody subscribes.
+  const address = url.replace('http', 'ws');
+  const socket = createClient({ url: address, webSocketImpl: WebSocket, connectionParams: bearer(token), retryAttempts: 0 });
+  open.push(socket);
+  const subscribes = ({ operationType }) => operationType === 'subscription';
   return new ApolloClient({
-    link: new HttpLink({ uri: url, headers: bearer(token) }),
+    link: ApolloLink.split(subscribes, new GraphQLWsLink(socket), new HttpLink({ uri: url, headers: bearer(token) })),
     cache: new InMemoryCache({
       // As Apollo's own command writes it from the schema.
       possibleTypes: {
@@ -86,6 +98,15 @@ test('a bid changes the auction that is in the cache; a bid too low is data, wit
   assert.equal(low.bid, null);
   assert.equal(low.userErrors[0].code, 'BID_TOO_LOW');
   assert.match(low.userErrors[0].minimum.amount, /^[0-9]+[.][0-9]{2}$/);
+});
+
+test('a queue tells who enters it, item by item', async () => {
+  const apollo = client(operator);
+  const query = gql(QUEUE);
+  const subscribe = (variables) => pulled((observer) => apollo.subscribe({ query, variables }).subscribe(observer));
+  const [first, second] = await tellsWhoEnters(operator, queue, subscribe);
+  assert.ok(BigInt(first.seq) < BigInt(second.seq));
+  assert.equal(second.replay, false);
 });
 
 test('whatever is wrong with a request comes as GraphQL errors with their code', async () => {

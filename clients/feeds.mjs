@@ -1,11 +1,11 @@
 // What a client of feeds does, whatever carries them: the documents, a bid that brings items about, and taking items
 // one by one with patience.
 //
-// Leaves out: transports; sockets.test.mjs and streams.test.mjs bring those.
+// Leaves out: transports; sockets.test.mjs and streams.test.mjs bring those, and other libraries have theirs.
 
 import { ask, give, market } from './market.mjs';
 
-const { url } = market();
+const { url, offer } = market();
 /** For an item that should come at once. */
 const PATIENCE = 10_000;
 
@@ -16,6 +16,48 @@ export const AUDIT = `subscription($subject: ID, $after: Cursor) {
 export const QUEUE = `subscription($id: ID!, $after: Cursor) {
   queueFeed(queueId: $id, after: $after) { meta { cursor seq replay } kind inquiry { id } queue { id depth } gap { reason } }
 }`;
+
+/** A queue's cursor as it is now: a feed after it leaves no gap. */
+export async function cursorOf(token, queue) {
+  return (await ask(url, token, 'query($id: ID!) { queue(id: $id) { feedCursor } }', { id: queue })).queue.feedCursor;
+}
+
+/** Somebody accepts the offer; the inquiry's id. */
+export async function accepted() {
+  const press = { offerId: offer.id, linkId: offer.link, channel: 'MESSAGE' };
+  return (await give(url, undefined, 'acceptOffer', press, 'inquiry { id }')).inquiry.id;
+}
+
+/** What calls back for each result, as an iterator of them. */
+export function pulled(subscribe) {
+  let subscription;
+  const results = new ReadableStream({
+    start(controller) {
+      const next = (result) => controller.enqueue(result);
+      subscription = subscribe({ next, error: (error) => controller.error(error), complete: () => controller.close() });
+    },
+    cancel() {
+      subscription.unsubscribe();
+    },
+  });
+  return results[Symbol.asyncIterator]();
+}
+
+/**
+ * Two inquiries enter a queue, and its feed tells of both: the second comes when the feed has shown that it runs.
+ * `open(variables)` begins the feed after a cursor.
+ */
+export async function tellsWhoEnters(token, queue, open) {
+  const feed = open({ id: queue, after: await cursorOf(token, queue) });
+  const entering = async (inquiry) => {
+    const items = await until(feed, (item) => item.queueFeed.kind === 'ENTERED' && item.queueFeed.inquiry.id === inquiry);
+    return items.at(-1).queueFeed.meta;
+  };
+  const first = await entering(await accepted());
+  const second = await entering(await accepted());
+  await feed.return();
+  return [first, second];
+}
 
 /** A higher bid than those before it. */
 export function bidder(agent, auction) {
@@ -43,7 +85,8 @@ export async function next(feed) {
   });
   const { value, done } = await Promise.race([feed.next(), late]).finally(() => clearTimeout(timer));
   if (done) throw new Error('the feed has ended');
-  if (value.errors) throw new Error(JSON.stringify(value.errors));
+  const errors = value.errors ?? value.error;
+  if (errors) throw new Error(JSON.stringify(errors));
   return value.data;
 }
 

@@ -1,9 +1,10 @@
-"""PyPI gql over HTTP: typed scalars, exact decimals.
+"""PyPI gql over HTTP: typed scalars, exact decimals; and over graphql-transport-ws: a feed.
 
 Promises: what Python holds as Decimal, datetime or int comes to the server and back as the same value, through gql's
-own schema from the server's introspection; a refusal is a TransportQueryError with its code.
+own schema from the server's introspection; a refusal is a TransportQueryError with its code; a queue's feed comes item
+by item while HTTP goes on beside it.
 
-Leaves out: subscriptions.
+Leaves out: reconnecting, which gql leaves to its caller.
 """
 
 import datetime
@@ -16,6 +17,7 @@ import pytest
 from gql import Client, gql
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.httpx import HTTPXTransport
+from gql.transport.websockets import WebsocketsTransport
 from gql.utilities import update_schema_enum, update_schema_scalar
 from graphql import GraphQLScalarType
 
@@ -115,3 +117,45 @@ def test_a_refusal_is_a_query_error_with_its_code(finance):
     with pytest.raises(TransportQueryError) as refused:
         run(finance, "query($after: Cursor) { auctions(first: 1, after: $after) { edges { cursor } } }", after="bm9uZQ")
     assert [error["extensions"]["code"] for error in refused.value.errors] == ["BAD_REQUEST"]
+
+
+QUEUE = """
+subscription Queue($id: ID!, $after: Cursor) {
+  queueFeed(queueId: $id, after: $after) { meta { seq replay } kind inquiry { id } gap { reason } }
+}
+"""
+
+
+def accepted():
+    document = gql("mutation Accept($input: AcceptOfferInput!) { acceptOffer(input: $input) { inquiry { id } } }")
+    offer = MARKET["offer"]
+    press = {"offerId": offer["id"], "linkId": offer["link"], "channel": "MESSAGE", "idempotencyKey": secrets.token_hex(16)}
+    document.variable_values = {"input": press}
+    with Client(transport=HTTPXTransport(MARKET["url"])) as stranger:
+        return stranger.execute(document)["acceptOffer"]["inquiry"]["id"]
+
+
+def test_a_queue_tells_who_enters_it_item_by_item():
+    queue, operator = MARKET["inquiries"][0]["queue"], MARKET["operator"]
+    # A feed after the queue's cursor leaves no gap, so nobody has to wait for it to begin.
+    cursor = run(opened(operator), "query($id: ID!) { queue(id: $id) { feedCursor } }", id=queue)["queue"]["feedCursor"]
+    transport = WebsocketsTransport(
+        url=MARKET["url"].replace("http", "ws"),
+        init_payload={"authorization": f"Bearer {operator}"},
+        subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+    )
+    feed = gql(QUEUE)
+    feed.variable_values = {"id": queue, "after": cursor}
+    due, told = [accepted()], []
+    for item in Client(transport=transport).subscribe(feed):
+        item = item["queueFeed"]
+        assert item["gap"] is None
+        if item["kind"] != "ENTERED" or item["inquiry"]["id"] not in due:
+            continue
+        told.append(item["inquiry"]["id"])
+        if len(told) == 2:
+            assert item["meta"]["replay"] is False
+            break
+        # The feed runs: this one comes as it happens.
+        due.append(accepted())
+    assert told == due

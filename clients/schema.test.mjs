@@ -1,15 +1,18 @@
-// graphql-inspector over the SDL: the file in the repository, the one the binary prints, the one before.
+// graphql-inspector over the SDL: the file in the repository, the one the binary prints, the contract, the one before.
 //
-// Promises: the committed SDL is the binary's, with not one change between them; what the version before it
+// Promises: the committed SDL is the binary's, with not one change between them; who was written for it goes on with
+// the contract, and who was written for the contract misses only what is not there yet; what the version before it
 // offered is still there, but for what breaks.json names with a reason.
+// CALLMARKET_SHARED names the folder with the contract, schema.graphql; ../shared without it. Where that folder is, a
+// missing contract is a failure; where it is not, the committed SDL is all there is to compare with.
 //
-// Leaves out: whether the SDL is the contract's (api/src/graphql/sdl_tests.rs).
+// Leaves out: descriptions and defaults against the contract (api/src/graphql/sdl_tests.rs).
 
 import { CriticalityLevel, diff } from '@graphql-inspector/core';
 import { buildSchema } from 'graphql';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -23,6 +26,17 @@ test('the committed SDL is the one the binary prints', async () => {
   const changes = await diff(buildSchema(committed), buildSchema(printed));
   assert.deepEqual(changes.map(text), []);
   assert.equal(printed, committed, 'the same schema, written otherwise');
+});
+
+test('whoever was written for this SDL goes on with the contract, and the other way but for what is not there yet', async (t) => {
+  const shared = process.env.CALLMARKET_SHARED ?? `${root}/../shared`;
+  if (!existsSync(shared)) return t.diagnostic('the contract is not here');
+  const [ours, contract] = [committed, readFileSync(`${shared}/schema.graphql`, 'utf8')].map((sdl) => buildSchema(sdl));
+  const breaking = (changes) => changes.filter((change) => change.criticality.level === CriticalityLevel.Breaking);
+  assert.deepEqual(breaking(await diff(ours, contract)).map(text), []);
+  const back = breaking(await diff(contract, ours));
+  t.diagnostic(`${back.length} of the contract's types, fields and values are not there yet`);
+  assert.deepEqual(back.filter((change) => !change.type.endsWith('_REMOVED')).map(text), []);
 });
 
 test('nothing is taken away that the version before offered', async (t) => {

@@ -1,18 +1,23 @@
-// @urql/core: document cache, POST and GET.
+// @urql/core: document cache, POST and GET, and subscriptions over graphql-ws.
 //
 // Promises: urql's fetch exchange reads every answer; queries go by GET where it is asked to, mutations never; a
-// refusal is a GraphQL error with its code, not a network error.
+// refusal is a GraphQL error with its code, not a network error; a queue's feed comes item by item.
 //
-// Leaves out: subscriptions.
+// Leaves out: bindings to any framework.
 
-import { Client, cacheExchange, fetchExchange, gql } from '@urql/core';
+import { Client, cacheExchange, fetchExchange, gql, subscriptionExchange } from '@urql/core';
+import { createClient } from 'graphql-ws';
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
+import WebSocket from 'ws';
+import { QUEUE, pulled, tellsWhoEnters } from './feeds.mjs';
 import { bearer, key, market } from './market.mjs';
 
-const { url, agents, inquiries } = market();
+const { url, agents, inquiries, operator } = market();
 const [, bidder] = agents;
-const { auction } = inquiries[2];
+const { auction, queue } = inquiries[2];
+const open = [];
+after(() => open.forEach((socket) => socket.dispose()));
 
 /** With the methods it used, in order. */
 function client(preferGetMethod, token = bidder.token) {
@@ -21,10 +26,17 @@ function client(preferGetMethod, token = bidder.token) {
     methods.push(init?.method);
     return fetch(address, init);
   };
+  // Connects when somebody subscribes.
+  const address = url.replace('http', 'ws');
+  const socket = createClient({ url: address, webSocketImpl: WebSocket, connectionParams: bearer(token), retryAttempts: 0 });
+  open.push(socket);
+  const forwardSubscription = ({ query, variables }) => ({
+    subscribe: (sink) => ({ unsubscribe: socket.subscribe({ query, variables }, sink) }),
+  });
   const urql = new Client({
     url,
     preferGetMethod,
-    exchanges: [cacheExchange, fetchExchange],
+    exchanges: [cacheExchange, fetchExchange, subscriptionExchange({ forwardSubscription })],
     fetchOptions: { headers: bearer(token) },
     fetch: fetchToo,
   });
@@ -64,6 +76,15 @@ test('a refusal is a GraphQL error with its code', async () => {
     const { error } = await client(false, token).urql.query(gql(document), {});
     assert.equal(error?.graphQLErrors[0]?.extensions?.code, code, `${code}: ${error}`);
   }
+});
+
+test('a queue tells who enters it, item by item', async () => {
+  const { urql, methods } = client(false, operator);
+  const subscribe = (variables) => pulled(({ next }) => urql.subscription(gql(QUEUE), variables).subscribe(next));
+  const [first, second] = await tellsWhoEnters(operator, queue, subscribe);
+  assert.ok(BigInt(first.seq) < BigInt(second.seq));
+  assert.equal(second.replay, false);
+  assert.deepEqual(methods, [], 'nothing of it went by HTTP');
 });
 
 test('an answer in part keeps what there is', async () => {

@@ -18,7 +18,7 @@ const VERSION: u8 = 1;
 const TAG_BYTES: usize = 16;
 /// Longer text is not decoded at all.
 // An audit feed's holds a place in each log: room for some two hundred of them.
-pub(crate) const CURSOR_CHARACTERS_MAX: usize = 16_384;
+pub const CURSOR_CHARACTERS_MAX: usize = 16_384;
 
 /// Altered, cut, of another version, or of another connection, filter or viewer: which one is not said.
 /// No `Display`: the library would take that for a message without a code.

@@ -11,6 +11,8 @@
 //! variables (`cost`), and what a variable may hold beyond its size (`variables`).
 
 mod root;
+#[cfg(test)]
+pub(crate) use root::MONEY_MUTATIONS;
 
 use crate::errors::{ErrorCode, server_error};
 use async_graphql::parser::types::{

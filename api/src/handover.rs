@@ -1,4 +1,4 @@
-//! The process manager from `community` to a call server: acceptances, call servers, credit limits.
+//! The process manager from `community` to a call server. What an event asks there is in `store::handover`.
 //!
 //! It reads `community` after what the call server's own state has taken over, in order, and sends one
 //! command per event that is the call server's. The state refuses a repeat, so a crash between any two
@@ -7,18 +7,14 @@
 //! not the log that the call server knows: then it stops for good, and nothing of it is taken for a repeat.
 
 use crate::app::App;
-use domain::actor::Actor;
-use domain::command::Command;
-use domain::event::Event;
-use domain::event::community::{CallServerEvent, CreditLimit, LiftedLimit, OfferEvent, ProviderEvent, SourcePosition};
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use store::raw::Hex;
+use store::handover::order_for;
 use store::recorded::Recorded;
 use store::writer::mailbox::Mailbox;
-use store::writer::order::{Answer, Entropy, Order};
+use store::writer::order::{Answer, Entropy};
 use tokio::sync::watch;
 
 /// Events of `community` read at once.
@@ -83,8 +79,8 @@ async fn step(app: &App, mailbox: &Mailbox, next: &mut Seq) -> Result<bool, Halt
     let mut orders = Vec::new();
     let mut seqs = Vec::new();
     for event in &events {
-        if let Some(command) = command_for(event, mailbox.log()) {
-            orders.push(order(command, event));
+        if let Some(order) = order_for(event, mailbox.log(), Entropy::draw) {
+            orders.push(order);
             seqs.push(event.seq);
         }
     }
@@ -111,76 +107,6 @@ async fn read(app: &App, from: Seq) -> Result<Vec<Recorded>, &'static str> {
         raws.into_iter().map(open).collect()
     });
     read.await.map_err(|_| "reading community failed")?
-}
-
-fn order(command: Command, source: &Recorded) -> Order {
-    let entropy = Entropy::draw();
-    Order {
-        command,
-        actor: Actor::System,
-        id: source.correlation,
-        key: None,
-        causation: Some(source.id),
-        source: Some(position(source)),
-        trace: source.trace.clone(),
-        entropy,
-    }
-}
-
-fn position(source: &Recorded) -> SourcePosition {
-    SourcePosition { hash: Hex(&source.raw.hash).to_string(), log: source.log.clone(), seq: source.seq }
-}
-
-/// What an event of `community` asks of a call server; `None`: nothing.
-fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
-    let grant = |provider, limits: &[CreditLimit], lifted: &[LiftedLimit]| {
-        let limits: Vec<_> = limits.iter().filter(|limit| limit.call_server == *log).map(|limit| limit.limit).collect();
-        let lifted: Vec<_> =
-            lifted.iter().filter(|limit| limit.call_server == *log).map(|limit| limit.currency).collect();
-        let is_ours = !limits.is_empty() || !lifted.is_empty();
-        is_ours.then(|| Command::GrantCreditLimits { provider, limits, lifted, source: position(source) })
-    };
-    match &source.event {
-        Event::Offer(OfferEvent::Accepted(accepted)) => {
-            (accepted.call_server == *log).then(|| Command::RegisterInquiry {
-                acceptance: accepted.clone(),
-                accepted_at: source.time,
-                source: position(source),
-            })
-        }
-        Event::CallServer(CallServerEvent::Opened(opened)) => (opened.name == *log).then(|| Command::StartCallServer {
-            call_server: opened.call_server,
-            name: opened.name.clone(),
-            locations: opened.locations.clone(),
-            source: position(source),
-        }),
-        Event::CallServer(CallServerEvent::Updated(updated)) if updated.name == *log => {
-            updated.locations.as_ref().map(|locations| Command::StartCallServer {
-                call_server: updated.call_server,
-                name: updated.name.clone(),
-                locations: locations.clone(),
-                source: position(source),
-            })
-        }
-        Event::Provider(ProviderEvent::Registered(registered)) => {
-            grant(registered.provider, &registered.credit_limits, &[])
-        }
-        Event::Provider(ProviderEvent::Updated(updated)) => {
-            grant(updated.provider, updated.credit_limits.as_deref().unwrap_or_default(), &updated.limits_lifted)
-        }
-        Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
-        | Event::CallServer(
-            CallServerEvent::Updated(_) | CallServerEvent::Started(_) | CallServerEvent::CreditLimitGranted(_),
-        )
-        | Event::Queue(_)
-        | Event::Inquiry(_)
-        | Event::Auction(_)
-        | Event::Agent(_)
-        | Event::Wallet(_)
-        | Event::Reservation(_)
-        | Event::Session(_)
-        | Event::Settlement(_) => None,
-    }
 }
 
 /// Watches `community` for call servers that were opened, from `next` on.

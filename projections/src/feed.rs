@@ -100,6 +100,7 @@ pub struct Feeds {
     logs: Mutex<BTreeMap<LogName, LogFeeds>>,
     readers: AtomicUsize,
     lag_max: AtomicU64,
+    inbox: usize,
     batches: SyncSender<Vec<Arc<Recorded>>>,
 }
 
@@ -115,6 +116,7 @@ struct Inbox {
     /// The first position that is dealt to it, and what stands before it.
     from: Seq,
     before: Option<Head>,
+    room: usize,
     content: Mutex<Content>,
     arrived: Notify,
 }
@@ -159,7 +161,7 @@ impl Inbox {
             return;
         }
         content.last = Some(event.seq);
-        if content.events.len() == INBOX {
+        if content.events.len() == self.room {
             content.state = State::Behind;
         } else {
             content.events.push_back(event.clone());
@@ -193,6 +195,15 @@ impl LogFeeds {
 impl Feeds {
     /// Starts the thread that deals events out; it ends with the last handle.
     pub fn start(store: Arc<dyn EventStore>, queues_of: QueuesOf) -> std::io::Result<Arc<Feeds>> {
+        let (feeds, waiting) = Feeds::by_hand(store, queues_of, INBOX);
+        let weak = Arc::downgrade(&feeds);
+        std::thread::Builder::new().name("feeds".to_owned()).spawn(move || deal(&weak, &waiting))?;
+        Ok(feeds)
+    }
+
+    /// The same without the thread: batches wait until [`Dealer::deal`] is called, so that a simulation decides when.
+    /// `inbox`: how many events wait for one reader.
+    pub fn by_hand(store: Arc<dyn EventStore>, queues_of: QueuesOf, inbox: usize) -> (Arc<Feeds>, Dealer) {
         let (batches, waiting) = sync_channel(BATCHES);
         let feeds = Feeds {
             store,
@@ -200,12 +211,10 @@ impl Feeds {
             logs: Mutex::default(),
             readers: AtomicUsize::new(0),
             lag_max: AtomicU64::new(LAG_MAX),
+            inbox,
             batches,
         };
-        let feeds = Arc::new(feeds);
-        let weak = Arc::downgrade(&feeds);
-        std::thread::Builder::new().name("feeds".to_owned()).spawn(move || deal(&weak, &waiting))?;
-        Ok(feeds)
+        (Arc::new(feeds), Dealer(waiting))
     }
 
     /// Hands over consecutive acknowledged events of one log, which the live views hold by now. Does not wait.
@@ -304,8 +313,8 @@ impl Feeds {
         if feeds.ended {
             return Err(FeedError::Forked);
         }
-        let (from, before) = (Head::next(feeds.dealt), feeds.dealt);
-        let inbox = Inbox { from, before, content: Mutex::default(), arrived: Notify::new() };
+        let (from, before, room) = (Head::next(feeds.dealt), feeds.dealt, self.inbox);
+        let inbox = Inbox { from, before, room, content: Mutex::default(), arrived: Notify::new() };
         let inbox = Arc::new(inbox);
         for watched in watched {
             feeds.inboxes.entry(*watched).or_default().push(inbox.clone());
@@ -368,8 +377,20 @@ impl Feeds {
     }
 }
 
-fn deal(feeds: &Weak<Feeds>, waiting: &Receiver<Vec<Arc<Recorded>>>) {
-    while let Ok(batch) = waiting.recv() {
+/// Batches that writers have handed over and nobody has dealt out yet.
+pub struct Dealer(Receiver<Vec<Arc<Recorded>>>);
+
+impl Dealer {
+    /// Deals out the oldest batch; false where none waits.
+    pub fn deal(&self, feeds: &Feeds) -> bool {
+        let batch = self.0.try_recv();
+        batch.iter().for_each(|batch| feeds.deal_out(batch));
+        batch.is_ok()
+    }
+}
+
+fn deal(feeds: &Weak<Feeds>, waiting: &Dealer) {
+    while let Ok(batch) = waiting.0.recv() {
         let Some(feeds) = feeds.upgrade() else { return };
         feeds.deal_out(&batch);
     }

@@ -12,6 +12,7 @@
 //! recorded        an event with its envelope, as everybody but a backend sees it
 //! keys, clock     the window of idempotency keys; the injected clock
 //! snapshot        a log's fold on disk, so that a start need not begin at zero
+//! handover        what an event of `community` asks of a call server
 //! writer          mailbox → decide → append → publish → answer
 //! ```
 //!
@@ -27,6 +28,7 @@ pub mod chain;
 pub mod clock;
 pub mod conformance;
 pub mod folder;
+pub mod handover;
 pub mod keys;
 pub mod memory;
 pub mod raw;

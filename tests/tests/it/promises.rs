@@ -4,9 +4,24 @@ use std::collections::BTreeSet;
 use std::fs;
 use tests::root;
 
-/// What stands in backticks and names a test: `path.rs::function`.
+/// What stands in backticks and names a test: `path.rs::function`, `path.mjs::what it says`, `path.py::function`. The
+/// second half is empty where only a file of tests is named.
 fn named(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once("::"))
+    let is_file = |file: &str| [".rs", ".mjs", ".py"].iter().any(|ending| file.ends_with(ending));
+    let halves = |quoted| str::split_once(quoted, "::").unwrap_or((quoted, ""));
+    text.split('`').skip(1).step_by(2).map(halves).filter(move |(file, test)| !test.is_empty() || is_file(file))
+}
+
+/// Whether the text of a file has this test, in the words of its language.
+fn has_test(file: &str, text: &str, test: &str) -> bool {
+    let begins = |start: String| text.lines().any(|line| line.trim_start().starts_with(&start));
+    match file.rsplit('.').next() {
+        Some("rs") => is_test(text, test),
+        // Where it is one of several of a loop its name is a template, and is named as that.
+        Some("mjs") => ["'", "`"].iter().any(|quote| begins(format!("test({quote}{test}{quote},"))),
+        Some("py") => test.starts_with("test_") && begins(format!("def {test}(")),
+        _ => false,
+    }
 }
 
 /// Whether a function of this name is a test of the text: its attribute stands above it, or a property's macro
@@ -30,12 +45,25 @@ fn a_test_is_told_from_what_only_looks_like_one() {
 }
 
 #[test]
+fn a_test_is_found_in_the_words_of_its_language() {
+    let page = "`a.mjs::it works`, `b.py::test_it`, `c.mjs`, `serve`, `d.rs::it`";
+    let found: Vec<_> = named(page).collect();
+    assert_eq!(found, [("a.mjs", "it works"), ("b.py", "test_it"), ("c.mjs", ""), ("d.rs", "it")]);
+    let script = "test('it works', async () => {\n  test(`each of ${all} works`, () => {\n// test('it did', ";
+    let known =
+        ["it works", "each of ${all} works", "it work", "it did", ""].map(|test| has_test("a.mjs", script, test));
+    assert_eq!(known, [true, true, false, false, false]);
+    let python = "def test_it():\n# def test_that():\ndef helper():\n";
+    assert_eq!(["test_it", "test_that", "helper"].map(|test| has_test("b.py", python, test)), [true, false, false]);
+    assert!(!has_test("page.txt", "it works", "it works"));
+}
+
+#[test]
 fn every_test_that_a_promise_names_is_there() {
     let page = fs::read_to_string(root().join("docs/promises.md")).unwrap();
     let missing: Vec<String> = named(&page)
-        .filter(|(file, _)| file.ends_with(".rs"))
-        .filter(|(file, function)| !fs::read_to_string(root().join(file)).is_ok_and(|text| is_test(&text, function)))
-        .map(|(file, function)| format!("{file}::{function}"))
+        .filter(|(file, test)| !fs::read_to_string(root().join(file)).is_ok_and(|text| has_test(file, &text, test)))
+        .map(|(file, test)| format!("{file}::{test}"))
         .collect();
     assert!(missing.is_empty(), "docs/promises.md names what is no test:\n  {}", missing.join("\n  "));
     // Every row has one.

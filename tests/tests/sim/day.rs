@@ -13,6 +13,7 @@ use crate::house::{House, LOGS, Spring, Trap, lock, log};
 use crate::menu::topic;
 use crate::readers::Readers;
 use crate::trade;
+use crate::watchers::Watchers;
 use domain::command::Command;
 use domain::event::agent::Will;
 use domain::event::wallet::Party;
@@ -40,6 +41,7 @@ struct Letter {
 pub struct Day {
     pub house: Arc<House>,
     pub readers: Readers,
+    pub watchers: Watchers,
     pub dice: Dice,
     pub now: i64,
     /// How far each node's clock is off.
@@ -58,10 +60,12 @@ pub fn live_through(seed: u64, history: bool) -> Day {
     let mut dice = Dice::new(seed);
     let house = House::new(dice.split(), Timestamp(MORNING));
     crate::run::watch(&house);
-    let readers = Readers::new(&house, history);
+    let readers = Readers::new(history);
     let skew = [0, 0];
     let (letters, keyed) = (vec![], vec![]);
-    let mut day = Day { house, readers, dice, now: MORNING, skew, letters, keyed, keys: 0, step: 0, evening: false };
+    let watchers = Watchers::default();
+    let (now, evening) = (MORNING, false);
+    let mut day = Day { house, readers, watchers, dice, now, skew, letters, keyed, keys: 0, step: 0, evening };
     day.morning();
     let steps = 80 + day.dice.throw(160);
     for step in 0..steps {
@@ -118,16 +122,22 @@ impl Day {
     }
 
     fn hour(&mut self) {
-        match self.dice.weighed(&[70, 11, 12, 4, 2, 2, 5]) {
+        match self.dice.weighed(&[70, 11, 12, 4, 2, 2, 4, 5, 8]) {
             0 => self.somebody_asks(),
             1 => self.time_passes(),
             2 => self.hand_over(),
             3 => self.store_fails(),
             4 => self.node_crashes(),
             5 => self.clock_is_set(),
-            _ => self.readers.read_on(&mut self.dice, &self.house),
+            6 => lock(&self.house.keeper).keep_one(&self.house, &mut self.dice),
+            7 => self.readers.read_on(&mut self.dice, &self.house),
+            _ => self.watchers.act(&mut self.dice, &self.house),
         }
         self.deliver();
+        for node in 0..2 {
+            let batches = if self.dice.percent(70) { usize::MAX } else { self.dice.throw(3) };
+            self.house.deal(node, batches);
+        }
         for node in 0..2 {
             if !self.house.is_up(node) && self.dice.percent(30) {
                 self.maybe_trap(node, 10);
@@ -299,14 +309,11 @@ impl Day {
         }
     }
 
-    /// Somebody corrects a clock: a little off, seldom a lot.
+    /// Somebody sets a clock: mostly a little off, seldom by seconds, now and then by up to an hour.
     fn clock_is_set(&mut self) {
         let node = self.dice.throw(2);
-        self.skew[node] = if self.dice.percent(85) {
-            self.dice.between(-2_000_000, 2_000_000)
-        } else {
-            self.dice.between(-9 * SECOND, 3 * SECOND)
-        };
+        let off = [2 * SECOND, 30 * SECOND, 600 * SECOND, 3_600 * SECOND][self.dice.weighed(&[70, 16, 8, 6])];
+        self.skew[node] = self.dice.between(-off, off);
         self.turn();
     }
 
@@ -359,7 +366,8 @@ impl Day {
             // A clock behind does not hear it yet; a full disk hears it in vain.
             let still = (0..2).filter_map(|node| self.house.next_deadline(node)).min();
             if still.is_some_and(|still| still <= due) {
-                self.now += SECOND / 2;
+                let ahead = self.skew[0].max(self.skew[1]);
+                self.now = (due.0 - ahead).min(to).max(self.now + SECOND / 2);
             }
         }
         self.now = self.now.max(to);

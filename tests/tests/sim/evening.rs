@@ -21,8 +21,9 @@ impl Day {
     fn falls(&mut self) {
         self.evening = true;
         self.skew = [0, 0];
-        // A clock that was behind has caught up, and so has the log's time.
-        self.now += 30 * SECOND;
+        // A clock that was behind has caught up with what a clock ahead has dated.
+        let last = LOGS.iter().filter_map(|name| self.house.last_time(&log(name))).max();
+        self.now = self.now.max(last.map_or(0, |last| last.0)) + 30 * SECOND;
         self.turn();
         for node in 0..2 {
             if !self.house.is_up(node) {
@@ -63,6 +64,10 @@ impl Day {
             }
         }
         self.readers.read_all(&self.house);
+        for node in 0..2 {
+            self.house.deal(node, usize::MAX);
+        }
+        self.watchers.read_all(&self.house);
     }
 
     /// A plain command that changes something where a fault may wait, and brings the node up to date.

@@ -1,4 +1,5 @@
-//! What the auditor is given of a day: the stored bytes, the answers as plain data, when the nodes came up.
+//! What the auditor is given of a day: the stored bytes, the answers as plain data, when the nodes came up,
+//! and what readers of feeds saw.
 
 use crate::audit::answers::{Said, Told};
 use crate::audit::deadlines::Up;
@@ -20,6 +21,7 @@ pub fn of(day: &Day) -> Books {
         told: record.asked.iter().map(told).collect(),
         ups: record.ups.iter().map(|up| Up { log: up.log.to_string(), at: up.at.0, length: up.length }).collect(),
         ticks: record.ticks.iter().map(|entropy| entropy.command_id().to_string()).collect(),
+        watches: day.watchers.watches(),
     }
 }
 

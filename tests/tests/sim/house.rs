@@ -1,24 +1,36 @@
 //! Two nodes on one shared store: the real writers, stepped by hand, each node with its clock and its live
 //! view. A trap, set for the next step, crashes a node or lets its rival act at any call to the store.
 //!
-//! A crash is an unwinding that takes the node's writers, live view and handover positions with it; whatever
-//! the store holds stays. Nothing here runs by itself: no threads, no waiting but the writer's own.
+//! A crash is an unwinding that takes the node's writers, live view, feeds and handover positions with it; whatever
+//! the store holds stays, and so do snapshots. Nothing here runs by itself: no threads, no waiting but the writer's
+//! own.
 
 use crate::dice::Dice;
+use crate::keeper::Keeper;
 use crate::known::Known;
 use crate::wire::{OnTheLog, Wire};
+use domain::event::Event;
+use domain::event::inquiry::InquiryEvent;
+use domain::ids::{InquiryId, QueueId};
 use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
+use projections::feed::{Dealer, Feeds};
 use projections::live::Live;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use store::backend::EventStore;
 use store::clock::{Clock, TurnedClock};
 use store::memory::MemoryStore;
 use store::raw::Head;
+use store::recorded::Recorded;
+use store::writer::folded::Folded;
 use store::writer::order::{Answer, Entropy, Order};
 use store::writer::{Settings, Writer};
+
+/// So few that a reader who lags finds it full.
+const INBOX: usize = 12;
 
 pub const LOGS: [&str; 3] = ["main", "east", "community"];
 
@@ -51,6 +63,11 @@ pub struct Record {
     pub ticks: Vec<Entropy>,
     pub ups: Vec<Up>,
     pub crashes: usize,
+    /// Starts that were refused: the clock was too far behind the log.
+    pub clocks_behind: usize,
+    /// Writers and views that began with a snapshot, and those of them whose log had gone on since.
+    pub restored: usize,
+    pub restored_behind: usize,
 }
 
 /// What springs at a call to the store.
@@ -79,6 +96,9 @@ struct Running {
     live: Arc<Live>,
     /// How far each call server was handed its acceptances, as this node knows.
     handed: BTreeMap<LogName, Seq>,
+    feeds: Option<(Arc<Feeds>, Dealer)>,
+    /// Which of the node's starts this was.
+    life: u64,
 }
 
 struct Node {
@@ -86,14 +106,23 @@ struct Node {
     running: Mutex<Running>,
 }
 
+/// What a start makes anew.
+struct Views {
+    live: Arc<Live>,
+    feeds: Arc<Feeds>,
+}
+
 pub struct House {
     pub store: MemoryStore,
     nodes: [Node; 2],
     pub known: Arc<Mutex<Known>>,
     pub record: Arc<Mutex<Record>>,
+    /// Snapshots outlive the nodes.
+    pub keeper: Mutex<Keeper>,
     /// The live view of the node that crashed last, as it stood: some earlier position of each log.
     pub fallen: Mutex<Option<Arc<Live>>>,
     trap: Mutex<Option<Trap>>,
+    lives: AtomicU64,
     /// Injected faults that no append has met yet, by log.
     faults: Mutex<BTreeMap<LogName, usize>>,
     dice: Mutex<Dice>,
@@ -112,8 +141,10 @@ impl House {
             nodes: [node(), node()],
             known: Arc::default(),
             record: Arc::default(),
+            keeper: Mutex::default(),
             fallen: Mutex::default(),
             trap: Mutex::default(),
+            lives: AtomicU64::new(0),
             faults: Mutex::default(),
             dice: Mutex::new(dice),
         })
@@ -121,6 +152,12 @@ impl House {
 
     pub fn length(&self, log: &LogName) -> Seq {
         Head::next(self.store.head(log).expect("the store in memory can be read"))
+    }
+    /// Of its last event.
+    pub fn last_time(&self, log: &LogName) -> Option<Timestamp> {
+        let length = self.length(log);
+        let last = self.store.read(log, length.checked_sub(1)?, 1).expect("the store in memory can be read");
+        last.into_iter().next().map(|raw| Recorded::open(log, raw).expect("what was written reads").time)
     }
     pub fn turn(&self, node: usize, now: Timestamp) {
         self.nodes[node].clock.turn(now);
@@ -178,14 +215,16 @@ impl House {
         lock(&self.faults).values().any(|count| *count > 0)
     }
 
-    /// Opens the node's writers on a fresh live view, the call servers before `community`. A clock too far
-    /// behind the log keeps it down, and so does a trap.
+    /// Opens the node's writers on fresh views, the call servers before `community`, each from a snapshot or from its
+    /// log's start. A clock too far behind the log keeps it down, and so does a trap.
     pub fn start(self: &Arc<House>, node: usize) -> bool {
         let live = Arc::new(Live::new());
+        let (feeds, dealer) = self.feeds_beside(&live);
+        let views = Views { live, feeds };
         let mut writers = BTreeMap::new();
         for name in LOGS {
             let name = log(name);
-            let opened = catch_unwind(AssertUnwindSafe(|| self.open(node, &name, &live)));
+            let opened = catch_unwind(AssertUnwindSafe(|| self.open(node, &name, &views)));
             match opened {
                 Ok(Some(writer)) => writers.insert(name, writer),
                 Ok(None) => return false,
@@ -195,36 +234,88 @@ impl House {
                 }
             };
         }
-        *lock(&self.nodes[node].running) = Running { writers, live, handed: BTreeMap::new() };
+        let Views { live, feeds } = views;
+        let (handed, feeds) = (BTreeMap::new(), Some((feeds, dealer)));
+        let life = self.lives.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.nodes[node].running) = Running { writers, live, handed, feeds, life };
         true
     }
 
-    fn open(self: &Arc<House>, node: usize, log: &LogName, live: &Arc<Live>) -> Option<Writer> {
-        let wire = Wire::new(self, node, self.nodes[node].clock.clone());
-        let (known, live) = (self.known.clone(), live.clone());
+    /// As `api` starts one: its feeds ask the live view for an inquiry's queues, and then what was recorded.
+    fn feeds_beside(&self, live: &Arc<Live>) -> (Arc<Feeds>, Dealer) {
+        let (live, store) = (live.clone(), self.store.clone());
+        let queues_of = Arc::new(move |inquiry| match live.inquiry(inquiry) {
+            Some(row) => Ok(row.queues.to_vec()),
+            None => Ok(recorded_queues(&store, inquiry)),
+        });
+        Feeds::by_hand(Arc::new(self.store.clone()), queues_of, INBOX)
+    }
+
+    fn open(self: &Arc<House>, node: usize, log: &LogName, views: &Views) -> Option<Writer> {
+        let wire = Arc::new(Wire::new(self, node, self.nodes[node].clock.clone()));
+        let (known, live) = (self.known.clone(), views.live.clone());
         let mut dice = lock(&self.dice).split();
+        let folded = self.restored(log, views, &wire, &mut dice);
         let record = self.record.clone();
         let draw = Box::new(move || {
             let entropy = Entropy(dice.bytes());
             lock(&record).ticks.push(entropy);
             entropy
         });
+        let feeds = (!log.is_reserved()).then(|| views.feeds.clone());
         let told: store::writer::Subscriber = Arc::new(move |events| {
             events.iter().for_each(|event| lock(&known).learn(event));
             live.apply(events).expect("what a writer tells fits the live view");
+            if let Some(feeds) = &feeds {
+                feeds.publish(events);
+            }
         });
         let clock = self.nodes[node].clock.clone();
         // So few that keys fall out of memory all day.
         let settings = Settings { keys: 6, ..Settings::default() };
         let older = Arc::new(OnTheLog { store: self.store.clone(), log: log.clone() });
-        let opened = Writer::open(log.clone(), Arc::new(wire), clock.clone(), draw, older, vec![told], settings);
+        let opened = Writer::open_after(folded, log.clone(), wire, clock.clone(), draw, older, vec![told], settings);
         match opened {
             Ok(writer) => {
                 self.up(log, clock.now(), self.length(log));
                 Some(writer)
             }
-            Err(store::writer::OpenError::ClockBehind { .. }) => None,
+            Err(store::writer::OpenError::ClockBehind { .. }) => {
+                lock(&self.record).clocks_behind += 1;
+                None
+            }
             Err(other) => panic!("a writer cannot open: {other:?}"),
+        }
+    }
+
+    /// What a start takes over of a log: nothing, or one of its snapshots, put into the views too.
+    fn restored(&self, log: &LogName, views: &Views, wire: &Wire, dice: &mut Dice) -> Folded {
+        let Some(snapshot) = lock(&self.keeper).any(log, dice) else { return Folded::default() };
+        let folded = Folded::restore(&snapshot).expect("a snapshot reads");
+        views.live.restore(&snapshot).expect("a snapshot reads");
+        views.feeds.begin_after(log, snapshot.head);
+        if *log == LogName::community() {
+            views.live.fill(wire).expect("what `community` holds fits the live view");
+        }
+        let mut record = lock(&self.record);
+        record.restored += 1;
+        record.restored_behind += usize::from(snapshot.head.seq + 1 < self.length(log));
+        folded
+    }
+
+    /// Names what a node has become since it started last; `None` where it is down.
+    pub fn life(&self, node: usize) -> Option<u64> {
+        let running = lock(&self.nodes[node].running);
+        running.feeds.as_ref().map(|_| running.life)
+    }
+    /// The feeds of a node that is up.
+    pub fn feeds(&self, node: usize) -> Option<Arc<Feeds>> {
+        lock(&self.nodes[node].running).feeds.as_ref().map(|(feeds, _)| feeds.clone())
+    }
+    /// The node's feeds deal out at most so many batches.
+    pub fn deal(&self, node: usize, batches: usize) {
+        if let Some((feeds, dealer)) = &lock(&self.nodes[node].running).feeds {
+            (0..batches).take_while(|_| dealer.deal(feeds)).for_each(drop);
         }
     }
 
@@ -327,6 +418,20 @@ impl House {
             }
         }
     }
+}
+
+/// Of an inquiry that a live view no longer has, or never had.
+fn recorded_queues(store: &MemoryStore, inquiry: InquiryId) -> Vec<QueueId> {
+    let markets = LOGS.iter().map(|name| log(name)).filter(|log| !log.is_reserved());
+    let events = markets.flat_map(|log| {
+        let raw = store.read(&log, 0, usize::MAX >> 1).expect("the store in memory can be read");
+        raw.into_iter().map(move |raw| Recorded::open(&log, raw).expect("what was written reads"))
+    });
+    let mut registered = events.filter_map(|event| match event.event {
+        Event::Inquiry(InquiryEvent::Registered(e)) if e.inquiry == inquiry => Some(e.queues),
+        _ => None,
+    });
+    registered.next().unwrap_or_default()
 }
 
 fn assert_crash(payload: Box<dyn std::any::Any + Send>) {

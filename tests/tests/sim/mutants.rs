@@ -52,6 +52,8 @@ fn a_cent(money: &mut Value) {
 
 /// Positions, counts and hashes fit again; told answers follow the events that they told of.
 fn reseal(books: &mut Books, log: &str, answers_follow: bool) {
+    // What readers saw is the day as it was.
+    books.watches.clear();
     let lines = books.logs.get_mut(log).expect("the log");
     for at in 0..lines.len() {
         if answers_follow && envelope(&lines[at]).get("key").is_some() {
@@ -189,9 +191,11 @@ fn another_winner(lines: &mut Vec<Line>) -> Option<()> {
 }
 fn lapse_forgotten(lines: &mut Vec<Line>) -> Option<()> {
     // The chain and the inquiry's rounds end with it, so nothing of what comes later is about it.
+    let opens = |line: &Line| is(line, "auction.opened") || is(line, "reservation.opened");
     let last = |at: &usize| {
-        let opens = |line: &Line| is(line, "auction.opened") || is(line, "reservation.opened");
-        is(&lines[*at], "reservation.lapsed") && !lines[group_of(lines, *at)].iter().any(opens)
+        let inquiry = data(&lines[*at])["inquiry"].clone();
+        let again = |line: &Line| opens(line) && data(line)["inquiry"] == inquiry;
+        is(&lines[*at], "reservation.lapsed") && !lines[*at..].iter().any(again)
     };
     let at = (0..lines.len()).find(last)?;
     lines.drain(group_of(lines, at));
@@ -211,17 +215,27 @@ fn gone_unseen(lines: &mut Vec<Line>) -> Option<()> {
     let gone = lines.iter().position(|line| is(line, "agent.status_set") && data(line)["reason"] == "ABSENT")?;
     let agent = data(&lines[gone])["agent"].clone();
     let names = |line: &Line| data(line)["agents"].as_array().is_some_and(|agents| agents.contains(&agent));
-    let bound = lines[..gone].iter().rposition(|line| is(line, "agent.presence_reported") && names(line))?;
+    let reports = |line: &Line| is(line, "agent.presence_reported") && names(line);
+    // With another one before, it was bound already.
+    let bound = lines[..gone].iter().position(reports)?;
+    if lines[bound + 1..gone].iter().any(reports) {
+        return None;
+    }
     lines.remove(bound);
     Some(())
 }
 fn gone_too_early(lines: &mut Vec<Line>) -> Option<()> {
-    let gone = lines.iter().position(|line| is(line, "agent.status_set") && data(line)["reason"] == "ABSENT")?;
-    let (before, now) = (envelope(lines.get(gone.checked_sub(1)?)?), envelope(&lines[gone]));
-    if before["time"] == now["time"] {
-        return None;
-    }
-    edit_envelope(&mut lines[gone], |envelope| envelope["time"] = json!(now["time"].as_i64().expect("a time") - 1));
+    // To the microsecond: where its deadline was met late, a moment before is late enough.
+    let time = |line: &Line| envelope(line)["time"].as_i64().expect("a time");
+    let exact = |at: &usize| {
+        let (before, gone) = (&lines[..*at], &lines[*at]);
+        let absent = is(gone, "agent.status_set") && data(gone)["reason"] == "ABSENT";
+        let reported = |line: &Line| is(line, "agent.presence_reported") && time(line) + 60_000_000 == time(gone);
+        absent && before.iter().any(reported) && before.last().is_some_and(|last| time(last) < time(gone))
+    };
+    let gone = (0..lines.len()).find(exact)?;
+    let now = time(&lines[gone]);
+    edit_envelope(&mut lines[gone], |envelope| envelope["time"] = json!(now - 1));
     Some(())
 }
 fn inquiry_lost(lines: &mut Vec<Line>) -> Option<()> {
@@ -232,7 +246,9 @@ fn inquiry_lost(lines: &mut Vec<Line>) -> Option<()> {
     Some(())
 }
 fn never_closed(lines: &mut Vec<Line>) -> Option<()> {
-    let at = find(lines, "inquiry.withdrawn")?;
+    // Without a key, which would be missed on its own.
+    let unkeyed = |line: &Line| is(line, "inquiry.withdrawn") && envelope(line).get("key").is_none();
+    let at = lines.iter().position(unkeyed)?;
     lines.remove(at);
     Some(())
 }
@@ -277,6 +293,23 @@ fn half_a_command(lines: &mut Vec<Line>) -> Option<()> {
     lines.remove(at);
     Some(())
 }
+fn limit_forgotten(lines: &mut Vec<Line>) -> Option<()> {
+    // The last one, so that few have spent under it.
+    let at = lines.iter().rposition(|line| is(line, "call_server.credit_limit_granted"))?;
+    lines.drain(group_of(lines, at));
+    Some(())
+}
+fn limit_by_a_cent(lines: &mut Vec<Line>) -> Option<()> {
+    let limited = |line: &Line| is(line, "call_server.credit_limit_granted") && data(line).get("limit").is_some();
+    let at = lines.iter().rposition(limited)?;
+    edit(&mut lines[at], |data| a_cent(&mut data["limit"]));
+    Some(())
+}
+fn elsewhere(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "call_server.started")?;
+    edit(&mut lines[at], |data| data["locations"] = json!([{"name": "Wels"}]));
+    Some(())
+}
 fn second_consent(lines: &mut Vec<Line>) -> Option<()> {
     let at = find(lines, "session.opened")?;
     let mut again = lines[at].clone();
@@ -306,6 +339,9 @@ const MUTANTS: &[(&str, Tamper, &[&str])] = &[
     ("a bid short of the increment", bid_too_low, &["increments", "winner"]),
     ("a key twice", key_twice, &["keys"]),
     ("half a command", half_a_command, &["atomic"]),
+    ("a limit that was never handed over", limit_forgotten, &["handover", "accounts"]),
+    ("a limit by a cent", limit_by_a_cent, &["handover"]),
+    ("a call server elsewhere", elsewhere, &["handover"]),
     ("two sessions of one inquiry", second_consent, &["no double award"]),
 ];
 
@@ -383,4 +419,35 @@ fn the_auditor_finds_a_broken_chain_and_a_broken_promise() {
     let mut unasked = day;
     unasked.told.remove(answered);
     assert_eq!(found(&unasked), "every answer is borne out");
+}
+
+#[test]
+fn the_auditor_finds_a_feed_that_leaves_out_repeats_reorders_or_tells_too_much() {
+    type Seen = Vec<(u64, [u8; 32])>;
+    let stranger = |day: &Books, at: usize| {
+        let watch = &day.watches[at];
+        let lines = day.logs[&watch.log].iter().filter(|line| watch.seen.iter().all(|(seq, _)| *seq != line.seq));
+        let mut after = lines.filter(|line| watch.seen.get(4).is_some_and(|fifth| fifth.0 < line.seq));
+        after.next().map(|line| (line.seq, line.hash))
+    };
+    let fit = |(_, day): (u64, Books)| {
+        let at = (0..day.watches.len()).find(|at| stranger(&day, *at).is_some())?;
+        Some((stranger(&day, at)?, at, day))
+    };
+    let (stranger, at, day) = days().find_map(fit).expect("somebody watched a part of it for a while");
+    let tampers: [&dyn Fn(&mut Seen); 6] = [
+        &|seen| {
+            seen.remove(2);
+        },
+        &|seen| seen.truncate(3),
+        &|seen| seen.insert(2, seen[2]),
+        &|seen| seen.swap(2, 3),
+        &|seen| seen[2].1[0] ^= 1,
+        &|seen| seen.insert(seen.partition_point(|(seq, _)| *seq < stranger.0), stranger),
+    ];
+    for tamper in tampers {
+        let mut books = day.clone();
+        tamper(&mut books.watches[at].seen);
+        assert_eq!(found(&books), "feeds");
+    }
 }

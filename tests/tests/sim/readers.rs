@@ -1,7 +1,8 @@
 //! Readers that lag: a live view and, for some seeds, the SQL history, each fed from the store's tail in
 //! slices of any size, whenever it comes to it.
 //!
-//! Deliberately not here: the projector's thread and its waiting; what it folds is folded here by hand.
+//! Deliberately not here: the projector's thread and its waiting; what it folds is folded here by hand. History stands
+//! in memory, since what its files do has tests of its own.
 
 use crate::dice::Dice;
 use crate::house::{House, LOGS, log};
@@ -9,7 +10,6 @@ use domain::log::LogName;
 use projections::history::History;
 use projections::live::Live;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use store::backend::EventStore;
 use store::raw::Head;
@@ -17,27 +17,12 @@ use store::recorded::Recorded;
 
 pub struct Readers {
     pub live: Live,
-    pub history: Option<(History, Scratch)>,
-}
-
-/// A folder that goes with the day.
-pub struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed is left to the system's cleaning.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+    pub history: Option<History>,
 }
 
 impl Readers {
-    pub fn new(house: &House, history: bool) -> Readers {
-        let history = history.then(|| {
-            let name = format!("callmarket-sim-{}-{:p}", std::process::id(), house);
-            let folder = Scratch(std::env::temp_dir().join(name));
-            std::fs::create_dir_all(&folder.0).expect("a folder for history");
-            (History::open(&folder.0.join("history.sqlite")).expect("a new history"), folder)
-        });
+    pub fn new(history: bool) -> Readers {
+        let history = history.then(|| History::open_in_memory().expect("a new history"));
         Readers { live: Live::new(), history }
     }
 
@@ -68,7 +53,7 @@ impl Readers {
     }
 
     fn read_history(&self, house: &House, log: &LogName, max: usize) -> bool {
-        let Some((history, _)) = &self.history else { return false };
+        let Some(history) = &self.history else { return false };
         let events = read(house, log, history.checkpoint(log).map(|done| done.head), max);
         history.project(log, &events).expect("the log's tail fits history");
         !events.is_empty()

@@ -41,7 +41,7 @@ pub fn check(day: &Day, logs: &Logs, accounts: &Accounts) {
         }
     }
     money(&zero, accounts);
-    if let Some((history, _)) = &day.readers.history {
+    if let Some(history) = &day.readers.history {
         check_history(day, history, &zero, &subjects);
     }
 }

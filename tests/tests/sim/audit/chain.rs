@@ -2,7 +2,7 @@
 //! The hashes are counted anew from the formula in the design.
 
 use super::entry::{Entry, int, text, texts};
-use super::{Audited, Finding, Line, must};
+use super::{Finding, Line, must};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -97,47 +97,4 @@ fn open(log: &str, line: &Line, envelope: &Value, data: Value) -> Entry {
         hash: line.hash,
         data,
     }
-}
-
-/// What `community` accepted for a call server stands there, once, as it was accepted.
-pub fn handed_over(log: &str, entries: &[Entry], community: &[Entry], over: bool) -> Audited {
-    let hex = |hash: &[u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let mut registered: BTreeMap<&str, &Entry> = BTreeMap::new();
-    for entry in entries {
-        if let Some((from, seq, hash)) = &entry.source {
-            let source = (from == "community").then(|| community.get(*seq as usize)).flatten();
-            must!(
-                entry,
-                source.is_some_and(|source| hex(&source.hash) == *hash),
-                "handover",
-                "has no such source {seq}"
-            );
-            must!(
-                entry,
-                source.is_some_and(|source| source.id == entry.id),
-                "handover",
-                "is another command than {seq}"
-            );
-        }
-        if entry.is("inquiry.registered") {
-            let twice = registered.insert(entry.text("inquiry"), entry);
-            must!(entry, twice.is_none(), "no lost inquiry", "is registered twice");
-        }
-    }
-    for accepted in community.iter().filter(|entry| entry.is("offer.accepted") && entry.text("call_server") == log) {
-        let inquiry = accepted.text("inquiry");
-        let Some(entry) = registered.remove(inquiry) else {
-            must!(accepted, !over, "no lost inquiry", "{inquiry} was never registered in {log}");
-            continue;
-        };
-        for member in ["offer", "provider", "customer", "topics", "terms", "revision", "channel", "question"] {
-            let same = entry.data.get(member) == accepted.data.get(member);
-            must!(entry, same, "handover", "{member} is not what was accepted");
-        }
-        must!(entry, entry.int("accepted_at") == accepted.time, "handover", "accepted at another time");
-    }
-    if let Some(entry) = registered.values().next() {
-        must!(entry, false, "no lost inquiry", "nobody accepted it");
-    }
-    Ok(())
 }

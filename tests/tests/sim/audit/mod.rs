@@ -5,10 +5,12 @@
 //! ```text
 //! entry      a stored event as JSON, commands' groups, amounts as whole thousandths
 //! chain      hashes, positions, envelopes, keys, sources
+//! handover   what `community` decided for a call server stands there
 //! market     what one call server's events come to; fold: an event against it; inquiry, money: their parts
 //! pricing    what bids cost and which may stand; award: who must win, and what the others are told
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
 //! answers    every answer is borne out by the log, every event is somebody's
+//! feeds      what readers of feeds saw is what concerned them
 //! ```
 //!
 //! Deliberately not here: how the day was made, and anything that writes. The place of `asOf` is
@@ -20,7 +22,9 @@ pub mod bids;
 pub mod chain;
 pub mod deadlines;
 pub mod entry;
+pub mod feeds;
 pub mod fold;
+pub mod handover;
 pub mod inquiry;
 pub mod market;
 pub mod money;
@@ -29,6 +33,7 @@ pub mod pricing;
 use answers::Told;
 use deadlines::Up;
 use entry::{Entry, groups};
+use feeds::Watch;
 use market::Market;
 use std::collections::{BTreeMap, HashSet};
 
@@ -50,6 +55,7 @@ pub struct Books {
     pub ups: Vec<Up>,
     /// The commands that timers made, on either node.
     pub ticks: HashSet<String>,
+    pub watches: Vec<Watch>,
 }
 
 /// What cannot be, and where it shows.
@@ -91,8 +97,9 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
     }
     answers::audit(books, &logs)?;
     let mut accounts = Accounts::new();
-    let community = logs.remove("community").unwrap_or_default();
-    for (log, entries) in &logs {
+    let none = vec![];
+    let community = logs.get("community").unwrap_or(&none);
+    for (log, entries) in logs.iter().filter(|(log, _)| **log != "community") {
         let ups: Vec<&Up> = books.ups.iter().filter(|up| up.log == *log).collect();
         let mut market = Market::default();
         for group in groups(entries) {
@@ -105,7 +112,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
             deadlines::after(&market, group, due, &ups)?;
             market.stands(group)?;
         }
-        chain::handed_over(log, entries, &community, over)?;
+        handover::audit(log, entries, community, over)?;
         if over && let Some(last) = entries.last() {
             market.is_over(last)?;
         }
@@ -114,6 +121,8 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
             accounts.insert((log.to_string(), owner.to_string(), currency.to_string()), (account.balance, held));
         }
     }
+    // Last, so that what is wrong with a log is told as such.
+    feeds::audit(&books.watches, &logs)?;
     Ok(accounts)
 }
 

@@ -1,0 +1,86 @@
+//! What an event of `community` asks of a call server's writer: acceptances, call servers, credit limits.
+//!
+//! It promises: the same event asks the same of the same log, whoever reads it and however often; the order names its
+//! source, so that the call server's state can refuse a repeat.
+//!
+//! Not here: reading `community`, how far one has come, and what an answer means (`api`).
+
+use crate::raw::Hex;
+use crate::recorded::Recorded;
+use crate::writer::order::{Entropy, Order};
+use domain::actor::Actor;
+use domain::command::Command;
+use domain::event::Event;
+use domain::event::community::{CallServerEvent, CreditLimit, LiftedLimit, OfferEvent, ProviderEvent, SourcePosition};
+use domain::log::LogName;
+
+/// The order that an event of `community` makes for a call server; `None`: it asks nothing of it. Randomness is drawn
+/// for an order alone.
+pub fn order_for(source: &Recorded, log: &LogName, draw: impl FnOnce() -> Entropy) -> Option<Order> {
+    Some(Order {
+        command: command_for(source, log)?,
+        actor: Actor::System,
+        id: source.correlation,
+        key: None,
+        causation: Some(source.id),
+        source: Some(position(source)),
+        trace: source.trace.clone(),
+        entropy: draw(),
+    })
+}
+
+fn position(source: &Recorded) -> SourcePosition {
+    SourcePosition { hash: Hex(&source.raw.hash).to_string(), log: source.log.clone(), seq: source.seq }
+}
+
+/// What an event of `community` asks of a call server; `None`: nothing.
+fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
+    let grant = |provider, limits: &[CreditLimit], lifted: &[LiftedLimit]| {
+        let limits: Vec<_> = limits.iter().filter(|limit| limit.call_server == *log).map(|limit| limit.limit).collect();
+        let lifted: Vec<_> =
+            lifted.iter().filter(|limit| limit.call_server == *log).map(|limit| limit.currency).collect();
+        let is_ours = !limits.is_empty() || !lifted.is_empty();
+        is_ours.then(|| Command::GrantCreditLimits { provider, limits, lifted, source: position(source) })
+    };
+    match &source.event {
+        Event::Offer(OfferEvent::Accepted(accepted)) => {
+            (accepted.call_server == *log).then(|| Command::RegisterInquiry {
+                acceptance: accepted.clone(),
+                accepted_at: source.time,
+                source: position(source),
+            })
+        }
+        Event::CallServer(CallServerEvent::Opened(opened)) => (opened.name == *log).then(|| Command::StartCallServer {
+            call_server: opened.call_server,
+            name: opened.name.clone(),
+            locations: opened.locations.clone(),
+            source: position(source),
+        }),
+        Event::CallServer(CallServerEvent::Updated(updated)) if updated.name == *log => {
+            updated.locations.as_ref().map(|locations| Command::StartCallServer {
+                call_server: updated.call_server,
+                name: updated.name.clone(),
+                locations: locations.clone(),
+                source: position(source),
+            })
+        }
+        Event::Provider(ProviderEvent::Registered(registered)) => {
+            grant(registered.provider, &registered.credit_limits, &[])
+        }
+        Event::Provider(ProviderEvent::Updated(updated)) => {
+            grant(updated.provider, updated.credit_limits.as_deref().unwrap_or_default(), &updated.limits_lifted)
+        }
+        Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
+        | Event::CallServer(
+            CallServerEvent::Updated(_) | CallServerEvent::Started(_) | CallServerEvent::CreditLimitGranted(_),
+        )
+        | Event::Queue(_)
+        | Event::Inquiry(_)
+        | Event::Auction(_)
+        | Event::Agent(_)
+        | Event::Wallet(_)
+        | Event::Reservation(_)
+        | Event::Session(_)
+        | Event::Settlement(_) => None,
+    }
+}
