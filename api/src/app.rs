@@ -6,6 +6,7 @@
 
 use crate::auth::{AuthError, Authenticate, SigningKey, Viewer};
 use crate::errors::{ErrorCode, code};
+use crate::graphql::types::search::suits_once_free;
 use crate::keys::{RoamingKeys, Turn, roams};
 use crate::past::Pasts;
 use crate::presence::{self, Presence};
@@ -18,13 +19,13 @@ use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::Event;
 use domain::event::community::CallServerEvent;
-use domain::ids::{CustomerId, InquiryId, Subject};
+use domain::ids::{AgentId, CustomerId, InquiryId, Subject};
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
 use domain::time::{Span, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
-use projections::feed::{FeedError, Feeds, QueuesOf};
+use projections::feed::{FeedError, Feeds, Outsiders, QueuesOf};
 use projections::history::projector::Projector;
 use projections::history::{History, HistoryError};
 use projections::live::{BUILD, Dossier, DossierHandle, Live, RefoldError};
@@ -164,7 +165,7 @@ impl App {
         let snapshots = Arc::new(Snapshots::of(&parts.folder, BUILD));
         let snapshotter = Snapshotter::new(snapshots.clone(), parts.store.clone(), live.clone(), parts.snapshot_every);
         let snapshotter = Arc::new(snapshotter);
-        let feeds = Feeds::start(parts.store.clone(), queues_of(&live, &history, &parts.store))?;
+        let feeds = Feeds::start(parts.store.clone(), queues_of(&live, &history, &parts.store), outsiders(&live))?;
         let app = Arc::new(App {
             live,
             history,
@@ -616,6 +617,18 @@ fn queues_of(live: &Arc<Live>, history: &Arc<History>, store: &Arc<dyn EventStor
         let events = history.events_of(&*store, inquiry.into()).map_err(|error| FeedError::Queues(Box::new(error)))?;
         let row = fold(&events).and_then(|dossier| dossier.read(|dossier| dossier.inquiry().cloned()));
         Ok(row.map(|row| row.queues.to_vec()).unwrap_or_default())
+    })
+}
+
+/// Skills and independence alone, as `agentFeed` asks when it shows an opening: see `could_ever_bid`.
+fn outsiders(live: &Arc<Live>) -> Outsiders {
+    let live = live.clone();
+    Arc::new(move |event, agents| {
+        let inquiry = projections::inquiry_of(&event.subjects).and_then(|id| live.inquiry(id));
+        // Closed again: whoever is told looks in history.
+        let Some(inquiry) = inquiry else { return Vec::new() };
+        let outside = |id: &&AgentId| live.agent(**id).is_some_and(|agent| !suits_once_free(&agent, &inquiry));
+        agents.iter().filter(outside).copied().collect()
     })
 }
 

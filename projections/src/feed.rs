@@ -7,7 +7,8 @@
 //!
 //! An event concerns the agents, queues and inquiries among its subjects; with an inquiry, the queues that
 //! it was registered in; an auction's opening concerns every agent. The rule is the same for both ways, so
-//! a feed that is resumed shows what the one that ran would have shown.
+//! a feed that is resumed shows what the one that ran would have shown. Of agents that could not bid in an auction, and
+//! whose feeds would pass its opening over, the dealing wakes none.
 //!
 //! What is read from the log is checked: every link from the event that the reader stands at to where the inbox
 //! takes over. A byte that was changed since it was written ends the feed with `FeedError::Chain`, and the event is
@@ -55,6 +56,10 @@ pub enum Watched {
 /// The queues that an inquiry was registered in, open or closed; none where it is unknown.
 pub type QueuesOf = Arc<dyn Fn(InquiryId) -> Result<Vec<QueueId>, FeedError> + Send + Sync>;
 
+/// Those of the agents who could never bid in the auction that this event opens; whoever shows a feed shows them
+/// nothing of it. None of them where that is not known.
+pub type Outsiders = Arc<dyn Fn(&Recorded, &[AgentId]) -> Vec<AgentId> + Send + Sync>;
+
 /// Why a reader cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
@@ -97,6 +102,7 @@ fn prefix(hash: &Hash) -> [u8; 8] {
 pub struct Feeds {
     store: Arc<dyn EventStore>,
     queues_of: QueuesOf,
+    outsiders: Outsiders,
     logs: Mutex<BTreeMap<LogName, LogFeeds>>,
     readers: AtomicUsize,
     lag_max: AtomicU64,
@@ -194,8 +200,8 @@ impl LogFeeds {
 
 impl Feeds {
     /// Starts the thread that deals events out; it ends with the last handle.
-    pub fn start(store: Arc<dyn EventStore>, queues_of: QueuesOf) -> std::io::Result<Arc<Feeds>> {
-        let (feeds, waiting) = Feeds::by_hand(store, queues_of, INBOX);
+    pub fn start(store: Arc<dyn EventStore>, queues_of: QueuesOf, outsiders: Outsiders) -> std::io::Result<Arc<Feeds>> {
+        let (feeds, waiting) = Feeds::by_hand(store, queues_of, outsiders, INBOX);
         let weak = Arc::downgrade(&feeds);
         std::thread::Builder::new().name("feeds".to_owned()).spawn(move || deal(&weak, &waiting))?;
         Ok(feeds)
@@ -203,11 +209,17 @@ impl Feeds {
 
     /// The same without the thread: batches wait until [`Dealer::deal`] is called, so that a simulation decides when.
     /// `inbox`: how many events wait for one reader.
-    pub fn by_hand(store: Arc<dyn EventStore>, queues_of: QueuesOf, inbox: usize) -> (Arc<Feeds>, Dealer) {
+    pub fn by_hand(
+        store: Arc<dyn EventStore>,
+        queues_of: QueuesOf,
+        outsiders: Outsiders,
+        inbox: usize,
+    ) -> (Arc<Feeds>, Dealer) {
         let (batches, waiting) = sync_channel(BATCHES);
         let feeds = Feeds {
             store,
             queues_of,
+            outsiders,
             logs: Mutex::default(),
             readers: AtomicUsize::new(0),
             lag_max: AtomicU64::new(LAG_MAX),
@@ -337,6 +349,7 @@ impl Feeds {
 
     fn deal_out(&self, batch: &[Arc<Recorded>]) {
         let Some(last) = batch.last() else { return };
+        let outsiders = self.outsiders_of(batch);
         // Queues are looked up before the lock is taken: the writers' threads may wait for it.
         let watches_queues = lock(&self.logs)
             .get(&last.log)
@@ -365,7 +378,12 @@ impl Feeds {
                 feeds.inboxes.get(&watched).into_iter().flatten().for_each(|inbox| inbox.put(event));
             }
             if is_opening(event) {
-                let agents = feeds.inboxes.iter().filter(|(watched, _)| matches!(watched, Watched::Agent(_)));
+                let outside = outsiders.get(&event.seq);
+                let told = |watched: &Watched| match watched {
+                    Watched::Agent(id) => !outside.is_some_and(|outside| outside.contains(id)),
+                    Watched::Queue(_) | Watched::Agents | Watched::Inquiry(_) => false,
+                };
+                let agents = feeds.inboxes.iter().filter(|(watched, _)| told(watched));
                 agents.flat_map(|(_, inboxes)| inboxes).for_each(|inbox| inbox.put(event));
             }
         }
@@ -386,6 +404,22 @@ impl Dealer {
         let batch = self.0.try_recv();
         batch.iter().for_each(|batch| feeds.deal_out(batch));
         batch.is_ok()
+    }
+}
+
+impl Feeds {
+    /// Of each opening in the batch, the watching agents who could never bid. Whoever comes to watch after this is none
+    /// of them, and is told.
+    fn outsiders_of(&self, batch: &[Arc<Recorded>]) -> HashMap<Seq, HashSet<AgentId>> {
+        let openings: Vec<_> = batch.iter().filter(|event| is_opening(event)).collect();
+        let (Some(log), false) = (batch.first().map(|event| &event.log), openings.is_empty()) else {
+            return HashMap::new();
+        };
+        let agents: Vec<AgentId> = lock(&self.logs).get(log).map_or_else(Vec::new, |feeds| {
+            let agent = |watched: &Watched| if let Watched::Agent(id) = watched { Some(*id) } else { None };
+            feeds.inboxes.keys().filter_map(agent).collect()
+        });
+        openings.iter().map(|event| (event.seq, (self.outsiders)(event, &agents).into_iter().collect())).collect()
     }
 }
 

@@ -8,6 +8,6 @@ pub mod live;
 use domain::ids::{InquiryId, Subject};
 
 /// The inquiry among the subjects.
-pub(crate) fn inquiry_of(subjects: &[Subject]) -> Option<InquiryId> {
+pub fn inquiry_of(subjects: &[Subject]) -> Option<InquiryId> {
     subjects.iter().find_map(|subject| if let Subject::InquiryId(id) = subject { Some(*id) } else { None })
 }

@@ -3,10 +3,13 @@
 
 use super::*;
 use crate::flipped::Flipped;
+use crate::history::fixture::opened;
 use domain::actor::Actor;
 use domain::event::agent::{AgentStatusSet, Will, WillReason};
 use domain::event::inquiry::InquiryRequeued;
 use domain::event::queue::QueueRetired;
+use domain::ids::AuctionId;
+use domain::terms::AuctionFormat;
 use domain::time::Timestamp;
 use std::time::{Duration, Instant};
 use store::memory::MemoryStore;
@@ -24,9 +27,13 @@ struct House {
 
 impl House {
     fn new() -> House {
+        House::with(Arc::new(|_, _| Vec::new()))
+    }
+
+    fn with(outsiders: Outsiders) -> House {
         let store = Arc::new(MemoryStore::default());
         let queues: QueuesOf = Arc::new(|inquiry| Ok(vec![QueueId(inquiry.0 % 3)]));
-        let feeds = Feeds::start(store.clone(), queues).unwrap();
+        let feeds = Feeds::start(store.clone(), queues, outsiders).unwrap();
         House { store, feeds, log: LOG.parse().unwrap(), written: Vec::new() }
     }
 
@@ -231,7 +238,7 @@ fn a_byte_that_was_changed_ends_the_feed_before_its_event() {
     house.write((0..2 * PAGE as u128).map(status).collect());
     let marks: Vec<Mark> = house.written.iter().map(|event| Mark::from(event.raw.head())).collect();
     let store = Flipped { inner: (*house.store).clone(), log: house.log.clone(), seq: DAMAGED };
-    let feeds = Feeds::start(Arc::new(store), Arc::new(|_| Ok(Vec::new()))).unwrap();
+    let feeds = Feeds::start(Arc::new(store), Arc::new(|_| Ok(Vec::new())), Arc::new(|_, _| Vec::new())).unwrap();
     feeds.begin_after(&house.log, house.written.last().unwrap().raw.head());
     // From the start, from the page before, from the event right before; and from the event itself on, whose link is
     // not asked for.
@@ -254,8 +261,26 @@ fn what_was_read_must_be_what_the_dealing_goes_on_from() {
     let mut house = House::new();
     house.write(vec![status(1), status(2)]);
     let other = Head { hash: [9; 32], ..house.written[1].raw.head() };
-    let feeds = Feeds::start(house.store.clone(), Arc::new(|_| Ok(Vec::new()))).unwrap();
+    let feeds = Feeds::start(house.store.clone(), Arc::new(|_| Ok(Vec::new())), Arc::new(|_, _| Vec::new())).unwrap();
     feeds.begin_after(&house.log, other);
     let mut reader = feeds.follow_from_start(&house.log, vec![Watched::Agents]).unwrap();
     assert!(matches!(reader.read_on(), Err(FeedError::Forked)));
+}
+
+#[test]
+fn an_opening_wakes_the_agents_that_could_bid_and_stands_in_the_log_for_all() {
+    let even: Outsiders =
+        Arc::new(|_, agents| agents.iter().filter(|agent| agent.0.is_multiple_of(2)).copied().collect());
+    let mut house = House::with(even);
+    let watch = |house: &House, agent, after: Option<Mark>| {
+        house.feeds.follow(&house.log, vec![Watched::Agent(AgentId(agent))], after).unwrap()
+    };
+    house.write(vec![status(1)]);
+    let start = Mark::from(house.written[0].raw.head());
+    let (mut odd, mut even) = (watch(&house, 1, Some(start)), watch(&house, 2, Some(start)));
+    house.write(vec![opened(AuctionId(1), InquiryId(1), AuctionFormat::Open).into(), status(1), status(2)]);
+    assert_eq!(drain(&mut odd, 2), [1, 2]);
+    assert_eq!(drain(&mut even, 1), [3]);
+    // Who reads it from the log decides for itself.
+    assert_eq!(drain(&mut watch(&house, 2, Some(start)), 2), [1, 3]);
 }

@@ -177,7 +177,7 @@ pub(super) fn registered(inquiry: InquiryId, offer: OfferId, provider: ProviderI
     }
 }
 
-pub(super) fn opened(auction: AuctionId, inquiry: InquiryId, format: AuctionFormat) -> AuctionOpened {
+pub(crate) fn opened(auction: AuctionId, inquiry: InquiryId, format: AuctionFormat) -> AuctionOpened {
     let rules = rules(format);
     AuctionOpened { auction, closes_at: Timestamp(90), hard_closes_at: None, inquiry, round: 1, rules }
 }

@@ -248,7 +248,7 @@ impl House {
             Some(row) => Ok(row.queues.to_vec()),
             None => Ok(recorded_queues(&store, inquiry)),
         });
-        Feeds::by_hand(Arc::new(self.store.clone()), queues_of, INBOX)
+        Feeds::by_hand(Arc::new(self.store.clone()), queues_of, Arc::new(|_, _| Vec::new()), INBOX)
     }
 
     fn open(self: &Arc<House>, node: usize, log: &LogName, views: &Views) -> Option<Writer> {

@@ -13,7 +13,7 @@ use domain::event::inquiry::InquiryEvent;
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
-use domain::ids::{InquiryId, QueueId, Subject};
+use domain::ids::{InquiryId, QueueId};
 use futures_util::Stream;
 use projections::feed::Watched;
 use std::sync::Arc;
@@ -83,10 +83,7 @@ impl Feed for Watch {
 }
 
 pub(super) fn inquiry_of(event: &Recorded) -> Option<InquiryId> {
-    event.subjects.iter().find_map(|subject| match subject {
-        Subject::InquiryId(id) => Some(*id),
-        _ => None,
-    })
+    projections::inquiry_of(&event.subjects)
 }
 
 /// An inquiry stands in its queues from its registration until its session opens or it goes away; what comes

@@ -247,7 +247,12 @@ pub(crate) async fn could_ever_bid(app: &Arc<App>, id: AgentId, inquiry: Option<
     let (Some(agent), Some(inquiry)) = (app.live.agent(id), inquiry) else { return Ok(false) };
     let Some(handle) = app.dossier(inquiry).await? else { return Ok(false) };
     let row = handle.read(|dossier| dossier.inquiry().cloned());
-    Ok(row.is_some_and(|row| suits(once_free(&agent), demand(&row)).is_ok()))
+    Ok(row.is_some_and(|row| suits_once_free(&agent, &row)))
+}
+
+/// The same of one that is open.
+pub(crate) fn suits_once_free(agent: &AgentRow, inquiry: &InquiryRow) -> bool {
+    suits(once_free(agent), demand(inquiry)).is_ok()
 }
 
 fn once_free(agent: &AgentRow) -> Applicant<'_> {
