@@ -5,6 +5,7 @@
 //! server that `community` opens gets its writer and its process manager without a restart.
 
 use crate::auth::{AuthError, Authenticate, SigningKey, Viewer};
+use crate::cli::causes;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::types::search::suits_once_free;
 use crate::keys::{RoamingKeys, Turn, roams};
@@ -35,7 +36,6 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 use store::backend::EventStore;
-use store::chain::ChainError;
 use store::clock::Clock;
 use store::folder::DataFolder;
 use store::keys::{OldKeys, Seen, Unfindable};
@@ -214,7 +214,8 @@ impl App {
         tokio::spawn(handover::open_call_servers(Arc::downgrade(&app), head.map_or(0, |seq| seq + 1)));
         app.projector.wake();
         let house = Arc::downgrade(&app);
-        let on_broken = Box::new(move |log: &LogName, error: ChainError| {
+        let on_broken = Box::new(move |log: &LogName, error: &dyn std::error::Error| {
+            let error = causes(error);
             tracing::error!(%log, %error, "chain.broken: the log takes no more commands; look at it with `callmarket verify`");
             if let Some(app) = house.upgrade()
                 && let Some(mailbox) = app.writers.read().expect("no writer panics").get(log)

@@ -59,7 +59,7 @@ struct Followed {
 }
 
 /// What is done about a log whose chain is broken below the snapshot that it started from.
-pub(crate) type OnBroken = Box<dyn Fn(&LogName, ChainError) + Send>;
+pub(crate) type OnBroken = Box<dyn Fn(&LogName, &dyn std::error::Error) + Send>;
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -148,7 +148,9 @@ impl Work {
         for (log, head) in started {
             match self.walk(log, *head) {
                 Ok(None) => {}
-                Ok(Some(broken)) => on_broken(log, broken),
+                Ok(Some(broken)) => on_broken(log, &broken),
+                // A position is missing.
+                Err(error @ ReadError::Damaged { .. }) => on_broken(log, &error),
                 // Who needs what stands there will meet it too.
                 Err(error) => tracing::error!(%log, error = %causes(&error), "chain.not_walked"),
             }

@@ -196,8 +196,21 @@ fn change_the_references(data: &Path) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// Takes an event out of the log, below any snapshot, by somebody who knows how the log defends itself.
+fn drop_an_event(data: &Path) {
+    let log = rusqlite::Connection::open(data.join("logs/main.sqlite")).unwrap();
+    log.execute_batch("DROP TRIGGER event_is_never_deleted").unwrap();
+    assert_eq!(log.execute("DELETE FROM event WHERE seq = 3", []).unwrap(), 1);
+}
+
 #[test]
-fn a_byte_changed_before_the_snapshot_is_found_and_the_log_takes_no_more() {
+fn what_is_changed_or_missing_before_the_snapshot_is_found_and_the_log_takes_no_more() {
+    for harm in [change_the_references, drop_an_event] {
+        broken_before_the_snapshot(harm);
+    }
+}
+
+fn broken_before_the_snapshot(harm: Harm) {
     let scratch = Scratch::new();
     let (data, heard) = (scratch.join("data"), scratch.join("heard"));
     let (house, mut town, offer) = town(&data, 2);
@@ -207,7 +220,7 @@ fn a_byte_changed_before_the_snapshot_is_found_and_the_log_takes_no_more() {
         (kept(&data, "main").len() > 1).then_some(())
     });
     assert_eq!(house.stop(), 0);
-    change_the_references(&data);
+    harm(&data);
 
     // The start takes the snapshot's word for it, and walks the chain behind it.
     let house = House::open_heard(&data, &OFTEN, &heard);
@@ -221,7 +234,10 @@ fn a_byte_changed_before_the_snapshot_is_found_and_the_log_takes_no_more() {
     // What it holds can be read, and the other logs go on.
     assert!(!seen(&mut town.operator.at(&house))["agents"]["edges"].as_array().unwrap().is_empty());
     town.move_to(&house);
-    town.publish(json!({"direction": "FORWARD", "format": "OPEN", "currency": "EUR", "startingPrice": "1.00", "openFor": "PT1H"}), json!({}));
+    town.publish(
+        json!({"direction": "FORWARD", "format": "OPEN", "currency": "EUR", "startingPrice": "1.00", "openFor": "PT1H"}),
+        json!({}),
+    );
     assert_eq!(house.stop(), 0);
     let heard = std::fs::read_to_string(&heard).unwrap();
     let broken = heard.lines().find(|line| line.contains("chain.broken")).unwrap_or_else(|| panic!("{heard}"));
