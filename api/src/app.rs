@@ -217,9 +217,10 @@ impl App {
         let on_broken = Box::new(move |log: &LogName, error: &dyn std::error::Error| {
             let error = causes(error);
             tracing::error!(%log, %error, "chain.broken: the log takes no more commands; look at it with `callmarket verify`");
-            if let Some(app) = house.upgrade()
-                && let Some(mailbox) = app.writers.read().expect("no writer panics").get(log)
-            {
+            // Not under the lock: its mailbox may be full.
+            let mailbox =
+                house.upgrade().and_then(|app| app.writers.read().expect("no writer panics").get(log).cloned());
+            if let Some(mailbox) = mailbox {
                 mailbox.halt();
             }
         });

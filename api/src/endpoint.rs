@@ -404,6 +404,8 @@ pub(crate) trait Open: Send + Sync {
     /// Takes from the caller's bucket what reading so many bytes of a request costs: for each, before it is parsed or
     /// given to one of the others.
     fn read(&self, caller: &Caller, bytes: usize) -> Result<(), Answer>;
+    /// The same, as soon as there is enough in it.
+    fn read_late(&self, caller: &Caller, bytes: usize) -> BoxFuture<'_, ()>;
     /// [`Endpoint::execute`].
     fn once(self: Arc<Self>, caller: Caller, params: Params, writes: bool) -> BoxFuture<'static, Answer>;
     /// [`Endpoint::stream`].
@@ -427,6 +429,11 @@ where
 
     fn read(&self, caller: &Caller, bytes: usize) -> Result<(), Answer> {
         self.pay(&caller.holder(), cost::reading(bytes))
+    }
+
+    fn read_late(&self, caller: &Caller, bytes: usize) -> BoxFuture<'_, ()> {
+        let holder = caller.holder();
+        Box::pin(async move { self.rate.wait(&holder, cost::reading(bytes)).await })
     }
 
     fn once(self: Arc<Self>, caller: Caller, params: Params, writes: bool) -> BoxFuture<'static, Answer> {

@@ -12,6 +12,7 @@ use domain::refusal::Refusal;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use store::handover::order_for;
+use store::raw::Head;
 use store::recorded::Recorded;
 use store::writer::mailbox::Mailbox;
 use store::writer::order::{Answer, Entropy};
@@ -100,9 +101,15 @@ async fn step(app: &App, mailbox: &Mailbox, next: &mut Seq) -> Result<bool, Halt
 
 async fn read(app: &App, from: Seq) -> Result<Vec<Recorded>, &'static str> {
     let store = app.store.clone();
+    // No further than the live views: what follows from an acceptance is shown with it.
+    let told = Head::next(app.live.head(&LogName::community()));
+    let wanted = usize::try_from(told.saturating_sub(from)).unwrap_or(PAGE).min(PAGE);
+    if wanted == 0 {
+        return Ok(Vec::new());
+    }
     let read = tokio::task::spawn_blocking(move || {
         let log = LogName::community();
-        let raws = store.read(&log, from, PAGE).map_err(|_| "community cannot be read")?;
+        let raws = store.read(&log, from, wanted).map_err(|_| "community cannot be read")?;
         let open = |raw| Recorded::open(&log, raw).map_err(|_| "community holds an event that cannot be read");
         raws.into_iter().map(open).collect()
     });

@@ -79,6 +79,11 @@ impl RateLimit {
         while let Err(later) = take(&buckets.items, holder, cost) {
             tokio::time::sleep(later.retry_after.max(PAUSE)).await;
         }
+        self.wait(holder, cost).await;
+    }
+
+    /// Comes back once the holder's bucket has given `cost`.
+    pub async fn wait(&self, holder: &Holder, cost: u64) {
         while let Err(later) = self.take(holder, cost) {
             tokio::time::sleep(later.retry_after.max(PAUSE)).await;
         }

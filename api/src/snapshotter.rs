@@ -31,7 +31,7 @@ use store::writer::folded::{PAGE, page_after};
 pub(crate) const EVERY: u64 = 100_000;
 /// How often the logs' lengths are looked at.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long a disk that took no snapshot is left alone.
+/// How long a disk that took no snapshot, or a store that did not answer, is left alone.
 const RESPITE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Snapshotter {
@@ -146,14 +146,7 @@ impl Work {
     fn run(&self, started: &[(LogName, Head)], on_broken: &OnBroken) {
         let_others_first();
         for (log, head) in started {
-            match self.walk(log, *head) {
-                Ok(None) => {}
-                Ok(Some(broken)) => on_broken(log, &broken),
-                // A position is missing.
-                Err(error @ ReadError::Damaged { .. }) => on_broken(log, &error),
-                // Who needs what stands there will meet it too.
-                Err(error) => tracing::error!(%log, error = %causes(&error), "chain.not_walked"),
-            }
+            self.walk_whole(log, *head, on_broken);
         }
         if !self.snapshots.are_kept() {
             return;
@@ -161,9 +154,11 @@ impl Work {
         let mut followed: BTreeMap<LogName, Followed> = BTreeMap::new();
         // Logs that cannot be folded: the live view has said why.
         let mut given_up: BTreeSet<LogName> = BTreeSet::new();
+        // Logs of which the disk took no snapshot, and when.
+        let mut resting: BTreeMap<LogName, Instant> = BTreeMap::new();
         while self.pause(LOOK) {
             for (log, head) in self.live.heads() {
-                if given_up.contains(&log) {
+                if given_up.contains(&log) || resting.get(&log).is_some_and(|since| since.elapsed() < RESPITE) {
                     continue;
                 }
                 let outcome = self.follow(&log, head.seq, followed.remove(&log));
@@ -176,9 +171,7 @@ impl Work {
                         if !self.disk_failed.swap(true, Ordering::Relaxed) {
                             tracing::warn!(%log, error = %causes(&error), "snapshot.not_written");
                         }
-                        if !self.pause(RESPITE) {
-                            return;
-                        }
+                        resting.insert(log, Instant::now());
                     }
                     Err(Failure::Read(ReadError::Unavailable { .. })) => {}
                     Err(error) => {
@@ -186,6 +179,22 @@ impl Work {
                         given_up.insert(log);
                     }
                 }
+            }
+        }
+    }
+
+    fn walk_whole(&self, log: &LogName, to: Head, on_broken: &OnBroken) {
+        loop {
+            match self.walk(log, to) {
+                Ok(None) => return,
+                Ok(Some(broken)) => return on_broken(log, &broken),
+                // A position is missing.
+                Err(error @ ReadError::Damaged { .. }) => return on_broken(log, &error),
+                Err(error) => tracing::warn!(%log, error = %causes(&error), "chain.not_walked"),
+            }
+            // The store does not answer now; the log is not to go unchecked for that.
+            if !self.pause(RESPITE) {
+                return;
             }
         }
     }

@@ -133,6 +133,8 @@ struct Content {
     /// The last position that was put in.
     last: Option<Seq>,
     state: State,
+    /// Where the dealing had come to as it fell behind: whatever concerns the reader up to there was put in.
+    left_at: Option<Head>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -176,8 +178,20 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    fn turn(&self, state: State) {
+    fn end(&self) {
+        self.turn(State::Ended, None);
+    }
+
+    /// What follows is in the log; everything up to `dealt` was put in.
+    fn fall_behind(&self, dealt: Option<Head>) {
+        self.turn(State::Behind, dealt);
+    }
+
+    fn turn(&self, state: State, dealt: Option<Head>) {
         let mut content = lock(&self.content);
+        if content.state == State::Open {
+            content.left_at = dealt;
+        }
         if content.state != State::Ended {
             content.state = state;
         }
@@ -243,8 +257,9 @@ impl Feeds {
         if self.batches.try_send(batch.to_vec()).is_err() {
             let mut logs = lock(&self.logs);
             let log = logs.entry(last.log.clone()).or_default();
+            let dealt = log.dealt;
             log.reached(last.raw.head());
-            log.all().for_each(|inbox| inbox.turn(State::Behind));
+            log.all().for_each(|inbox| inbox.fall_behind(dealt));
         }
     }
 
@@ -258,7 +273,7 @@ impl Feeds {
         let mut logs = lock(&self.logs);
         let log = logs.entry(log.clone()).or_default();
         log.ended = true;
-        log.all().for_each(|inbox| inbox.turn(State::Ended));
+        log.all().for_each(|inbox| inbox.end());
     }
 
     /// From how many positions on a reader that falls behind is lost.
@@ -372,6 +387,11 @@ impl Feeds {
         }
         let mut logs = lock(&self.logs);
         let feeds = logs.entry(last.log.clone()).or_default();
+        if unknown {
+            // Before any event of the batch: who has got a later one would not look for an earlier one.
+            let on_queues = feeds.inboxes.iter().filter(|(watched, _)| matches!(watched, Watched::Queue(_)));
+            on_queues.flat_map(|(_, inboxes)| inboxes).for_each(|inbox| inbox.fall_behind(feeds.dealt));
+        }
         for event in batch {
             let of_inquiry = inquiry_of(&event.subjects).and_then(|id| queues.get(&id));
             for watched in concerns(event, of_inquiry.map_or(&[][..], Vec::as_slice)) {
@@ -386,10 +406,6 @@ impl Feeds {
                 let agents = feeds.inboxes.iter().filter(|(watched, _)| told(watched));
                 agents.flat_map(|(_, inboxes)| inboxes).for_each(|inbox| inbox.put(event));
             }
-        }
-        if unknown {
-            let on_queues = feeds.inboxes.iter().filter(|(watched, _)| matches!(watched, Watched::Queue(_)));
-            on_queues.flat_map(|(_, inboxes)| inboxes).for_each(|inbox| inbox.turn(State::Behind));
         }
         feeds.reached(last.raw.head());
     }
@@ -492,6 +508,11 @@ impl Reader {
                 Ok(None) => Ok(Step::Wait),
                 Err(State::Ended) => Err(FeedError::Forked),
                 Err(_) => {
+                    // A quiet one stands at the last event that concerned it, and has missed nothing since.
+                    let left_at = lock(&self.inbox.content).left_at;
+                    if Head::next(left_at) > self.next() {
+                        self.at = left_at;
+                    }
                     self.feeds.leave(&self.log, &self.watched, &self.inbox);
                     self.inbox = self.feeds.join(&self.log, &self.watched)?;
                     Ok(Step::Read)

@@ -31,8 +31,8 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-/// What hears of acknowledged events: one log's, in order, each once. Called on the writer's thread before
-/// the answers go out, so it must be quick.
+/// What hears of acknowledged events: one log's, in order, each once, before the answers go out. Called on the teller's
+/// thread where the writer has one (`mailbox::spawn`); whoever gave a command waits for it, so it must be quick.
 pub type Subscriber = Arc<dyn Fn(&[Arc<Recorded>]) + Send + Sync>;
 
 /// How a writer works; [`Settings::default`] is what the product runs with.

@@ -170,21 +170,25 @@ impl Socket {
 
     /// Does what a client says.
     async fn obey(&mut self, wire: &mut WebSocket, text: &str) -> Result<(), Ending> {
-        let answer = match message::parse(text).ok_or(BAD_MESSAGE)? {
+        let said = message::parse(text).ok_or(BAD_MESSAGE)?;
+        if !matches!(said, Message::Subscribe(..)) {
+            self.paid(text.len()).await?;
+        }
+        let answer = match said {
             Message::Init(_) if self.acknowledged => return Err(SECOND_INIT),
-            Message::Init(headers) => {
-                self.admit(&headers)?;
+            Message::Init(payload) => {
+                self.admit(&message::authorization(payload).ok_or(BAD_MESSAGE)?)?;
                 message::ack()
             }
-            Message::Ping(payload) => message::pong(payload.as_deref()),
+            Message::Ping(payload) => message::pong(payload),
             Message::Pong => return Ok(()),
             Message::Subscribe(..) if !self.acknowledged => return Err(UNAUTHORIZED),
             Message::Subscribe(id, _) if self.live.contains_key(id.as_str()) => return Err(DUPLICATE),
-            Message::Subscribe(id, params) => {
+            Message::Subscribe(id, payload) => {
                 let most = self.endpoint.transport().limits.operations;
                 let refused = match self.endpoint.read(&self.caller, text.len()) {
                     Ok(()) if self.live.len() < most => {
-                        self.start(id.into(), params);
+                        self.start(id.into(), message::params(payload).ok_or(BAD_MESSAGE)?);
                         return Ok(());
                     }
                     Ok(()) => {
@@ -204,6 +208,16 @@ impl Socket {
             }
         };
         self.send(wire, vec![Frame::Text(answer.into())]).await
+    }
+
+    /// Waits until the caller can pay for what has no answer that could refuse it. Meanwhile nothing is read.
+    async fn paid(&mut self, bytes: usize) -> Result<(), Ending> {
+        tokio::select! {
+            biased;
+            () = self.endpoint.read_late(&self.caller, bytes) => Ok(()),
+            () = self.expiry.over() => Err(EXPIRED),
+            () = self.drain.asked() => Err(RESTART),
+        }
     }
 
     /// Names the caller. A token here and another caller's in the header is nobody's.

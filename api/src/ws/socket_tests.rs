@@ -1,9 +1,9 @@
 use crate::endpoint::Limits;
 use crate::listen;
-use crate::testing::{House, house, house_with, house_within, soon, until};
+use crate::testing::{House, house, house_limited, house_with, house_within, soon, until};
 use futures_util::stream::StreamExt;
 use serde_json::{Value as Json, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 
 fn millis(millis: u64) -> Duration {
@@ -42,6 +42,34 @@ async fn a_caller_and_an_address_have_so_many_sockets() {
     drop(by_message);
     until(|| house.connected.seats.taken() == 4).await;
     assert!(named("ann").await.is_ok());
+}
+
+#[tokio::test]
+async fn every_message_is_paid_by_its_length_and_who_cannot_waits() {
+    let house = house_limited("4000").await;
+    let mut chatty = house.admitted(house.bearer("ann")).await;
+    let mut other = house.admitted(house.bearer("bob")).await;
+    let began = Instant::now();
+    // A bucket holds 20,000, and each of these costs 4 for each of its 63 KiB.
+    let long = json!({"type": "pong", "payload": {"x": "x".repeat(63 * 1_024)}});
+    for _ in 0..85 {
+        chatty.say(long.clone()).await;
+    }
+    chatty.say(json!({"type": "ping"})).await;
+    assert_eq!(chatty.hear().await, json!({"type": "pong"}));
+    assert!(began.elapsed() >= millis(300), "{:?}", began.elapsed());
+    other.say(json!({"type": "ping", "payload": {"a": 1}})).await;
+    assert_eq!(other.hear().await, json!({"type": "pong", "payload": {"a": 1}}));
+    // What can be refused is, at once.
+    for _ in 0..3 {
+        chatty.say(long.clone()).await;
+    }
+    chatty.subscribe("1", &format!("{{ hello }} # {}", "x".repeat(60 * 1_024))).await;
+    let refused = chatty.hear().await;
+    assert_eq!(
+        (&refused["type"], &refused["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("RATE_LIMITED"))
+    );
 }
 
 #[tokio::test]

@@ -284,3 +284,40 @@ fn an_opening_wakes_the_agents_that_could_bid_and_stands_in_the_log_for_all() {
     // Who reads it from the log decides for itself.
     assert_eq!(drain(&mut watch(&house, 2, Some(start)), 2), [1, 3]);
 }
+
+/// A reader of one agent, and many events that are not its own, dealt or not.
+#[test]
+fn a_quiet_reader_that_kept_up_has_nothing_to_read_again_and_is_not_lost() {
+    let store = Arc::new(MemoryStore::default());
+    let (feeds, dealer) = Feeds::by_hand(
+        store.clone(),
+        Arc::new(|inquiry| Ok(vec![QueueId(inquiry.0 % 3)])),
+        Arc::new(|_, _| Vec::new()),
+        INBOX,
+    );
+    let mut house = House { store, feeds, log: LOG.parse().unwrap(), written: Vec::new() };
+    house.feeds.lose_from(500);
+    house.write(vec![status(1)]);
+    while dealer.deal(&house.feeds) {}
+    let mark = Mark::from(house.written[0].raw.head());
+    let mut reader = house.feeds.follow(&house.log, vec![Watched::Agent(AgentId(1))], Some(mark)).unwrap();
+    for _ in 0..1_000 {
+        house.write(vec![status(2)]);
+        assert!(dealer.deal(&house.feeds));
+    }
+    assert!(matches!(reader.step().unwrap(), Step::Wait), "it has heard of all that concerns it: nothing");
+    // The dealing does not keep up: the last batch is left out, and everybody reads on in the log.
+    for _ in 0..BATCHES + 1 {
+        house.write(vec![status(2)]);
+    }
+    let missed = house.written.last().unwrap().seq;
+    house.write(vec![status(1)]);
+    assert!(matches!(reader.step().unwrap(), Step::Read));
+    assert_eq!(reader.next(), 1_001, "from where the dealing had come to");
+    // More than five hundred behind, and rightly told so.
+    assert!(reader.is_lost());
+    house.feeds.lose_from(5_000);
+    assert!(!reader.is_lost());
+    while dealer.deal(&house.feeds) {}
+    assert_eq!(drain(&mut reader, 1), [missed + 1]);
+}
