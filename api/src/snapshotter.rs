@@ -4,7 +4,7 @@
 //! `KEPT_BYTES`; the writers never wait for it; asked to stop, it ends within one page or one file. Before that it
 //! walks the chain of each log that started from a snapshot up to there, once, and says where it is broken.
 //!
-//! What it folds the writers hand over: reading, parsing and checking a log again would cost three times as much.
+//! What it folds the writers hand over: reading, parsing and checking a log again costs half as much again and more.
 //! What they have not, it reads. So it holds a second fold of each log in memory, always: one that was dropped would
 //! have to be read again. It works half of the time at most. A disk that is full, or fails, is named once; everything
 //! else goes on without snapshots.
