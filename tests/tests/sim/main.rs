@@ -12,6 +12,7 @@
 //! known                  what people have heard
 //! evidence, audit        the stored JSON and the answers alone: chain, money, auctions, agents, deadlines
 //! again, views           decided again from what was recorded; every view against a fold from zero
+//! killed                 a day's orders again, of a node that is killed at every append
 //! run                    many seeds on all cores; how to replay the one that failed
 //! apart                  the auditor names nothing of the house
 //! mutants                tampered days, each of which the auditor must refuse
@@ -32,6 +33,7 @@ mod evidence;
 mod handover;
 mod house;
 mod keeper;
+mod killed;
 mod known;
 mod menu;
 mod mutants;

@@ -58,7 +58,7 @@ fn taken_over(logs: &Logs, heads: &BTreeMap<LogName, Seq>) -> Option<Seq> {
 }
 
 /// Compares by what anybody can ask.
-fn same(name: &str, live: &Live, zero: &Live, subjects: &BTreeSet<Subject>) {
+pub fn same(name: &str, live: &Live, zero: &Live, subjects: &BTreeSet<Subject>) {
     macro_rules! agree {
         ($($ask:tt)+) => {
             assert_eq!(live.$($ask)+, zero.$($ask)+, "live views: {name} differs in {}", stringify!($($ask)+))
