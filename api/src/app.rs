@@ -12,6 +12,7 @@ use crate::keys::{RoamingKeys, Turn, roams};
 use crate::past::Pasts;
 use crate::presence::{self, Presence};
 use crate::revoked::Revocations;
+use crate::signed::Signer;
 use crate::snapshotter::Snapshotter;
 use crate::{fork, handover};
 use async_graphql::Error;
@@ -84,6 +85,8 @@ pub struct App {
     idempotency: Hmac<Sha256>,
     /// Of the store: cursors are signed with it.
     pub cursor_secret: [u8; 32],
+    /// Signs what pages carry.
+    pub(crate) signer: Signer,
     settings: Settings,
     writers: RwLock<BTreeMap<LogName, Mailbox>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -174,6 +177,7 @@ impl App {
             signing: SigningKey::open(parts.folder.path())?,
             idempotency: Hmac::new_from_slice(&vault.secret("idempotency")?).expect("any length is a key"),
             cursor_secret: vault.secret("cursor")?,
+            signer: Signer::new(&vault.secret("pages")?),
             vault,
             store: parts.store,
             public_url: parts.public_url,

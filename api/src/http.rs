@@ -36,11 +36,15 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    /// `/graphql` alone; to be merged with the house's other routes.
+    /// `/graphql` alone.
     pub fn router(self) -> Router {
-        let endpoint: Arc<dyn Open> = Arc::new(self);
-        Router::new().route("/graphql", any(answer)).with_state(endpoint)
+        router(Arc::new(self))
     }
+}
+
+/// `/graphql` alone; to be merged with the house's other routes.
+pub(crate) fn router(endpoint: Arc<dyn Open>) -> Router {
+    Router::new().route("/graphql", any(answer)).with_state(endpoint)
 }
 
 async fn answer(State(endpoint): State<Arc<dyn Open>>, request: Request) -> Response {

@@ -39,6 +39,7 @@ pub mod proxy;
 pub mod rate;
 pub mod revoked;
 mod shared;
+mod signed;
 mod snapshotter;
 mod sse;
 #[cfg(test)]

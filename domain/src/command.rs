@@ -44,6 +44,8 @@ pub struct Content {
     /// Of its address, as the URL standard computes it.
     pub origin: String,
     pub page: Sealed,
+    /// The edge has it from its own page: nothing led there, and `origin` is the community's.
+    pub direct: bool,
 }
 
 /// An acceptance as the edge hands it to `community`.

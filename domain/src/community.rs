@@ -379,7 +379,7 @@ pub fn check_acceptance(
     let placement = if offer.origins.contains(&content.origin) {
         Placement::ProviderPage
     } else if acceptance.community_origins.contains(&content.origin) {
-        Placement::CommunityPage
+        if content.direct { Placement::Direct } else { Placement::CommunityPage }
     } else {
         return Err(Refusal::OriginRefused);
     };

@@ -7,7 +7,7 @@
 
 use super::{Failure, Found, Misuse, Place};
 use crate::app::{App, Parts};
-use crate::endpoint::Limits;
+use crate::endpoint::{Limits, Open};
 use crate::proxy::{Network, Proxies};
 use crate::rate::{COST_PER_SECOND, RateLimit};
 use crate::snapshotter::EVERY;
@@ -101,7 +101,9 @@ impl Serve {
             clock: Arc::new(SystemClock),
             settings: Settings { keys: self.keys_in_memory, ..Settings::default() },
             snapshot_every: self.snapshot_every,
-            public_url: self.public_url.unwrap_or_else(|| format!("http://{address}")),
+            public_url: self
+                .public_url
+                .map_or_else(|| format!("http://{address}"), |url| url.trim_end_matches('/').to_owned()),
             folder,
         };
         let app = App::start(parts)?;
@@ -130,7 +132,9 @@ impl Serve {
         let asked = asked_to_stop();
         // For whoever waits for it, a person or a script.
         println!("callmarket listens on http://{address}/graphql");
-        let serving = listen::serve(listener, endpoint.router().merge(pages::router()), connections, drain);
+        let endpoint: Arc<dyn Open> = Arc::new(endpoint);
+        let routes = http::router(endpoint.clone()).merge(pages::router(endpoint, app.clone()));
+        let serving = listen::serve(listener, routes, connections, drain);
         let stopping = async {
             asked.await;
             plug.pull();

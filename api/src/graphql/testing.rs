@@ -73,6 +73,10 @@ impl House {
         House { app, store, schema, folder, clock, keys: AtomicU32::new(0) }
     }
 
+    pub(crate) fn keys_folder(&self) -> PathBuf {
+        self.folder.join("keys")
+    }
+
     pub(crate) async fn run(&self, who: &Who, document: &str, variables: Value) -> Value {
         let request = request(who, document, variables);
         serde_json::to_value(self.schema.execute(request).await).unwrap()

@@ -24,7 +24,7 @@ struct Front {
 }
 
 fn content(origin: &str) -> Option<Content> {
-    Some(Content { origin: origin.to_owned(), page: sealed("page") })
+    Some(Content { origin: origin.to_owned(), page: sealed("page"), direct: false })
 }
 
 fn open(market: &mut Market, name: &str, topics: &[&str], languages: &[&str]) {
@@ -225,6 +225,16 @@ fn content_on_the_communitys_own_page_is_placed_there() {
     let mut front = front(plain());
     let accepted = front.accepts(|ask| ask.content = content("https://callmarket.example"));
     assert_eq!(accepted.unwrap().content.unwrap().placement, Placement::CommunityPage);
+}
+
+#[test]
+fn a_direct_visit_is_one_to_the_communitys_own_page_alone() {
+    let mut front = front(plain());
+    let direct = |origin| content(origin).map(|content| Content { direct: true, ..content });
+    let mut placed = |origin| front.accepts(|ask| ask.content = direct(origin)).map(|e| e.content.unwrap().placement);
+    assert_eq!(placed("https://callmarket.example"), Ok(Placement::Direct));
+    assert_eq!(placed("https://bank.example"), Ok(Placement::ProviderPage), "whatever the edge says");
+    assert_eq!(placed("https://else.example"), Err(Refusal::OriginRefused));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod attack;
 mod bad_input;
 mod damage;
 mod feeds;
+mod front;
 mod kill;
 mod late;
 mod limits;

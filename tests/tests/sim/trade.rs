@@ -33,7 +33,7 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
         question: question.then(|| sealed(customer)),
         content: if dice.percent(20) {
             let origin = dice.one(&["https://bank.example", "https://community.example", "https://else.example"]);
-            Some(Content { origin: origin.to_owned(), page: sealed(customer) })
+            Some(Content { origin: origin.to_owned(), page: sealed(customer), direct: dice.percent(30) })
         } else {
             None
         },

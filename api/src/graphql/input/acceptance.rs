@@ -44,6 +44,8 @@ pub struct AcceptOfferInput {
     pub question: Option<String>,
     pub topics: Option<Vec<String>>,
     pub content: Option<ContentReferenceInput>,
+    /// From a page of this house: how the visitor came to it. It is for these offer, link, address and key alone.
+    pub click_proof: Option<String>,
     pub channel: ChannelKind,
     #[graphql(default_with = "Initiator::Customer")]
     pub initiator: Initiator,
@@ -108,7 +110,7 @@ impl AcceptOfferInput {
 
     /// `sealed`: for `customer`, whatever of it was given.
     pub fn acceptance(&self, parsed: ParsedAcceptance, customer: CustomerId, sealed: Personal<Sealed>) -> Acceptance {
-        let content = |(origin, page)| Content { origin, page };
+        let content = |(origin, page)| Content { origin, page, direct: false };
         Acceptance {
             offer: parsed.offer,
             offer_revision: parsed.offer_revision,
@@ -208,6 +210,7 @@ mod tests {
             question: Some("Where is my card?".into()),
             topics: None,
             content: None,
+            click_proof: None,
             channel: ChannelKind::Message,
             initiator: Initiator::Customer,
             language: None,
@@ -255,7 +258,10 @@ mod tests {
         let sealed = Sealed { ciphertext: "".into(), subject: CustomerId(1).into() };
         let personal = Personal { profile: None, question: None, page: Some(sealed.clone()) };
         let acceptance = input.acceptance(parsed, CustomerId(1), personal);
-        assert_eq!(acceptance.content.unwrap(), Content { origin: "https://bank.example".into(), page: sealed });
+        assert_eq!(
+            acceptance.content.unwrap(),
+            Content { origin: "https://bank.example".into(), page: sealed, direct: false }
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ use domain::ids::{CustomerId, InquiryId};
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
+use domain::terms::Placement;
 use domain::time::Span;
 use projections::live::community::OfferState;
 
@@ -79,6 +80,13 @@ async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
         Personal { profile: None, question: unsealed(&personal.question), page: unsealed(&personal.page) };
     let mut acceptance = acceptance(app, input, parsed, customer, placeholders);
     acceptance.customer_is_new = is_new(call).await?;
+    let proven = match &input.click_proof {
+        Some(proof) => proven(app, proof, input, &acceptance),
+        None => Ok(false),
+    };
+    if let (Some(content), Ok(direct)) = (&mut acceptance.content, &proven) {
+        content.direct = *direct;
+    }
     let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
     let now = OfferNow {
         terms: &offer.terms,
@@ -87,7 +95,7 @@ async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
         suspended: provider.suspended,
         origins: &provider.origins,
     };
-    let refused = check_acceptance(&now, &acceptance, app.clock.now()).err();
+    let refused = proven.err().or_else(|| check_acceptance(&now, &acceptance, app.clock.now()).err());
     if let Some(refusal) = refused {
         // It may have been accepted earlier under its key. Without link and question it cannot be accepted now.
         (acceptance.link, acceptance.question) = (None, None);
@@ -123,6 +131,26 @@ fn acceptance(
         community_origins: origin_of(&app.public_url).into_iter().collect(),
         ..acceptance
     }
+}
+
+/// Whether the visit that a page of this house vouches for came from nowhere. Refused where the proof is not ours, or
+/// for another form than this.
+fn proven(app: &App, proof: &str, input: &AcceptOfferInput, acceptance: &Acceptance) -> Result<bool, Refusal> {
+    let wrong = |message: &str| Refusal::invalid(&["clickProof"], message);
+    let click = app.signer.read_click(proof).ok_or_else(|| wrong("not made by this house"))?;
+    let url = input.content.as_ref().map(|content| content.url.as_str());
+    let is_this = click.offer == acceptance.offer
+        && (click.link.is_none() || click.link == acceptance.link)
+        && url == Some(click.url.as_str())
+        && click.key == input.idempotency_key
+        && click.initiator == acceptance.initiator;
+    if !is_this {
+        return Err(wrong("made for another offer, link, address, key or initiator"));
+    }
+    if click.until <= app.clock.now() {
+        return Err(wrong("too old; open the page again"));
+    }
+    Ok(click.placement == Placement::Direct)
 }
 
 /// Whether nothing was accepted before by the customer who calls. Others are made just now.

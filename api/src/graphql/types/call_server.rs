@@ -66,6 +66,11 @@ impl CallServer {
     async fn languages(&self) -> &[String] {
         &self.row.languages
     }
+    /// Where an acceptance goes whose topics fit no call server.
+    #[graphql(name = "default")]
+    async fn is_default(&self) -> bool {
+        self.row.is_default
+    }
     async fn queue_depth(&self, ctx: &Context<'_>) -> i32 {
         i32::try_from(self.eyes.live(app(ctx)).waiting(&self.row.name)).unwrap_or(i32::MAX)
     }

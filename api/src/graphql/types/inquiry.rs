@@ -108,6 +108,12 @@ impl Inquiry {
     async fn expires_at(&self) -> Option<DateTime> {
         self.row.expires_at.map(DateTime)
     }
+    // Its customer's alone: whoever has the address is the customer there.
+    async fn url(&self, ctx: &Context<'_>) -> Option<String> {
+        let app = app(ctx);
+        let is_customer = self.sight.part == Part::Customer;
+        is_customer.then(|| format!("{}/i/{}", app.public_url, app.signer.inquiry(self.row.id)))
+    }
     /// The electronic question. Null for an agent until consent.
     async fn question(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
         Ok(self.question.get(app(ctx)).await?.and_then(|question| question.question.as_deref()))

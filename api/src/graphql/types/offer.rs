@@ -131,6 +131,9 @@ impl Offer {
     async fn valid_until(&self) -> Option<DateTime> {
         self.terms.valid_until.map(DateTime)
     }
+    async fn url(&self, ctx: &Context<'_>) -> String {
+        format!("{}/o/{}", app(ctx).public_url, self.id)
+    }
 }
 
 pub struct OfferLink(pub(crate) domain::terms::OfferLink);
@@ -156,5 +159,8 @@ impl OfferLink {
     }
     async fn topic(&self) -> &str {
         self.0.topic.as_str()
+    }
+    async fn url(&self, ctx: &Context<'_>) -> String {
+        format!("{}/l/{}", app(ctx).public_url, self.0.id)
     }
 }

@@ -13,6 +13,7 @@ use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
 use crate::graphql::scalars::DateTime;
 use async_graphql::{Context, Error, ID, Object};
+use domain::actor::Actor;
 use domain::ids::ReservationId;
 use projections::live::reservation::{ReservationRow, ReservationState as State};
 use std::sync::Arc;
@@ -84,6 +85,15 @@ impl Reservation {
     }
     async fn deadline(&self) -> DateTime {
         DateTime(self.row.deadline)
+    }
+    // Opens to the agent alone, and only at the address that the agent itself sees here.
+    async fn url(&self, ctx: &Context<'_>) -> String {
+        let (app, row) = (app(ctx), &self.row);
+        let page = format!("{}/reservations/{}", app.public_url, row.id);
+        if self.sight.eyes.viewer != Actor::Agent(row.agent) {
+            return page;
+        }
+        format!("{page}?access={}", app.signer.reservation(row.id, row.agent, row.reserved_at))
     }
     async fn attempt(&self) -> i32 {
         i32::try_from(self.row.attempt).unwrap_or(i32::MAX)
