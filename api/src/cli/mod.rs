@@ -8,6 +8,7 @@ mod market;
 mod serve;
 mod table;
 mod token;
+mod topics;
 
 #[cfg(fuzzing)]
 pub(crate) use auctions::check_recorded;
@@ -39,6 +40,9 @@ enum Command {
     /// Runs recorded market history through the same decisions on a turned clock
     #[command(subcommand)]
     Replay(Replay),
+    /// Finds the subject matters of questions: makes a model, and asks it
+    #[command(subcommand)]
+    Topics(topics::Topics),
 }
 
 #[derive(Subcommand)]
@@ -78,12 +82,16 @@ pub(crate) struct Misuse(pub(crate) String);
 fn is_misuse(error: &Failure) -> bool {
     let folder = error.downcast_ref::<FolderError>();
     let file = error.downcast_ref::<table::TableError>();
+    let questions = error.downcast_ref::<::topics::table::TableError>();
+    let model = error.downcast_ref::<::topics::FileError>();
     error.is::<Misuse>()
         || matches!(
             folder,
             Some(FolderError::Absent { .. } | FolderError::NotAFolder { .. } | FolderError::Foreign { .. })
         )
         || matches!(file, Some(table::TableError::Open { .. }))
+        || matches!(questions, Some(::topics::table::TableError::Open { .. }))
+        || matches!(model, Some(::topics::FileError::Open { .. } | ::topics::FileError::Write { .. }))
 }
 
 /// What a command found.
@@ -130,6 +138,7 @@ pub fn main() -> ExitCode {
         Command::Rebuild(rebuild) => rebuild.run(),
         Command::Replay(Replay::Auctions(replay)) => replay.run(),
         Command::Replay(Replay::Sealed(replay)) => replay.run(),
+        Command::Topics(topics) => topics.run(),
     };
     match outcome {
         Ok(Found::Nothing) => ExitCode::SUCCESS,

@@ -22,4 +22,5 @@ mod snapshots;
 mod stalled;
 mod story;
 mod tidy;
+mod topics;
 mod walk;

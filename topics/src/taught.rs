@@ -1,0 +1,130 @@
+//! What is learned while questions come in: corrections on top of a model, or on top of nothing.
+//!
+//! Each confirmed question moves the labels that were wrong about it, so far that they are right next time, and no
+//! others (passive-aggressive updates on the same features). Taught in the same order, the same questions give the
+//! same scores. To forget somebody's question, teach anew without it.
+
+use crate::features::{ByHash, Kind, LENGTHS, Sparse, each, ln};
+use crate::model::{Model, Verdict, ranked, standing};
+use std::sync::Arc;
+
+/// Where a label lies that a question is about, and at most where the others lie.
+const RIGHT: f32 = 1.0;
+const WRONG: f32 = -0.5;
+/// How far one question may move a label.
+const STEP_MAX: f32 = 1.5;
+/// Where nothing was trained: what a question reaches that the best label, known in half of it, is meant by.
+const THRESHOLD_OF_NOTHING: f32 = 1.0;
+
+#[derive(Clone)]
+pub struct Taught {
+    base: Option<Arc<Model>>,
+    labels: Vec<String>,
+    /// The changes of each feature, by label; those of the constant feature under 0, which no feature's hash is.
+    changes: ByHash<Vec<(u32, f32)>>,
+    lessons: u64,
+}
+
+impl Taught {
+    pub fn new(base: Option<Arc<Model>>) -> Taught {
+        let labels = base.as_ref().map(|base| base.labels.clone()).unwrap_or_default();
+        Taught { base, labels, changes: ByHash::default(), lessons: 0 }
+    }
+
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+    /// How many questions it was taught.
+    pub fn lessons(&self) -> u64 {
+        self.lessons
+    }
+    /// The model's version, and how many questions it was taught since.
+    pub fn version(&self) -> String {
+        format!("{}+{}", self.base.as_ref().map_or("none", |base| base.version()), self.lessons)
+    }
+
+    /// The features of a text with their values, whether anybody knows them or not.
+    fn features(&self, text: &str) -> Vec<(u64, f32)> {
+        let mut found: Vec<(u64, Kind)> = Vec::new();
+        each(text, |kind, hash| found.push((hash, kind)));
+        found.sort_unstable_by_key(|(hash, _)| *hash);
+        let mut lengths = [0.0_f32; 2];
+        let mut features = Vec::new();
+        for same in found.chunk_by(|a, b| a.0 == b.0) {
+            let (hash, kind) = same[0];
+            let weight = self.base.as_ref().map_or(1.0, |base| base.vocabulary.weight(hash));
+            let value = (1.0 + ln(same.len() as f64)) as f32 * weight;
+            lengths[kind as usize] += value * value;
+            features.push((hash, kind, value));
+        }
+        let scaled = |(hash, kind, value): (u64, Kind, f32)| {
+            (hash, value * LENGTHS[kind as usize] / lengths[kind as usize].sqrt())
+        };
+        features.into_iter().map(scaled).collect()
+    }
+
+    fn scores(&self, text: &str, features: &[(u64, f32)]) -> (Vec<f32>, f32) {
+        let (mut scores, known) = match &self.base {
+            Some(base) => {
+                let (vector, _): (Sparse, f32) = base.vocabulary.vector(text);
+                (base.weights.scores(&vector), Some(&base.vocabulary))
+            }
+            None => (Vec::new(), None),
+        };
+        // A label that the model has not: it lies where a label lies that nothing speaks for.
+        scores.resize(self.labels.len(), -1.0);
+        let mut familiar = 0_u32;
+        for (hash, value) in features {
+            let changes = self.changes.get(hash);
+            familiar += u32::from(changes.is_some() || known.is_some_and(|known| known.number(*hash).is_some()));
+            for (label, change) in changes.into_iter().flatten() {
+                scores[*label as usize] += value * change;
+            }
+        }
+        for (label, change) in self.changes.get(&0).into_iter().flatten() {
+            scores[*label as usize] += change;
+        }
+        (scores, familiar as f32 / features.len().max(1) as f32)
+    }
+
+    pub fn classify(&self, text: &str, first: usize) -> Verdict {
+        let features = self.features(text);
+        let (scores, share) = self.scores(text, &features);
+        let threshold = self.base.as_ref().map_or(THRESHOLD_OF_NOTHING, |base| base.threshold);
+        let in_scope = share > 0.0 && !scores.is_empty() && standing(&scores, share) >= threshold;
+        Verdict { in_scope, ranked: ranked(&scores, first) }
+    }
+
+    /// A question is about these labels, as somebody found who dealt with it. Unknown ones are new labels.
+    pub fn teach(&mut self, text: &str, labels: &[String]) {
+        let mut meant = Vec::new();
+        for label in labels {
+            let at = self.labels.iter().position(|known| known == label).unwrap_or_else(|| {
+                self.labels.push(label.clone());
+                self.labels.len() - 1
+            });
+            meant.push(at);
+        }
+        let features = self.features(text);
+        if features.is_empty() || meant.is_empty() {
+            return;
+        }
+        let (scores, _) = self.scores(text, &features);
+        let square = 1.0 + features.iter().map(|(_, value)| value * value).sum::<f32>();
+        let step = |(at, score): (usize, &f32)| {
+            let miss = if meant.contains(&at) { (RIGHT - score).max(0.0) } else { (WRONG - score).min(0.0) };
+            (at as u32, (miss / square).clamp(-STEP_MAX, STEP_MAX))
+        };
+        let steps: Vec<(u32, f32)> = scores.iter().enumerate().map(step).filter(|(_, step)| *step != 0.0).collect();
+        for (hash, value) in features.iter().chain([&(0, 1.0)]) {
+            let changes = self.changes.entry(*hash).or_default();
+            for (label, step) in &steps {
+                match changes.iter_mut().find(|(other, _)| other == label) {
+                    Some((_, change)) => *change += value * step,
+                    None => changes.push((*label, value * step)),
+                }
+            }
+        }
+        self.lessons += 1;
+    }
+}
