@@ -28,9 +28,13 @@ impl Agent {
     pub fn load(&self) -> u32 {
         self.reserved + self.sessions
     }
+    /// Neither wraps anything up nor talks in a conference.
+    fn is_undivided(&self) -> bool {
+        self.wrap_ups == 0 && self.conferences == 0
+    }
     /// Can be selected, win, or bid now.
     pub fn is_free(&self) -> bool {
-        self.will == Will::Available && self.wrap_ups == 0 && self.load() < self.capacity
+        self.will == Will::Available && self.is_undivided() && self.load() < self.capacity
     }
 }
 
@@ -38,7 +42,7 @@ impl Agent {
 #[derive(Clone, Copy, Debug)]
 pub struct Applicant<'a> {
     pub affiliated_with: Option<ProviderId>,
-    /// It wants to, and wraps nothing up.
+    /// It wants to, wraps nothing up, and is in no conference.
     pub available: bool,
     pub skills: &'a [Skill],
     pub load: u32,
@@ -75,7 +79,7 @@ impl Agent {
     pub fn applicant(&self) -> Applicant<'_> {
         Applicant {
             affiliated_with: self.affiliated_with,
-            available: self.will == Will::Available && self.wrap_ups == 0,
+            available: self.will == Will::Available && self.is_undivided(),
             skills: &self.skills,
             load: self.load(),
             capacity: self.capacity,
@@ -231,9 +235,11 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
         Timer::AuctionCloses(_)
         | Timer::ReservationLapses(_)
         | Timer::InquiryExpires(_)
-        | Timer::WrapUpEnds(_)
+        | Timer::WrapUpEnds(..)
         | Timer::RoundsGoOn(_)
-        | Timer::SettlementMatures(_) => None,
+        | Timer::SettlementMatures(_)
+        | Timer::SessionIsIdle(_)
+        | Timer::SessionIsLong(_) => None,
     });
     vec![reported(state, unseen.take(check::PRESENCE_MAX).collect(), None)]
 }
@@ -251,6 +257,7 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
                 reserved: 0,
                 sessions: 0,
                 wrap_ups: 0,
+                conferences: 0,
                 rounds_at: None,
                 present_until: None,
             };

@@ -311,16 +311,25 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
         Event::Reservation(ReservationEvent::Lapsed(e)) => Some(e.agent),
         Event::Reservation(ReservationEvent::Rescinded(e)) => Some(e.agent),
         Event::Session(SessionEvent::Ended(e)) => Some(e.agent),
+        Event::Session(SessionEvent::AgentLeft(e)) => Some(e.agent),
         Event::Session(SessionEvent::WrapUpCompleted(e)) => Some(e.agent),
         Event::Agent(AgentEvent::Registered(_) | AgentEvent::RoundsPutOff(_) | AgentEvent::PresenceReported(_))
         | Event::Reservation(
-            ReservationEvent::Opened(_) | ReservationEvent::Viewed(_) | ReservationEvent::Accepted(_),
+            ReservationEvent::Opened(_)
+            | ReservationEvent::Viewed(_)
+            | ReservationEvent::Accepted(_)
+            | ReservationEvent::InvitationAnswered(_),
         )
         | Event::Session(
             SessionEvent::Opened(_)
             | SessionEvent::MessageSent(_)
             | SessionEvent::NotesSaved(_)
-            | SessionEvent::WrapUpExtended(_),
+            | SessionEvent::WrapUpExtended(_)
+            | SessionEvent::AgentJoined(_)
+            | SessionEvent::ChannelOpened(_)
+            | SessionEvent::ChannelConnected(_)
+            | SessionEvent::ChannelClosed(_)
+            | SessionEvent::Kept(_),
         )
         | Event::Provider(_)
         | Event::Offer(_)

@@ -179,6 +179,7 @@ pub fn decide_award(
                 bid: Some(candidate.bid),
                 deadline: ctx.now + inquiry.terms.consent_window,
                 inquiry: inquiry_id,
+                invitation: None,
                 price: Some(money(price)),
                 purpose: Purpose::Awarded,
                 reservation: ReservationId(ctx.ids.next()),

@@ -73,6 +73,20 @@ pub struct Acceptance {
     pub community_origins: Vec<String>,
 }
 
+/// A named agent, or one selected by skills.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentChoice {
+    Named(AgentId),
+    Skilled(Vec<Skill>),
+}
+
+/// What an agent says of a TELEPHONE channel that it dials itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelReport {
+    Connected,
+    Ended,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     // To `community`.
@@ -207,6 +221,37 @@ pub enum Command {
         channel: ChannelId,
         text: Sealed,
     },
+    InviteAgent {
+        session: SessionId,
+        agent: AgentChoice,
+    },
+    /// An invitation by whose acceptance the inviting agent leaves.
+    TransferSession {
+        session: SessionId,
+        to: AgentChoice,
+        note: Option<Sealed>,
+    },
+    RescindReservation {
+        reservation: ReservationId,
+    },
+    LeaveSession {
+        session: SessionId,
+    },
+    /// `kind` absent: another than MAIN's.
+    OpenSideChannel {
+        session: SessionId,
+        agent: AgentId,
+        kind: Option<ChannelKind>,
+    },
+    CloseChannel {
+        session: SessionId,
+        channel: ChannelId,
+    },
+    ReportChannel {
+        session: SessionId,
+        channel: ChannelId,
+        report: ChannelReport,
+    },
     EndSession {
         session: SessionId,
     },
@@ -256,13 +301,20 @@ pub mod rights {
     pub const ACCEPT_RESERVATION: Right = ("acceptReservation", &[Agent]);
     pub const DECLINE_RESERVATION: Right = ("declineReservation", &[Agent]);
     pub const SEND_MESSAGE: Right = ("sendMessage", &[Agent, Customer]);
+    pub const INVITE_AGENT: Right = ("inviteAgent", &[Agent]);
+    pub const TRANSFER_SESSION: Right = ("transferSession", &[Agent]);
+    pub const RESCIND_RESERVATION: Right = ("rescindReservation", &[Agent]);
+    pub const LEAVE_SESSION: Right = ("leaveSession", &[Agent]);
+    pub const OPEN_SIDE_CHANNEL: Right = ("openSideChannel", &[Agent]);
+    pub const CLOSE_CHANNEL: Right = ("closeChannel", &[Agent]);
+    pub const REPORT_CHANNEL: Right = ("reportChannel", &[Agent]);
     pub const END_SESSION: Right = ("endSession", &[Agent, Customer]);
     pub const SAVE_NOTES: Right = ("saveNotes", &[Agent]);
     pub const EXTEND_WRAP_UP: Right = ("extendWrapUp", &[Agent]);
     pub const COMPLETE_WRAP_UP: Right = ("completeWrapUp", &[Agent]);
 
     /// Every mutation.
-    pub const ALL: [Right; 25] = [
+    pub const ALL: [Right; 32] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -284,6 +336,13 @@ pub mod rights {
         ACCEPT_RESERVATION,
         DECLINE_RESERVATION,
         SEND_MESSAGE,
+        INVITE_AGENT,
+        RESCIND_RESERVATION,
+        OPEN_SIDE_CHANNEL,
+        CLOSE_CHANNEL,
+        REPORT_CHANNEL,
+        TRANSFER_SESSION,
+        LEAVE_SESSION,
         END_SESSION,
         SAVE_NOTES,
         EXTEND_WRAP_UP,
@@ -320,6 +379,13 @@ impl Command {
             Command::AcceptReservation { .. } => rights::ACCEPT_RESERVATION,
             Command::DeclineReservation { .. } => rights::DECLINE_RESERVATION,
             Command::SendMessage { .. } => rights::SEND_MESSAGE,
+            Command::InviteAgent { .. } => rights::INVITE_AGENT,
+            Command::TransferSession { .. } => rights::TRANSFER_SESSION,
+            Command::RescindReservation { .. } => rights::RESCIND_RESERVATION,
+            Command::LeaveSession { .. } => rights::LEAVE_SESSION,
+            Command::OpenSideChannel { .. } => rights::OPEN_SIDE_CHANNEL,
+            Command::CloseChannel { .. } => rights::CLOSE_CHANNEL,
+            Command::ReportChannel { .. } => rights::REPORT_CHANNEL,
             Command::EndSession { .. } => rights::END_SESSION,
             Command::SaveNotes { .. } => rights::SAVE_NOTES,
             Command::ExtendWrapUp { .. } => rights::EXTEND_WRAP_UP,

@@ -11,7 +11,7 @@ use crate::ids::IdSource;
 use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
-use crate::{agent, auction, community, inquiry, queue, reservation, session, settlement, wallet};
+use crate::{agent, auction, community, conference, inquiry, queue, reservation, session, settlement, wallet};
 
 /// What a decision knows besides state and command.
 #[derive(Clone, Debug)]
@@ -97,6 +97,17 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::AcceptReservation { reservation } => reservation::accept(state, *reservation, ctx),
         Command::DeclineReservation { reservation, reason } => reservation::decline(state, *reservation, reason, ctx),
         Command::SendMessage { session, channel, text } => session::send_message(state, *session, *channel, text, ctx),
+        Command::InviteAgent { session, agent } => conference::invite(state, *session, agent, ctx),
+        Command::TransferSession { session, to, note } => conference::transfer(state, *session, to, note, ctx),
+        Command::RescindReservation { reservation } => conference::take_back(state, *reservation, ctx),
+        Command::LeaveSession { session } => conference::leave(state, *session, ctx),
+        Command::OpenSideChannel { session, agent, kind } => {
+            conference::open_side_channel(state, *session, *agent, *kind, ctx)
+        }
+        Command::CloseChannel { session, channel } => conference::close_channel(state, *session, *channel, ctx),
+        Command::ReportChannel { session, channel, report } => {
+            conference::report_channel(state, *session, *channel, *report, ctx)
+        }
         Command::EndSession { session } => session::end(state, *session, ctx),
         Command::SaveNotes { session, notes } => session::save_notes(state, *session, notes, ctx),
         Command::ExtendWrapUp { session, by } => session::extend_wrap_up(state, *session, *by, ctx),
@@ -117,7 +128,8 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         Timer::AuctionCloses(id) => auction::close(state, id, late, ctx),
         Timer::ReservationLapses(id) => reservation::lapse(state, id, late, ctx),
         Timer::InquiryExpires(id) => inquiry::expire(state, id),
-        Timer::WrapUpEnds(id) => session::end_wrap_up(state, id, ctx),
+        Timer::WrapUpEnds(id, agent) => session::end_wrap_up(state, id, agent, ctx),
+        Timer::SessionIsIdle(id) | Timer::SessionIsLong(id) => session::end_by_itself(state, id, late, ctx),
         Timer::RoundsGoOn(id) => agent::resume_rounds(id),
         Timer::SettlementMatures(id) => settlement::mature(state, id),
         Timer::AgentIsAbsent(id) => agent::absent(state, id, late, ctx),

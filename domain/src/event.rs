@@ -132,6 +132,7 @@ impl Event {
                 ReservationEvent::Declined(e) => three(e.reservation, e.inquiry, e.agent),
                 ReservationEvent::Lapsed(e) => three(e.reservation, e.inquiry, e.agent),
                 ReservationEvent::Rescinded(e) => three(e.reservation, e.inquiry, e.agent),
+                ReservationEvent::InvitationAnswered(e) => three(e.reservation, e.inquiry, e.agent),
             },
             Event::Session(event) => match event {
                 SessionEvent::Opened(e) => three(e.session, e.inquiry, e.agent),
@@ -143,6 +144,12 @@ impl Event {
                 SessionEvent::NotesSaved(e) => three(e.session, e.inquiry, e.agent),
                 SessionEvent::WrapUpExtended(e) => three(e.session, e.inquiry, e.agent),
                 SessionEvent::WrapUpCompleted(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::AgentJoined(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::AgentLeft(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::ChannelOpened(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::ChannelConnected(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::ChannelClosed(e) => three(e.session, e.inquiry, e.agent),
+                SessionEvent::Kept(e) => two(e.session, e.inquiry),
             },
             Event::Settlement(event) => match event {
                 SettlementEvent::Escrowed(e) => three(e.settlement, e.inquiry, e.agent),
@@ -187,9 +194,12 @@ into_event! {
     Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet);
     Reservation(ReservationEvent): Opened(reservation::ReservationOpened), Viewed(reservation::ReservationViewed),
         Accepted(reservation::ReservationAccepted), Declined(reservation::ReservationDeclined),
-        Lapsed(reservation::ReservationLapsed), Rescinded(reservation::ReservationRescinded);
+        Lapsed(reservation::ReservationLapsed), Rescinded(reservation::ReservationRescinded),
+        InvitationAnswered(reservation::InvitationAnswered);
     Session(SessionEvent): Opened(session::SessionOpened), MessageSent(session::MessageSent), Ended(session::SessionEnded),
-        NotesSaved(session::NotesSaved), WrapUpExtended(session::WrapUpExtended), WrapUpCompleted(session::WrapUpCompleted);
+        NotesSaved(session::NotesSaved), WrapUpExtended(session::WrapUpExtended), WrapUpCompleted(session::WrapUpCompleted),
+        AgentJoined(session::AgentJoined), AgentLeft(session::AgentLeft), ChannelOpened(session::ChannelOpened),
+        ChannelConnected(session::ChannelConnected), ChannelClosed(session::ChannelClosed), Kept(session::SessionKept);
     Settlement(SettlementEvent): Escrowed(settlement::SettlementEscrowed), Pending(settlement::SettlementPending),
         Payable(settlement::SettlementPayable), Released(settlement::SettlementReleased);
 }

@@ -39,6 +39,7 @@ pub mod auction;
 pub mod award;
 pub mod check;
 pub mod community;
+pub mod conference;
 pub mod decide;
 pub mod inquiry;
 pub mod pricing;

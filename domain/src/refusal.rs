@@ -62,6 +62,9 @@ pub enum Refusal {
     ReservationRescinded,
     ReservationClosed,
     SessionClosed,
+    ChannelClosed,
+    /// The other agent is not in the session.
+    NotAParticipant,
     /// To a process manager: what it brings stands where another event was taken over.
     SourceForked,
 }
@@ -118,6 +121,8 @@ impl Refusal {
             Refusal::ReservationRescinded => "RESERVATION_RESCINDED",
             Refusal::ReservationClosed => "RESERVATION_CLOSED",
             Refusal::SessionClosed => "SESSION_CLOSED",
+            Refusal::ChannelClosed => "CHANNEL_CLOSED",
+            Refusal::NotAParticipant => "NOT_A_PARTICIPANT",
             Refusal::SourceForked => "SOURCE_FORKED",
         }
     }
@@ -146,15 +151,17 @@ impl Refusal {
             Refusal::BidNotWithdrawable => "Only a sealed bid can be withdrawn, and only until closing.".into(),
             Refusal::InsufficientFunds { available } => format!("Your wallet has {available} free."),
             Refusal::ProviderOutOfFunds => "The provider cannot pay the buy-now price now; bid above it.".into(),
-            Refusal::AgentNotAvailable => "Set your status to AVAILABLE first.".into(),
-            Refusal::AgentLacksSkill => "You lack a skill that the inquiry asks for.".into(),
-            Refusal::AgentAtCapacity => "You have as many inquiries as you can take.".into(),
+            Refusal::AgentNotAvailable => "The agent is not AVAILABLE.".into(),
+            Refusal::AgentLacksSkill => "The agent lacks a skill that is asked for.".into(),
+            Refusal::AgentAtCapacity => "The agent has as many inquiries as it can take.".into(),
             Refusal::AgentNotIndependent => "The offer takes only agents that are independent of its provider.".into(),
             Refusal::InquiryClosed => "The inquiry is closed.".into(),
             Refusal::ReservationLapsed => "The reservation has lapsed.".into(),
             Refusal::ReservationRescinded => "The reservation was rescinded.".into(),
             Refusal::ReservationClosed => "The reservation has been answered already.".into(),
             Refusal::SessionClosed => "The session has ended.".into(),
+            Refusal::ChannelClosed => "The channel is closed.".into(),
+            Refusal::NotAParticipant => "That agent is not in the session.".into(),
             Refusal::SourceForked => "Another event of that log was taken over from this position.".into(),
         }
     }
@@ -166,6 +173,7 @@ impl Refusal {
             Refusal::Invalid { field, .. } => (!field.is_empty()).then(|| field.clone()),
             Refusal::NotFound { field: name } => Some(field(&[name])),
             Refusal::NameTaken => Some(field(&["name"])),
+            Refusal::NotAParticipant => Some(field(&["agentId"])),
             Refusal::KeyReused { .. } => Some(field(&["idempotencyKey"])),
             Refusal::StaleRevision { .. } => Some(field(&["expectedRevision"])),
             Refusal::ChannelNotOffered => Some(field(&["channel"])),
@@ -192,6 +200,7 @@ impl Refusal {
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed
             | Refusal::SessionClosed
+            | Refusal::ChannelClosed
             | Refusal::SourceForked => None,
         }
     }
@@ -228,6 +237,8 @@ impl Refusal {
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed
             | Refusal::SessionClosed
+            | Refusal::ChannelClosed
+            | Refusal::NotAParticipant
             | Refusal::SourceForked => false,
         }
     }

@@ -5,6 +5,7 @@
 use crate::actor::Actor;
 use crate::auction;
 use crate::award;
+use crate::conference;
 use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::agent::{AgentStatusSet, Will, WillReason};
@@ -17,7 +18,8 @@ use crate::queue;
 use crate::refusal::Refusal;
 use crate::sealed::Sealed;
 use crate::settlement;
-use crate::state::{InquiryState, Reservation, ReservationPhase, State, Timer};
+use crate::state::{InquiryState, Invited, Reservation, ReservationPhase, State, Timer};
+use std::sync::Arc;
 
 type Decided = Result<Vec<Event>, Refusal>;
 
@@ -28,7 +30,7 @@ fn own<'a>(state: &'a State, id: ReservationId, ctx: &Ctx) -> Result<&'a Reserva
     found.ok_or(Refusal::NotFound { field: "reservationId" })
 }
 
-fn still_pending(row: &Reservation, ctx: &Ctx) -> Result<(), Refusal> {
+pub(crate) fn still_pending(row: &Reservation, ctx: &Ctx) -> Result<(), Refusal> {
     match row.phase {
         // An answer at the deadline is late.
         ReservationPhase::Pending if row.deadline <= ctx.now => Err(Refusal::ReservationLapsed),
@@ -51,6 +53,9 @@ pub fn view(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
 pub fn accept(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
     let row = own(state, id, ctx)?;
     still_pending(row, ctx)?;
+    if let Some(invited) = &row.invitation {
+        return Ok(conference::accept(state, id, row, invited, ctx));
+    }
     let inquiry = state.inquiries.get(row.inquiry).expect("a pending reservation has its inquiry");
 
     // After this point the agent has the inquiry.
@@ -77,7 +82,7 @@ pub fn accept(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
 pub fn decline(state: &State, id: ReservationId, reason: &Option<Sealed>, ctx: &Ctx) -> Decided {
     let row = own(state, id, ctx)?;
     still_pending(row, ctx)?;
-    let (second_agent, mut next) = ask_next(state, row, Some(LossReason::Declined), ctx);
+    let (second_agent, mut next) = ask_next(state, id, row, Some(LossReason::Declined), ctx);
     let declined = ReservationDeclined {
         agent: row.agent,
         inquiry: row.inquiry,
@@ -94,7 +99,7 @@ pub fn decline(state: &State, id: ReservationId, reason: &Option<Sealed>, ctx: &
 pub fn lapse(state: &State, id: ReservationId, late: bool, ctx: &Ctx) -> Vec<Event> {
     let row = state.reservations.get(id).expect("a timer goes with its reservation");
     if late {
-        let (_, mut next) = ask_next(state, row, None, ctx);
+        let (_, mut next) = ask_next(state, id, row, None, ctx);
         let rescinded = ReservationRescinded {
             agent: row.agent,
             inquiry: row.inquiry,
@@ -104,7 +109,7 @@ pub fn lapse(state: &State, id: ReservationId, late: bool, ctx: &Ctx) -> Vec<Eve
         next.insert(0, rescinded.into());
         return next;
     }
-    let (second_agent, next) = ask_next(state, row, Some(LossReason::Lapsed), ctx);
+    let (second_agent, next) = ask_next(state, id, row, Some(LossReason::Lapsed), ctx);
     let lapsed = ReservationLapsed { agent: row.agent, inquiry: row.inquiry, reservation: id, second_agent };
     let mut events: Vec<Event> = vec![lapsed.into()];
     // Who asked for OFFLINE or BREAK meanwhile has what it asked for: it takes effect now.
@@ -119,7 +124,21 @@ pub fn lapse(state: &State, id: ReservationId, late: bool, ctx: &Ctx) -> Vec<Eve
 
 /// Who is asked after `row` came to nothing, and the events of asking. `lost`: why its bid is forfeited;
 /// `None` keeps it in the race.
-fn ask_next(state: &State, row: &Reservation, lost: Option<LossReason>, ctx: &Ctx) -> (Option<AgentId>, Vec<Event>) {
+fn ask_next(
+    state: &State,
+    id: ReservationId,
+    row: &Reservation,
+    lost: Option<LossReason>,
+    ctx: &Ctx,
+) -> (Option<AgentId>, Vec<Event>) {
+    if let Some(invited) = &row.invitation {
+        let answer = match lost {
+            None => Answer::Rescinded,
+            Some(LossReason::Declined) => Answer::Declined,
+            Some(_) => Answer::Lapsed,
+        };
+        return conference::ask_next(state, id, row, invited, answer, ctx);
+    }
     let mut events = Vec::new();
     let (Some(auction_id), Some(bid)) = (row.auction, row.bid) else {
         let inquiry = state.inquiries.get(row.inquiry).expect("a pending reservation has its inquiry");
@@ -157,17 +176,24 @@ pub fn apply(state: &mut State, event: &ReservationEvent) {
                 deadline: e.deadline,
                 attempt: e.attempt,
                 phase: ReservationPhase::Pending,
+                invitation: e.invitation.as_deref().map(|invitation| invited(invitation, e.purpose)),
             };
             state.reservations.put(&mut state.journal, e.reservation, row);
             state.set_timer(e.deadline, Timer::ReservationLapses(e.reservation));
+            if let Some(invitation) = &e.invitation {
+                conference::note_invitation(state, e.reservation, invitation.session, true);
+            }
             state.agents.change(&mut state.journal, e.agent, |agent| agent.reserved += 1);
             state.inquiries.change(&mut state.journal, e.inquiry, |row| {
-                row.state = InquiryState::Reserved;
+                // Who is invited joins what goes on.
+                if e.invitation.is_none() {
+                    row.state = InquiryState::Reserved;
+                }
                 row.reservations = row.reservations.iter().copied().chain([e.reservation]).collect();
             });
         }
-        // When it was seen first the views know; no decision asks.
-        ReservationEvent::Viewed(_) => {}
+        // When it was seen first the views know, and what was told they tell; no decision asks.
+        ReservationEvent::Viewed(_) | ReservationEvent::InvitationAnswered(_) => {}
         ReservationEvent::Accepted(e) => end(state, e.reservation, ReservationPhase::Accepted),
         ReservationEvent::Declined(e) => end(state, e.reservation, ReservationPhase::Declined),
         ReservationEvent::Lapsed(e) => end(state, e.reservation, ReservationPhase::Lapsed),
@@ -181,9 +207,22 @@ pub fn apply(state: &mut State, event: &ReservationEvent) {
     }
 }
 
+fn invited(invitation: &Invitation, purpose: Purpose) -> Arc<Invited> {
+    Arc::new(Invited {
+        session: invitation.session,
+        by: invitation.by,
+        transfer: purpose == Purpose::Transfer,
+        skills: invitation.skills.as_deref().map(Arc::from),
+        note: invitation.note.clone(),
+    })
+}
+
 fn end(state: &mut State, id: ReservationId, phase: ReservationPhase) {
     let row = state.reservations.get(id).expect("a reservation opens before it ends");
     let (agent, deadline) = (row.agent, row.deadline);
+    if let Some(session) = row.invitation.as_ref().map(|invited| invited.session) {
+        conference::note_invitation(state, id, session, false);
+    }
     state.clear_timer(deadline, Timer::ReservationLapses(id));
     state.agents.change(&mut state.journal, agent, |row| row.reserved -= 1);
     state.reservations.change(&mut state.journal, id, |row| row.phase = phase);

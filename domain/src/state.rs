@@ -12,6 +12,7 @@ use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::{LogName, Seq};
 use crate::refusal::Refusal;
+use crate::sealed::Sealed;
 use crate::shared::Shared;
 use crate::table::{Journal, Row, Table};
 use crate::terms::{AuctionRules, ChannelKind, Direction, OfferTerms};
@@ -60,6 +61,8 @@ pub struct Agent {
     pub sessions: u32,
     /// Sessions in wrap-up.
     pub wrap_ups: u32,
+    /// Open sessions that it joined as a third agent.
+    pub conferences: u32,
     /// More inquiries fit it than one decision opens rounds for: then it goes on. Absent: nothing is left.
     pub rounds_at: Option<Timestamp>,
     /// AVAILABLE, and reported to have a feed since it asked for that: it goes offline then, unless it is reported
@@ -236,6 +239,20 @@ pub struct Reservation {
     pub deadline: Timestamp,
     pub attempt: u32,
     pub phase: ReservationPhase,
+    /// Absent: the agent is asked for the inquiry itself.
+    pub invitation: Option<Arc<Invited>>,
+}
+
+/// What an agent in a session asks another one for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Invited {
+    pub session: SessionId,
+    pub by: AgentId,
+    /// To take the session over.
+    pub transfer: bool,
+    /// Of whoever is asked next; absent: nobody is.
+    pub skills: Option<Arc<[Skill]>>,
+    pub note: Option<Sealed>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -248,18 +265,50 @@ pub enum SessionPhase {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     pub inquiry: InquiryId,
+    /// The first agent: who consented to the inquiry, or took the session over since.
     pub agent: AgentId,
     pub customer: CustomerId,
+    /// MAIN, and how customer and agents talk on it.
     pub channel: ChannelId,
+    pub kind: ChannelKind,
+    /// A TELEPHONE channel's agent has reported that the customer is on the line.
+    pub connected: bool,
+    /// The other agents in it, in order of joining.
+    pub guests: Arc<[AgentId]>,
+    /// Pending ones.
+    pub invitations: Arc<[ReservationId]>,
+    /// SIDE channels, open ones, and how many there have been.
+    pub sides: Arc<[Side]>,
+    pub sides_opened: u32,
     pub phase: SessionPhase,
     pub opened_at: Timestamp,
-    /// As the offer has it: no extension counts from anywhere else.
-    pub wrap_up_ends: Option<Timestamp>,
-    pub wrap_up_deadline: Option<Timestamp>,
+    /// When it ends by itself, while it is open: nobody says anything until then; it has gone on for too long.
+    pub idle_at: Option<Timestamp>,
+    pub ends_at: Option<Timestamp>,
+    /// Of its first agent, and of those who have handed over.
+    pub wrap_ups: Arc<[WrapUp]>,
     /// Since then its agent may still write, for a day.
     pub closed_at: Option<Timestamp>,
     /// The customer's record has what came of it.
     pub recorded: bool,
+}
+
+/// A channel between two agents of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    pub channel: ChannelId,
+    pub kind: ChannelKind,
+    pub between: [AgentId; 2],
+    pub connected: bool,
+}
+
+/// One agent's wrap-up of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WrapUp {
+    pub agent: AgentId,
+    /// As the offer has it: no extension counts from anywhere else.
+    pub ends: Timestamp,
+    pub deadline: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -296,10 +345,12 @@ pub enum Timer {
     AuctionCloses(AuctionId),
     ReservationLapses(ReservationId),
     InquiryExpires(InquiryId),
-    WrapUpEnds(SessionId),
+    WrapUpEnds(SessionId, AgentId),
     RoundsGoOn(AgentId),
     SettlementMatures(SettlementId),
     AgentIsAbsent(AgentId),
+    SessionIsIdle(SessionId),
+    SessionIsLong(SessionId),
 }
 
 /// One change to take back. What a bid changes stands here as it is; rows that are large and change seldom are

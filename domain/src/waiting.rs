@@ -154,6 +154,7 @@ mod tests {
             reserved: 0,
             sessions: 0,
             wrap_ups: 0,
+            conferences: 0,
             rounds_at: None,
             present_until: None,
         }

@@ -122,6 +122,18 @@ fn contract() -> Option<String> {
 const ADDED: &[(&str, &str)] = &[
     ("AcceptOfferInput.clickProof", "0025-pages-without-javascript.md"),
     ("CallServer.default", "0025-pages-without-javascript.md"),
+    ("ChannelReport", "0024-conference.md"),
+    ("ChannelReport.CONNECTED", "0024-conference.md"),
+    ("ChannelReport.ENDED", "0024-conference.md"),
+    ("InquiryRecord.parts", "0024-conference.md"),
+    ("Mutation.reportChannel", "0024-conference.md"),
+    ("Mutation.reportChannel(input)", "0024-conference.md"),
+    ("ReportChannelInput", "0024-conference.md"),
+    ("ReportChannelInput.channelId", "0024-conference.md"),
+    ("ReportChannelInput.idempotencyKey", "0024-conference.md"),
+    ("ReportChannelInput.report", "0024-conference.md"),
+    ("Reservation.note", "0024-conference.md"),
+    ("Session.endsAt", "0024-conference.md"),
 ];
 
 #[test]
@@ -174,7 +186,21 @@ const MOVE_NO_MONEY: &[(&str, &[&str])] = &[
     ),
     ("a reservation that stands is answered by itself", &["setAgentStatus"]),
     ("an auction opens, and nobody has bid", &["acceptOffer"]),
-    ("what was agreed at consent stays", &["viewReservation", "sendMessage", "saveNotes", "extendWrapUp"]),
+    (
+        "what was agreed at consent stays",
+        &[
+            "viewReservation",
+            "sendMessage",
+            "saveNotes",
+            "extendWrapUp",
+            "inviteAgent",
+            "rescindReservation",
+            "openSideChannel",
+            "closeChannel",
+            "transferSession",
+            "leaveSession",
+        ],
+    ),
 ];
 
 #[test]
@@ -196,7 +222,8 @@ fn every_mutation_is_one_that_moves_money_or_one_that_does_not() {
     // Some of those that move money are not there yet; their names are the contract's.
     if let Some(contract) = contract() {
         let contract = mutations(&parts(&parse_schema(contract).expect("the contract is a schema")));
-        let unknown: Vec<&str> = money.into_iter().filter(|name| !contract.contains(*name)).collect();
+        let added = |name: &str| ADDED.iter().any(|(added, _)| added.strip_prefix("Mutation.") == Some(name));
+        let unknown: Vec<&str> = money.into_iter().filter(|name| !contract.contains(*name) && !added(name)).collect();
         assert!(unknown.is_empty(), "no mutations of the contract: {unknown:?}");
     }
 }

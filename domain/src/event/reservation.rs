@@ -1,9 +1,11 @@
 //! Events of reservations: one inquiry before one agent until a deadline.
 
-use crate::ids::{AgentId, AuctionId, BidId, InquiryId, ReservationId};
+use crate::ids::{AgentId, AuctionId, BidId, InquiryId, ReservationId, SessionId};
 use crate::money::Money;
 use crate::sealed::Sealed;
 use crate::time::Timestamp;
+use crate::topic::Skill;
+use crate::why::Why;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,7 @@ pub enum ReservationEvent {
     Declined(ReservationDeclined),
     Lapsed(ReservationLapsed),
     Rescinded(ReservationRescinded),
+    InvitationAnswered(InvitationAnswered),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,23 @@ pub enum Purpose {
     Awarded,
     Invited,
     Transfer,
+}
+
+/// What an agent in a session asks another one for: to join it, or to take it over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// The inviting agent.
+    pub by: AgentId,
+    /// What it wrote to whom takes over, sealed with the customer's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Sealed>,
+    pub session: SessionId,
+    /// What whoever comes must be able to do. Absent: this agent was named, and nobody is asked after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skills: Option<Vec<Skill>>,
+    /// Why this one, where the platform selected it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +56,9 @@ pub struct ReservationOpened {
     pub bid: Option<BidId>,
     pub deadline: Timestamp,
     pub inquiry: InquiryId,
+    /// INVITED and TRANSFER.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<Box<Invitation>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
     pub purpose: Purpose,
@@ -87,6 +110,10 @@ pub enum RescindReason {
     InquiryGone,
     /// The platform was down at the deadline: nobody is blamed.
     PlatformLate,
+    /// Who invited has taken it back.
+    TakenBack,
+    /// The session that the agent was invited to is over.
+    SessionOver,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,4 +122,30 @@ pub struct ReservationRescinded {
     pub inquiry: InquiryId,
     pub reason: RescindReason,
     pub reservation: ReservationId,
+}
+
+/// What became of an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Answer {
+    Accepted,
+    Declined,
+    Lapsed,
+    /// The platform was down at the deadline.
+    Rescinded,
+}
+
+/// To the inviting agent: what became of its invitation, and who is asked now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitationAnswered {
+    /// The inviting agent.
+    pub agent: AgentId,
+    pub answer: Answer,
+    pub inquiry: InquiryId,
+    pub invited: AgentId,
+    /// Who is asked after it; absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<AgentId>,
+    pub reservation: ReservationId,
+    pub session: SessionId,
 }

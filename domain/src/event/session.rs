@@ -1,6 +1,6 @@
 //! Events of sessions: the conversation, its channels and messages, wrap-up and what is saved.
 
-use crate::ids::{AgentId, ChannelId, CustomerId, InquiryId, MessageId, RecordId, SessionId};
+use crate::ids::{AgentId, ChannelId, CustomerId, InquiryId, MessageId, RecordId, ReservationId, SessionId};
 use crate::sealed::Sealed;
 use crate::terms::ChannelKind;
 use crate::time::Timestamp;
@@ -14,6 +14,12 @@ pub enum SessionEvent {
     NotesSaved(NotesSaved),
     WrapUpExtended(WrapUpExtended),
     WrapUpCompleted(WrapUpCompleted),
+    AgentJoined(AgentJoined),
+    AgentLeft(AgentLeft),
+    ChannelOpened(ChannelOpened),
+    ChannelConnected(ChannelConnected),
+    ChannelClosed(ChannelClosed),
+    Kept(SessionKept),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +51,78 @@ pub struct MessageSent {
     pub inquiry: InquiryId,
     pub message: MessageId,
     pub session: SessionId,
+    /// On a SIDE channel: the customer never learns of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub side: bool,
     pub text: Sealed,
+}
+
+/// Consent to an invitation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentJoined {
+    pub agent: AgentId,
+    /// It takes over: it is the first agent from now on, and the former one leaves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
+    pub inquiry: InquiryId,
+    pub reservation: ReservationId,
+    pub session: SessionId,
+}
+
+/// The session goes on without this agent; its SIDE channels are closed with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentLeft {
+    pub agent: AgentId,
+    pub inquiry: InquiryId,
+    pub session: SessionId,
+    /// Who has handed over wraps up until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrap_up_deadline: Option<Timestamp>,
+}
+
+/// A SIDE channel between two agents of the session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelOpened {
+    /// The one who is spoken to.
+    pub agent: AgentId,
+    /// The one who opened it.
+    pub by: AgentId,
+    pub channel: ChannelId,
+    pub inquiry: InquiryId,
+    pub kind: ChannelKind,
+    pub session: SessionId,
+}
+
+/// An agent reports that the other side of a TELEPHONE channel is on the line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelConnected {
+    /// Who reports it.
+    pub agent: AgentId,
+    pub channel: ChannelId,
+    pub inquiry: InquiryId,
+    pub session: SessionId,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub side: bool,
+}
+
+/// A SIDE channel is over; the session goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelClosed {
+    /// The other agent on it.
+    pub agent: AgentId,
+    /// The one who closed it.
+    pub by: AgentId,
+    pub channel: ChannelId,
+    pub inquiry: InquiryId,
+    pub session: SessionId,
+}
+
+/// The platform was down when the session would have ended by itself: it goes on until then at least.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionKept {
+    pub inquiry: InquiryId,
+    pub session: SessionId,
+    pub until: Timestamp,
 }
 
 /// Disconnected for all.

@@ -11,6 +11,7 @@ mod agents;
 mod bidding;
 mod closing;
 mod community;
+mod conference;
 mod inquiries;
 mod laws;
 mod money;

@@ -247,7 +247,9 @@ impl<'a> Fold<'a> {
                     Purpose::Invited | Purpose::Transfer => Ok(()),
                 }
             }
-            ReservationEvent::Viewed(_) | ReservationEvent::Accepted(_) => Ok(()),
+            ReservationEvent::Viewed(_) | ReservationEvent::Accepted(_) | ReservationEvent::InvitationAnswered(_) => {
+                Ok(())
+            }
             ReservationEvent::Declined(r) => self.inquiry_leaves(r.inquiry, InquiryState::Reserved),
             ReservationEvent::Lapsed(r) => self.inquiry_leaves(r.inquiry, InquiryState::Reserved),
             ReservationEvent::Rescinded(r) => self.inquiry_leaves(r.inquiry, InquiryState::Reserved),
@@ -268,7 +270,14 @@ impl<'a> Fold<'a> {
             | SessionEvent::MessageSent(_)
             | SessionEvent::NotesSaved(_)
             | SessionEvent::WrapUpExtended(_)
-            | SessionEvent::WrapUpCompleted(_) => Ok(()),
+            | SessionEvent::WrapUpCompleted(_)
+            // Asked already, by the reservation.
+            | SessionEvent::AgentJoined(_)
+            | SessionEvent::AgentLeft(_)
+            | SessionEvent::ChannelOpened(_)
+            | SessionEvent::ChannelConnected(_)
+            | SessionEvent::ChannelClosed(_)
+            | SessionEvent::Kept(_) => Ok(()),
         }
     }
 

@@ -291,6 +291,7 @@ pub(crate) fn life() -> Logs {
             bid: Some(BidId(2)),
             deadline,
             inquiry: INQUIRY,
+            invitation: None,
             price: Some(eur("7.00")),
             purpose: Purpose::Awarded,
             reservation,
@@ -337,6 +338,7 @@ pub(crate) fn life() -> Logs {
             inquiry: INQUIRY,
             message: MessageId(1),
             session: SESSION,
+            side: false,
             text: sealed(CUSTOMER),
         },
     );

@@ -9,6 +9,7 @@ use domain::actor::Actor;
 use domain::event::Event;
 use domain::event::auction::{AuctionEvent, BidPlaced, Standing};
 use domain::event::community::OfferEvent;
+use domain::event::reservation::ReservationEvent;
 use domain::ids::{AuctionId, Subject};
 use domain::terms::AuctionFormat;
 use domain::why::Why;
@@ -94,13 +95,28 @@ fn by_event(viewer: &Actor, event: &Event, facts: &dyn Facts) -> Vec<String> {
         Event::Offer(
             OfferEvent::Accepted(_) | OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_),
         ) => Vec::new(),
+        Event::Reservation(ReservationEvent::Opened(e)) => match e.invitation.as_ref().and_then(|one| one.why.as_ref())
+        {
+            Some(chosen) => {
+                let paths = why(viewer, chosen, false).into_iter();
+                paths.map(|path| format!("invitation.{path}")).collect()
+            }
+            None => Vec::new(),
+        },
+        Event::Reservation(
+            ReservationEvent::Viewed(_)
+            | ReservationEvent::Accepted(_)
+            | ReservationEvent::Declined(_)
+            | ReservationEvent::Lapsed(_)
+            | ReservationEvent::Rescinded(_)
+            | ReservationEvent::InvitationAnswered(_),
+        ) => Vec::new(),
         Event::Provider(_)
         | Event::CallServer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Agent(_)
         | Event::Wallet(_)
-        | Event::Reservation(_)
         | Event::Session(_)
         | Event::Settlement(_) => Vec::new(),
     }

@@ -120,6 +120,7 @@ pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
         }
         Event::Auction(AuctionEvent::BidPlaced(e)) => vec![(e.bid.into(), e.auction.into())],
         Event::Session(SessionEvent::Opened(e)) => vec![(e.channel.into(), e.inquiry.into())],
+        Event::Session(SessionEvent::ChannelOpened(e)) => vec![(e.channel.into(), e.inquiry.into())],
         Event::Session(SessionEvent::MessageSent(e)) => vec![(e.message.into(), e.inquiry.into())],
         Event::Session(SessionEvent::WrapUpCompleted(e)) => vec![(e.record.into(), e.inquiry.into())],
         Event::Provider(_)
@@ -141,7 +142,16 @@ pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
         | Event::Agent(_)
         | Event::Wallet(_)
         | Event::Reservation(_)
-        | Event::Session(SessionEvent::Ended(_) | SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_))
+        | Event::Session(
+            SessionEvent::Ended(_)
+            | SessionEvent::NotesSaved(_)
+            | SessionEvent::WrapUpExtended(_)
+            | SessionEvent::AgentJoined(_)
+            | SessionEvent::AgentLeft(_)
+            | SessionEvent::ChannelConnected(_)
+            | SessionEvent::ChannelClosed(_)
+            | SessionEvent::Kept(_),
+        )
         | Event::Settlement(_) => Vec::new(),
     }
 }

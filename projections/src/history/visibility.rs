@@ -7,7 +7,7 @@
 //! | provider | itself, its offers, its wallets, and its offers' inquiries, auctions, reservations, sessions, settlements |
 //! | finance | wallets, settlements, credit limits |
 //! | agent | whatever has it among the subjects: no report of presence has, so those are operators' alone |
-//! | customer | its own acceptances and inquiries, and their sessions' opening, messages and end |
+//! | customer | its own acceptances and inquiries, and their sessions' opening, agents, MAIN channel, its messages, and end |
 //!
 //! Before anything else: what a bid does in an open sealed auction is absent to all but its bidder, who
 //! is decided by the auction's state now and not by a position. Where facts are missing the answer is the
@@ -228,13 +228,25 @@ fn concerns_finance(event: &Event) -> bool {
 fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> bool {
     match &event.event {
         Event::Offer(OfferEvent::Accepted(e)) => e.customer == id,
-        // Every message stands on a MAIN channel so far; one on a SIDE channel must not come through here.
+        // What agents say and do beside MAIN is not there for the customer.
+        Event::Session(SessionEvent::MessageSent(e)) if e.side => false,
+        Event::Session(SessionEvent::ChannelConnected(e)) if e.side => false,
         Event::Inquiry(_)
-        | Event::Session(SessionEvent::Opened(_) | SessionEvent::MessageSent(_) | SessionEvent::Ended(_)) => {
-            inquiry_facts(event, facts).is_some_and(|inquiry| inquiry.customer == id)
-        }
+        | Event::Session(
+            SessionEvent::Opened(_)
+            | SessionEvent::MessageSent(_)
+            | SessionEvent::Ended(_)
+            | SessionEvent::AgentJoined(_)
+            | SessionEvent::AgentLeft(_)
+            | SessionEvent::ChannelConnected(_)
+            | SessionEvent::Kept(_),
+        ) => inquiry_facts(event, facts).is_some_and(|inquiry| inquiry.customer == id),
         Event::Session(
-            SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_) | SessionEvent::WrapUpCompleted(_),
+            SessionEvent::NotesSaved(_)
+            | SessionEvent::WrapUpExtended(_)
+            | SessionEvent::WrapUpCompleted(_)
+            | SessionEvent::ChannelOpened(_)
+            | SessionEvent::ChannelClosed(_),
         )
         | Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
         | Event::Provider(_)

@@ -225,6 +225,7 @@ fn who_acted_is_told_to_those_who_may_see_that_party() {
         inquiry,
         message: MessageId(1),
         session: SESSION,
+        side: false,
         text: sealed(CUSTOMER),
     };
     let from_customer = |inquiry| MessageSent { agent: None, author: Author::Customer, ..message(inquiry) };

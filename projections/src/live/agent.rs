@@ -35,6 +35,7 @@ pub enum StatusReason {
     Absent,
     Reserved,
     Engaged,
+    Conference,
     WrapUp,
 }
 
@@ -78,6 +79,8 @@ pub struct PendingReservation {
 pub struct Engagement {
     pub session: SessionId,
     pub inquiry: InquiryId,
+    /// It joined as a third agent.
+    pub conference: bool,
 }
 
 /// An agent and what it has before it.
@@ -115,8 +118,9 @@ impl Agent {
         row.seq = recorded.seq;
         row.load = u32::try_from(self.pending.len() + self.sessions.len()).unwrap_or(u32::MAX);
         let wraps_up = !self.wrap_ups.is_empty();
+        let confers = self.sessions.iter().any(|one| one.conference);
         let unavailable = match row.will {
-            Will::Available => wraps_up || row.load >= row.capacity,
+            Will::Available => wraps_up || confers || row.load >= row.capacity,
             // What was asked for takes effect after the work.
             Will::Break | Will::Offline => wraps_up || row.load > 0,
         };
@@ -125,6 +129,8 @@ impl Agent {
             row.will_reason.map(reason_of)
         } else if wraps_up && row.load < row.capacity {
             Some(StatusReason::WrapUp)
+        } else if confers {
+            Some(StatusReason::Conference)
         } else if !self.pending.is_empty() {
             Some(StatusReason::Reserved)
         } else {
@@ -254,6 +260,7 @@ impl Agents {
             ReservationEvent::Opened(e) => self.reserve(e, is_second, recorded),
             // The agent looked: nothing of its own changed.
             ReservationEvent::Viewed(_) => Ok(()),
+            ReservationEvent::InvitationAnswered(_) => self.tell(recorded, false, false),
             ReservationEvent::Accepted(e) => self.free(e.agent, e.reservation, recorded),
             ReservationEvent::Declined(e) => self.free(e.agent, e.reservation, recorded),
             ReservationEvent::Lapsed(e) => {
@@ -286,18 +293,13 @@ impl Agents {
 
     pub(super) fn on_session(&mut self, event: &SessionEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
-            SessionEvent::Opened(e) => {
-                let agent = self.known(e.agent)?;
-                agent.sessions.push(Engagement { session: e.session, inquiry: e.inquiry });
-                agent.settle(recorded);
+            SessionEvent::Opened(e) => self.engage(e.agent, e.session, e.inquiry, false, recorded)?,
+            SessionEvent::AgentJoined(e) => self.engage(e.agent, e.session, e.inquiry, !e.first, recorded)?,
+            SessionEvent::AgentLeft(e) => {
+                self.release(e.agent, e.session, e.inquiry, e.wrap_up_deadline.is_some(), recorded)?;
             }
             SessionEvent::Ended(e) => {
-                let agent = self.known(e.agent)?;
-                agent.sessions.retain(|one| one.session != e.session);
-                if e.wrap_up_deadline.is_some() {
-                    agent.wrap_ups.push(Engagement { session: e.session, inquiry: e.inquiry });
-                }
-                agent.settle(recorded);
+                self.release(e.agent, e.session, e.inquiry, e.wrap_up_deadline.is_some(), recorded)?;
             }
             SessionEvent::WrapUpCompleted(e) => {
                 let agent = self.known(e.agent)?;
@@ -305,8 +307,47 @@ impl Agents {
                 agent.settle(recorded);
             }
             // Nobody becomes busier or freer by these.
-            SessionEvent::MessageSent(_) | SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_) => {}
+            SessionEvent::MessageSent(_)
+            | SessionEvent::NotesSaved(_)
+            | SessionEvent::WrapUpExtended(_)
+            | SessionEvent::ChannelOpened(_)
+            | SessionEvent::ChannelConnected(_)
+            | SessionEvent::ChannelClosed(_)
+            | SessionEvent::Kept(_) => {}
         }
+        Ok(())
+    }
+
+    fn engage(
+        &mut self,
+        agent: AgentId,
+        session: SessionId,
+        inquiry: InquiryId,
+        conference: bool,
+        recorded: &Recorded,
+    ) -> Result<(), Misfit> {
+        let row = self.known(agent)?;
+        // Who takes over may have been there.
+        row.sessions.retain(|one| one.session != session);
+        row.sessions.push(Engagement { session, inquiry, conference });
+        row.settle(recorded);
+        Ok(())
+    }
+
+    fn release(
+        &mut self,
+        agent: AgentId,
+        session: SessionId,
+        inquiry: InquiryId,
+        wraps_up: bool,
+        recorded: &Recorded,
+    ) -> Result<(), Misfit> {
+        let row = self.known(agent)?;
+        row.sessions.retain(|one| one.session != session);
+        if wraps_up {
+            row.wrap_ups.push(Engagement { session, inquiry, conference: false });
+        }
+        row.settle(recorded);
         Ok(())
     }
 

@@ -120,7 +120,8 @@ impl Dossier {
         let sessions = self.session.iter().flat_map(|session| {
             let channels = session.channels().iter().map(|channel| channel.id.into());
             let messages = session.messages().iter().map(|message| message.id.into());
-            let record = session.row().record.iter().map(|record| record.id.into());
+            let records = session.row().record.iter().chain(session.parts());
+            let record = records.map(|record| record.id.into());
             std::iter::once(session.row().id.into()).chain(channels).chain(messages).chain(record)
         });
         let settlements = self.settlement.iter().map(|settlement| settlement.row().id.into());
@@ -330,6 +331,9 @@ impl Dossier {
                     return Err(Misfit::Twice(e.reservation.into()));
                 }
                 self.reservations.push(ReservationRow::open(e, recorded));
+                if let Some(why) = e.invitation.as_ref().and_then(|invitation| invitation.why.clone()) {
+                    self.decisions.push(DecisionRow::new(DecisionKind::Selection, why, recorded));
+                }
                 return self.settle_waiting();
             }
             ReservationEvent::Viewed(e) => e.reservation,
@@ -337,6 +341,7 @@ impl Dossier {
             ReservationEvent::Declined(e) => e.reservation,
             ReservationEvent::Lapsed(e) => e.reservation,
             ReservationEvent::Rescinded(e) => e.reservation,
+            ReservationEvent::InvitationAnswered(e) => e.reservation,
         };
         let known = self.reservations.iter_mut().find(|one| one.id == reservation);
         known.ok_or(Misfit::Unknown(reservation.into()))?.apply(event, recorded)?;
@@ -376,5 +381,6 @@ impl Dossier {
 /// Whether another agent refused the same selection's reservation.
 fn stands_back_for(earlier: &ReservationRow, e: &ReservationOpened) -> bool {
     let refused = matches!(earlier.state, ReservationState::Declined | ReservationState::Lapsed);
-    refused && earlier.auction == e.auction && earlier.agent != e.agent
+    let session = e.invitation.as_ref().map(|invitation| invitation.session);
+    refused && earlier.auction == e.auction && earlier.session == session && earlier.agent != e.agent
 }

@@ -154,6 +154,8 @@ pub struct AcceptanceRow {
 pub enum DecisionKind {
     CallServer,
     Topics,
+    /// Of an agent by the platform.
+    Selection,
     Award,
 }
 

@@ -217,7 +217,8 @@ impl Market {
             | ReservationEvent::Accepted(_)
             | ReservationEvent::Declined(_)
             | ReservationEvent::Lapsed(_)
-            | ReservationEvent::Rescinded(_) => false,
+            | ReservationEvent::Rescinded(_)
+            | ReservationEvent::InvitationAnswered(_) => false,
         };
         self.agents.on_reservation(event, is_second, recorded)
     }
@@ -233,9 +234,18 @@ impl Market {
                 self.fold_dossier(recorded)?;
                 self.lead(e.message, recorded);
             }
-            SessionEvent::Ended(_) | SessionEvent::WrapUpExtended(_) => self.fold_dossier(recorded)?,
-            // Both may come for a day after the end.
-            SessionEvent::NotesSaved(_) => {
+            SessionEvent::ChannelOpened(e) => {
+                self.fold_dossier(recorded)?;
+                self.lead(e.channel, recorded);
+            }
+            SessionEvent::Ended(_)
+            | SessionEvent::AgentJoined(_)
+            | SessionEvent::AgentLeft(_)
+            | SessionEvent::ChannelConnected(_)
+            | SessionEvent::ChannelClosed(_)
+            | SessionEvent::Kept(_) => self.fold_dossier(recorded)?,
+            // These may come for a day after the end.
+            SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_) => {
                 self.fold_if_here(recorded)?;
             }
             SessionEvent::WrapUpCompleted(e) => {

@@ -25,6 +25,8 @@ pub enum NoticeKind {
     BidOutbid,
     BidWon,
     BidLost,
+    /// To who invited. Names who is asked now, or nobody.
+    InvitationAnswered,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +80,11 @@ pub fn notice_of(recorded: &Recorded, is_second: bool, changes: bool) -> Option<
             ReservationEvent::Rescinded(e) => {
                 let (inquiry, reservation) = (Some(e.inquiry), Some(e.reservation));
                 Some((e.agent, NoticeRow { inquiry, reservation, ..row(NoticeKind::ReservationRescinded) }))
+            }
+            ReservationEvent::InvitationAnswered(e) => {
+                let (inquiry, reservation) = (Some(e.inquiry), Some(e.reservation));
+                let second_agent = e.next;
+                Some((e.agent, NoticeRow { inquiry, reservation, second_agent, ..row(NoticeKind::InvitationAnswered) }))
             }
             ReservationEvent::Viewed(_) | ReservationEvent::Accepted(_) | ReservationEvent::Declined(_) => None,
         },

@@ -182,7 +182,13 @@ impl Queues {
             | SessionEvent::Ended(_)
             | SessionEvent::NotesSaved(_)
             | SessionEvent::WrapUpExtended(_)
-            | SessionEvent::WrapUpCompleted(_) => {}
+            | SessionEvent::WrapUpCompleted(_)
+            | SessionEvent::AgentJoined(_)
+            | SessionEvent::AgentLeft(_)
+            | SessionEvent::ChannelOpened(_)
+            | SessionEvent::ChannelConnected(_)
+            | SessionEvent::ChannelClosed(_)
+            | SessionEvent::Kept(_) => {}
         }
     }
 

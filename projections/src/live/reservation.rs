@@ -2,11 +2,13 @@
 
 use super::error::Misfit;
 use domain::event::reservation::{Purpose, RescindReason, ReservationEvent, ReservationOpened};
-use domain::ids::{AgentId, AuctionId, BidId, InquiryId, ReservationId};
+use domain::ids::{AgentId, AuctionId, BidId, InquiryId, ReservationId, SessionId};
 use domain::log::{LogName, Seq};
 use domain::money::Money;
+use domain::sealed::Sealed;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use store::recorded::Recorded;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +31,10 @@ pub struct ReservationRow {
     pub auction: Option<AuctionId>,
     pub bid: Option<BidId>,
     pub purpose: Purpose,
+    /// Whose invitation it is, into which session, and what came with it; absent: it is about the inquiry itself.
+    pub invited_by: Option<AgentId>,
+    pub session: Option<SessionId>,
+    pub note: Option<Arc<Sealed>>,
     pub state: ReservationState,
     pub price: Option<Money>,
     /// 1 for the first agent asked, 2 for the second.
@@ -54,6 +60,9 @@ impl ReservationRow {
             auction: e.auction,
             bid: e.bid,
             purpose: e.purpose,
+            invited_by: e.invitation.as_ref().map(|invitation| invitation.by),
+            session: e.invitation.as_ref().map(|invitation| invitation.session),
+            note: e.invitation.as_ref().and_then(|invitation| invitation.note.clone()).map(Arc::new),
             state: ReservationState::Pending,
             price: e.price,
             attempt: e.attempt,
@@ -74,6 +83,8 @@ impl ReservationRow {
             ReservationEvent::Viewed(_) => {
                 self.information_viewed_at.get_or_insert(now);
             }
+            // Told to who invited.
+            ReservationEvent::InvitationAnswered(_) => {}
             ReservationEvent::Accepted(_) => self.end(ReservationState::Accepted, now),
             ReservationEvent::Declined(e) => {
                 self.end(ReservationState::Declined, now);

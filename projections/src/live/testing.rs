@@ -283,6 +283,7 @@ pub(super) fn reserved(inquiry: u128, reservation: u128, agent: AgentId, attempt
         bid: None,
         deadline: at(deadline),
         inquiry: InquiryId(inquiry),
+        invitation: None,
         price: None,
         purpose: Purpose::Awarded,
         reservation: ReservationId(reservation),

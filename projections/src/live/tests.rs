@@ -67,6 +67,7 @@ fn story() -> (Vec<Arc<Recorded>>, Vec<Arc<Recorded>>) {
                     inquiry: InquiryId(1),
                     message: MessageId(1),
                     session: SessionId(1),
+                    side: false,
                     text: sealed(CUSTOMER),
                 }
                 .into(),

@@ -191,9 +191,48 @@ fn samples() -> Vec<(&'static str, Event)> {
         bid: Some(bid),
         deadline,
         inquiry,
+        invitation: None,
         price: Some(eur("9.00")),
         purpose: Purpose::Awarded,
         reservation,
+    };
+    let invitation = Invitation {
+        by: BEN,
+        note: Some(sealed("aGVsbG8")),
+        session,
+        skills: Some(vec![Skill { level: 3, name: topic("cards") }]),
+        why: Some(why()),
+    };
+    let bare_invitation = Invitation { note: None, skills: None, why: None, ..invitation.clone() };
+    let invited = |invitation| ReservationOpened {
+        auction: None,
+        bid: None,
+        price: None,
+        purpose: Purpose::Transfer,
+        invitation: Some(Box::new(invitation)),
+        ..opened.clone()
+    };
+    let answered = InvitationAnswered {
+        agent,
+        answer: Answer::Lapsed,
+        inquiry,
+        invited: BEN,
+        next: Some(ANN),
+        reservation,
+        session,
+    };
+    let left = AgentLeft { agent, inquiry, session, wrap_up_deadline: Some(closes_at) };
+    let joined = AgentJoined { agent, first: true, inquiry, reservation, session };
+    let connected = ChannelConnected { agent, channel: CHANNEL, inquiry, session, side: true };
+    let said = MessageSent {
+        agent: Some(agent),
+        author: Author::Agent,
+        channel: CHANNEL,
+        inquiry,
+        message: MessageId(17),
+        session,
+        side: true,
+        text: sealed("aGVsbG8"),
     };
     let wrapped = WrapUpCompleted {
         agent,
@@ -560,7 +599,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             ReservationOpened { auction: None, bid: None, price: None, purpose: Purpose::Selected, ..opened.clone() }
                 .into(),
         ),
-        ("", opened.into()),
+        ("", opened.clone().into()),
         ("", ReservationViewed { agent, inquiry, reservation }.into()),
         ("", ReservationAccepted { agent, inquiry, reservation }.into()),
         (
@@ -588,6 +627,7 @@ fn samples() -> Vec<(&'static str, Event)> {
                 inquiry,
                 message: MessageId(17),
                 session,
+                side: false,
                 text: sealed("aGVsbG8"),
             }
             .into(),
@@ -601,10 +641,25 @@ fn samples() -> Vec<(&'static str, Event)> {
                 inquiry,
                 message: MessageId(17),
                 session,
+                side: false,
                 text: sealed("aGVsbG8"),
             }
             .into(),
         ),
+        ("side", said.into()),
+        ("transfer", invited(invitation).into()),
+        ("invited", invited(bare_invitation).into()),
+        ("", answered.clone().into()),
+        ("bare", InvitationAnswered { answer: Answer::Accepted, next: None, ..answered }.into()),
+        ("", joined.clone().into()),
+        ("bare", AgentJoined { first: false, ..joined }.into()),
+        ("", left.clone().into()),
+        ("bare", AgentLeft { wrap_up_deadline: None, ..left }.into()),
+        ("", ChannelOpened { agent, by: BEN, channel: CHANNEL, inquiry, kind: ChannelKind::Telephone, session }.into()),
+        ("", connected.clone().into()),
+        ("bare", ChannelConnected { side: false, ..connected }.into()),
+        ("", ChannelClosed { agent, by: BEN, channel: CHANNEL, inquiry, session }.into()),
+        ("", SessionKept { inquiry, session, until: closes_at }.into()),
         ("", SessionEnded { agent, by: Author::Customer, inquiry, session, wrap_up_deadline: Some(closes_at) }.into()),
         ("bare", SessionEnded { agent, by: Author::System, inquiry, session, wrap_up_deadline: None }.into()),
         ("", NotesSaved { agent, inquiry, notes: sealed("bm90ZXM"), session }.into()),

@@ -4,6 +4,7 @@
 
 mod attack;
 mod bad_input;
+mod conference;
 mod damage;
 mod feeds;
 mod front;

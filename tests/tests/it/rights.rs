@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 25] = [
+const MUTATIONS: [(&str, &[&str], &str); 32] = [
     ("registerProvider", &["operator"], r#"{"name": " "}"#),
     ("updateProvider", &["operator"], r#"{"providerId": "prv_00000000000000000000000000"}"#),
     ("openCallServer", &["operator"], r#"{"name": "community", "topics": []}"#),
@@ -58,6 +58,25 @@ const MUTATIONS: [(&str, &[&str], &str); 25] = [
         &["agent", "customer"],
         r#"{"sessionId": "ses_00000000000000000000000000", "channelId": "chn_00000000000000000000000000", "text": "Hello"}"#,
     ),
+    (
+        "inviteAgent",
+        &["agent"],
+        r#"{"sessionId": "ses_00000000000000000000000000", "agent": {"agentId": "agt_00000000000000000000000000"}}"#,
+    ),
+    ("rescindReservation", &["agent"], r#"{"reservationId": "res_00000000000000000000000000"}"#),
+    (
+        "openSideChannel",
+        &["agent"],
+        r#"{"sessionId": "ses_00000000000000000000000000", "agentId": "agt_00000000000000000000000000"}"#,
+    ),
+    ("closeChannel", &["agent"], r#"{"channelId": "chn_00000000000000000000000000"}"#),
+    ("reportChannel", &["agent"], r#"{"channelId": "chn_00000000000000000000000000", "report": "CONNECTED"}"#),
+    (
+        "transferSession",
+        &["agent"],
+        r#"{"sessionId": "ses_00000000000000000000000000", "to": {"agentId": "agt_00000000000000000000000000"}}"#,
+    ),
+    ("leaveSession", &["agent"], r#"{"sessionId": "ses_00000000000000000000000000"}"#),
     ("endSession", &["agent", "customer"], r#"{"sessionId": "ses_00000000000000000000000000"}"#),
     ("saveNotes", &["agent"], r#"{"sessionId": "ses_00000000000000000000000000", "notes": "none"}"#),
     ("extendWrapUp", &["agent"], r#"{"sessionId": "ses_00000000000000000000000000", "by": "PT1M"}"#),

@@ -13,6 +13,7 @@ use domain::event::Event;
 use domain::event::agent::AgentEvent;
 use domain::event::auction::AuctionEvent;
 use domain::event::reservation::{RescindReason, ReservationEvent};
+use domain::event::session::SessionEvent;
 use domain::ids::IdSource;
 use domain::log::LogName;
 use domain::refusal::Refusal;
@@ -121,6 +122,7 @@ fn spares(event: &Recorded) -> bool {
         Event::Auction(AuctionEvent::Extended(e)) => e.bid.is_none(),
         Event::Reservation(ReservationEvent::Rescinded(e)) => e.reason == RescindReason::PlatformLate,
         Event::Agent(AgentEvent::PresenceReported(e)) => e.node.is_none(),
+        Event::Session(SessionEvent::Kept(_)) => true,
         _ => false,
     }
 }

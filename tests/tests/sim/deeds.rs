@@ -9,14 +9,14 @@ use crate::known::{Known, KnownMarket};
 use crate::menu::{self, grid, skill, topic};
 use crate::trade;
 use domain::actor::Actor;
-use domain::command::Command;
+use domain::command::{AgentChoice, ChannelReport, Command};
 use domain::event::agent::Will;
 use domain::event::wallet::Party;
 use domain::ids::*;
 use domain::log::LogName;
 use domain::patch::Patch;
 use domain::sealed::Sealed;
-use domain::terms::Direction;
+use domain::terms::{ChannelKind, Direction};
 use domain::time::Span;
 use domain::topic::Skill;
 use store::writer::order::{Key, Order};
@@ -40,7 +40,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 30] = [
+const WEIGHTS: [(usize, Draw); 37] = [
     (28, bid),
     (13, trade::accept_offer),
     (12, consent),
@@ -50,6 +50,13 @@ const WEIGHTS: [(usize, Draw); 30] = [
     (3, withdraw_inquiry),
     (4, send_message),
     (7, end_session),
+    (5, invite),
+    (2, transfer),
+    (1, take_back),
+    (2, leave),
+    (2, open_side_channel),
+    (1, close_channel),
+    (1, report_channel),
     (2, save_notes),
     (2, extend_wrap_up),
     (6, complete_wrap_up),
@@ -92,11 +99,20 @@ pub fn draw(dice: &mut Dice, known: &Known) -> Deed {
 /// Who is asked, who talks, who wraps up: mostly they go on.
 fn what_waits(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Draw> {
     let market = market(known, log)?;
+    if market.reservations.iter().any(|one| one.pending && one.by.is_some()) && dice.percent(12) {
+        return Some(take_back);
+    }
+    if market.sessions.iter().any(|one| one.open && !one.sides.is_empty()) && dice.percent(30) {
+        return Some(dice.one(&[send_message as Draw, close_channel, report_channel, leave]));
+    }
+    if market.sessions.iter().any(|one| one.open && !one.guests.is_empty()) && dice.percent(30) {
+        return Some(dice.one(&[open_side_channel as Draw, open_side_channel, leave, transfer, invite]));
+    }
     if market.reservations.iter().any(|one| one.pending) && dice.percent(30) {
         return Some(dice.one(&[consent as Draw, consent, consent, decline, view]));
     }
     if market.sessions.iter().any(|one| one.open) && dice.percent(12) {
-        return Some(dice.one(&[send_message as Draw, end_session, end_session, save_notes]));
+        return Some(dice.one(&[send_message as Draw, end_session, end_session, save_notes, invite, transfer, leave]));
     }
     if market.sessions.iter().any(|one| !one.open && !one.over) && dice.percent(12) {
         return Some(dice.one(&[complete_wrap_up as Draw, complete_wrap_up, extend_wrap_up, save_notes]));
@@ -192,7 +208,68 @@ fn either(dice: &mut Dice, session: &crate::known::KnownSession) -> Actor {
 fn send_message(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let one = session(dice, known, log, |one| one.open)?;
     let text = sealed(one.customer);
+    if let Some((channel, agent)) = dice.pick(&one.sides).filter(|_| dice.percent(40)) {
+        return Some((log.clone(), Actor::Agent(agent), Command::SendMessage { session: one.id, channel, text }));
+    }
     Some((log.clone(), either(dice, &one), Command::SendMessage { session: one.id, channel: one.channel, text }))
+}
+/// By whoever leads it, mostly.
+fn leader(dice: &mut Dice, one: &crate::known::KnownSession) -> Actor {
+    match dice.pick(&one.guests) {
+        Some(guest) if dice.percent(10) => Actor::Agent(guest),
+        _ => Actor::Agent(one.agent),
+    }
+}
+fn choice(dice: &mut Dice, known: &Known, log: &LogName) -> Option<AgentChoice> {
+    if dice.percent(50) {
+        return Some(AgentChoice::Skilled(vec![skill(dice.one(&["cards", "loans", "travel", "general"]), 1)]));
+    }
+    dice.pick(&market(known, log)?.agents).map(AgentChoice::Named)
+}
+fn invite(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| one.open)?;
+    let agent = choice(dice, known, log)?;
+    Some((log.clone(), leader(dice, &one), Command::InviteAgent { session: one.id, agent }))
+}
+fn transfer(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| one.open)?;
+    let to = match dice.pick(&one.guests) {
+        Some(guest) if dice.percent(50) => AgentChoice::Named(guest),
+        _ => choice(dice, known, log)?,
+    };
+    let note = dice.percent(50).then(|| sealed(one.customer));
+    Some((log.clone(), leader(dice, &one), Command::TransferSession { session: one.id, to, note }))
+}
+fn take_back(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let all = &market(known, log)?.reservations;
+    let invitations: Vec<_> = all.iter().filter(|one| one.by.is_some() && one.pending).cloned().collect();
+    let one = dice.pick(&invitations)?;
+    Some((log.clone(), Actor::Agent(one.by?), Command::RescindReservation { reservation: one.id }))
+}
+fn leave(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| one.open && !one.guests.is_empty())?;
+    let agent = if dice.percent(90) { dice.pick(&one.guests)? } else { one.agent };
+    Some((log.clone(), Actor::Agent(agent), Command::LeaveSession { session: one.id }))
+}
+fn open_side_channel(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| one.open && !one.guests.is_empty())?;
+    let agent = dice.pick(&one.guests)?;
+    let kind = dice.one(&[None, Some(ChannelKind::Message), Some(ChannelKind::Telephone)]);
+    Some((log.clone(), Actor::Agent(one.agent), Command::OpenSideChannel { session: one.id, agent, kind }))
+}
+fn close_channel(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| one.open && !one.sides.is_empty())?;
+    let (channel, agent) = dice.pick(&one.sides)?;
+    Some((log.clone(), Actor::Agent(agent), Command::CloseChannel { session: one.id, channel }))
+}
+fn report_channel(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| one.open)?;
+    let (channel, agent) = match dice.pick(&one.sides) {
+        Some(side) if dice.percent(30) => side,
+        _ => (one.channel, one.agent),
+    };
+    let report = dice.one(&[ChannelReport::Connected, ChannelReport::Connected, ChannelReport::Ended]);
+    Some((log.clone(), Actor::Agent(agent), Command::ReportChannel { session: one.id, channel, report }))
 }
 fn end_session(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let one = session(dice, known, log, |one| one.open)?;
@@ -203,13 +280,22 @@ fn save_notes(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let notes = sealed(one.agent);
     Some((log.clone(), Actor::Agent(one.agent), Command::SaveNotes { session: one.id, notes }))
 }
+/// Who handed over wraps up, too.
+fn former(dice: &mut Dice, one: crate::known::KnownSession) -> crate::known::KnownSession {
+    match dice.pick(&one.formers) {
+        Some(agent) if dice.percent(40) => crate::known::KnownSession { agent, ..one },
+        _ => one,
+    }
+}
 fn extend_wrap_up(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let one = session(dice, known, log, |one| !one.open && !one.over)?;
+    let one = former(dice, one);
     let by = Span::seconds(dice.one(&[0, 1, 20, 40, 1_000]));
     Some((log.clone(), Actor::Agent(one.agent), Command::ExtendWrapUp { session: one.id, by }))
 }
 fn complete_wrap_up(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let one = session(dice, known, log, |one| !one.open && !one.over)?;
+    let one = former(dice, one);
     let information = dice.percent(70).then(|| sealed(one.customer));
     Some((log.clone(), Actor::Agent(one.agent), Command::CompleteWrapUp { session: one.id, information }))
 }

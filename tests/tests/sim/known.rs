@@ -32,6 +32,12 @@ pub struct KnownSession {
     pub id: SessionId,
     pub channel: ChannelId,
     pub agent: AgentId,
+    /// Third agents in it.
+    pub guests: Vec<AgentId>,
+    /// Channels beside MAIN, and one agent on each.
+    pub sides: Vec<(ChannelId, AgentId)>,
+    /// Who led it before.
+    pub formers: Vec<AgentId>,
     pub customer: CustomerId,
     /// Nobody has ended it.
     pub open: bool,
@@ -43,6 +49,8 @@ pub struct KnownSession {
 pub struct KnownReservation {
     pub id: ReservationId,
     pub agent: AgentId,
+    /// Who invited.
+    pub by: Option<AgentId>,
     pub pending: bool,
 }
 
@@ -121,9 +129,12 @@ impl KnownMarket {
             Event::Queue(QueueEvent::Opened(e)) => self.queues.push(e.queue),
             Event::Inquiry(InquiryEvent::Registered(e)) => self.inquiries.push((e.inquiry, e.customer)),
             Event::Auction(event) => self.learn_auction(event),
-            Event::Reservation(ReservationEvent::Opened(e)) => {
-                self.reservations.push(KnownReservation { id: e.reservation, agent: e.agent, pending: true })
-            }
+            Event::Reservation(ReservationEvent::Opened(e)) => self.reservations.push(KnownReservation {
+                id: e.reservation,
+                agent: e.agent,
+                by: e.invitation.as_ref().map(|invitation| invitation.by),
+                pending: true,
+            }),
             Event::Reservation(ReservationEvent::Accepted(e)) => self.answered(e.reservation),
             Event::Reservation(ReservationEvent::Declined(e)) => self.answered(e.reservation),
             Event::Reservation(ReservationEvent::Lapsed(e)) => self.answered(e.reservation),
@@ -132,10 +143,32 @@ impl KnownMarket {
                 id: e.session,
                 channel: e.channel,
                 agent: e.agent,
+                guests: vec![],
+                sides: vec![],
+                formers: vec![],
                 customer: e.customer,
                 open: true,
                 over: false,
             }),
+            Event::Session(SessionEvent::AgentJoined(e)) => {
+                for one in self.sessions.iter_mut().filter(|one| one.id == e.session) {
+                    one.guests.retain(|guest| *guest != e.agent);
+                    if e.first {
+                        one.formers.push(one.agent);
+                        one.agent = e.agent;
+                    } else {
+                        one.guests.push(e.agent);
+                    }
+                }
+            }
+            Event::Session(SessionEvent::AgentLeft(e)) => {
+                let of = self.sessions.iter_mut().filter(|one| one.id == e.session);
+                of.for_each(|one| one.guests.retain(|guest| *guest != e.agent));
+            }
+            Event::Session(SessionEvent::ChannelOpened(e)) => {
+                let of = self.sessions.iter_mut().filter(|one| one.id == e.session);
+                of.for_each(|one| one.sides.push((e.channel, e.agent)));
+            }
             Event::Session(SessionEvent::Ended(e)) => {
                 self.sessions.iter_mut().filter(|one| one.id == e.session).for_each(|one| one.open = false)
             }

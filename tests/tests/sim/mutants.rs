@@ -319,6 +319,19 @@ fn second_consent(lines: &mut Vec<Line>) -> Option<()> {
     Some(())
 }
 
+fn uninvited(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "session.agent_joined")?;
+    let other = data(&lines[find(lines, "reservation.opened")?])["reservation"].clone();
+    edit(&mut lines[at], |data| data["reservation"] = other);
+    Some(())
+}
+fn told_wrongly(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "reservation.invitation_answered")?;
+    let invited = data(&lines[at])["invited"].clone();
+    edit(&mut lines[at], |data| data["next"] = invited);
+    Some(())
+}
+
 const MUTANTS: &[(&str, Tamper, &[&str])] = &[
     ("a reservation for two", doubled_award, &["no double award", "second agent"]),
     ("an award twice", awarded_again, &["no double award", "every answer is borne out", "no state past its deadline"]),
@@ -338,6 +351,8 @@ const MUTANTS: &[(&str, Tamper, &[&str])] = &[
     ("an agent beyond its capacity", no_capacity, &["who may bid", "no agent beyond capacity", "rounds"]),
     ("a bid short of the increment", bid_too_low, &["increments", "winner"]),
     ("a key twice", key_twice, &["keys"]),
+    ("an agent that nobody invited", uninvited, &["conference", "atomic"]),
+    ("the next agent named wrongly", told_wrongly, &["conference"]),
     ("half a command", half_a_command, &["atomic"]),
     ("a limit that was never handed over", limit_forgotten, &["handover", "accounts"]),
     ("a limit by a cent", limit_by_a_cent, &["handover"]),

@@ -1,8 +1,10 @@
 //! What agents and customers do with an inquiry: bids, reservations, sessions, withdrawal.
 
 use super::super::scalars::{Duration, Json};
-use super::parse::{self, MoneyInput, Path};
-use async_graphql::{ID, InputObject};
+use super::parse::{self, MoneyInput, Path, SkillInput};
+use crate::graphql::types::enums::{ChannelKind, ChannelReport};
+use async_graphql::{ID, InputObject, OneofObject};
+use domain::command::AgentChoice;
 use domain::ids::SessionId;
 use domain::refusal::Refusal;
 
@@ -56,6 +58,75 @@ pub struct SendMessageInput {
     pub session_id: ID,
     pub channel_id: ID,
     pub text: String,
+    pub idempotency_key: String,
+}
+
+/// A named agent, or one selected by skills.
+#[derive(OneofObject, Clone, Debug)]
+pub enum AgentChoiceInput {
+    AgentId(ID),
+    Skills(Vec<SkillInput>),
+}
+
+impl AgentChoiceInput {
+    /// `field`: where it stands in the input.
+    pub fn parse(&self, field: &'static str) -> Result<AgentChoice, Refusal> {
+        match self {
+            AgentChoiceInput::AgentId(id) => Ok(AgentChoice::Named(parse::id(id, "agentId")?)),
+            AgentChoiceInput::Skills(skills) => {
+                let path = Path::Input.member(field);
+                Ok(AgentChoice::Skilled(parse::skills(&path.member("skills"), skills)?))
+            }
+        }
+    }
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct InviteAgentInput {
+    pub session_id: ID,
+    pub agent: AgentChoiceInput,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct TransferSessionInput {
+    pub session_id: ID,
+    pub to: AgentChoiceInput,
+    pub note: Option<String>,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct RescindReservationInput {
+    pub reservation_id: ID,
+    pub idempotency_key: String,
+}
+
+/// Default kind: another than MAIN's.
+#[derive(InputObject, Clone, Debug)]
+pub struct OpenSideChannelInput {
+    pub session_id: ID,
+    pub agent_id: ID,
+    pub kind: Option<ChannelKind>,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct CloseChannelInput {
+    pub channel_id: ID,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct ReportChannelInput {
+    pub channel_id: ID,
+    pub report: ChannelReport,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct LeaveSessionInput {
+    pub session_id: ID,
     pub idempotency_key: String,
 }
 

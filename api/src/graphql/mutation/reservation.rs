@@ -3,7 +3,9 @@
 use super::call::{Call, Done, Step, answer};
 use super::payload::{ReservationPayload, SessionPayload};
 use crate::graphql::input::parse;
-use crate::graphql::input::work::{AcceptReservationInput, DeclineReservationInput, ViewReservationInput, reason};
+use crate::graphql::input::work::{
+    AcceptReservationInput, DeclineReservationInput, RescindReservationInput, ViewReservationInput, reason,
+};
 use crate::graphql::types::{Inquiry, Reservation, Session};
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
@@ -14,7 +16,7 @@ use domain::ids::{AgentId, ReservationId};
 use domain::log::LogName;
 use domain::refusal::Refusal;
 use projections::live::Dossier;
-use projections::live::reservation::ReservationState;
+use projections::live::reservation::{ReservationRow, ReservationState};
 
 #[derive(Default)]
 pub(super) struct Reservations;
@@ -41,6 +43,16 @@ impl Reservations {
         answer(accept_reservation(&call, &input)).await
     }
 
+    /// Takes back an invitation that is still pending.
+    async fn rescind_reservation(
+        &self,
+        ctx: &Context<'_>,
+        input: RescindReservationInput,
+    ) -> Result<ReservationPayload, Error> {
+        let call = Call::begin(ctx, rights::RESCIND_RESERVATION, &input, &input.idempotency_key)?;
+        answer(rescind_reservation(&call, &input)).await
+    }
+
     async fn decline_reservation(
         &self,
         ctx: &Context<'_>,
@@ -64,6 +76,7 @@ async fn accept_reservation(call: &Call, input: &AcceptReservationInput) -> Step
     let done = submit(call, &log, reservation, Command::AcceptReservation { reservation }).await?;
     let (session, inquiry) = done.one(|event| match event {
         Event::Session(SessionEvent::Opened(e)) => Some((e.session, e.inquiry)),
+        Event::Session(SessionEvent::AgentJoined(e)) => Some((e.session, e.inquiry)),
         _ => None,
     })?;
     let session = Session::load(&call.app, &call.actor, session).await?;
@@ -77,6 +90,24 @@ async fn decline_reservation(call: &Call, input: &DeclineReservationInput) -> St
     let reason = call.seal(agent, reason).await?;
     let done = submit(call, &log, reservation, Command::DeclineReservation { reservation, reason }).await?;
     payload(call, &done, reservation).await
+}
+
+async fn rescind_reservation(call: &Call, input: &RescindReservationInput) -> Step<ReservationPayload> {
+    let reservation = parse::id(&input.reservation_id, "reservationId")?;
+    let find = |dossier: &Dossier| invited(dossier, &call.actor, reservation).map(|row| row.log.clone());
+    let log = call.look(reservation, "reservationId", find).await?;
+    let command = Command::RescindReservation { reservation };
+    let over = |dossier: &Dossier, actor: &Actor| ended(invited(dossier, actor, reservation)?);
+    let done = call.submit_about(&log, reservation, command, over).await?;
+    payload(call, &done, reservation).await
+}
+
+/// An invitation that the caller made, or that another made into the session that it leads since.
+fn invited<'a>(dossier: &'a Dossier, actor: &Actor, id: ReservationId) -> Option<&'a ReservationRow> {
+    let Actor::Agent(agent) = actor else { return None };
+    let row = dossier.reservation(id)?;
+    let leads = dossier.session().is_some_and(|session| session.row().agent == *agent);
+    row.invited_by.is_some_and(|by| by == *agent || leads).then_some(row)
 }
 
 /// The log and the agent of the caller's own reservation; another's is not there.
@@ -94,7 +125,10 @@ async fn submit(call: &Call, log: &LogName, id: ReservationId, command: Command)
 
 /// How it ended, once its inquiry is over.
 fn closed(dossier: &Dossier, actor: &Actor, id: ReservationId) -> Option<Refusal> {
-    let row = dossier.reservation(id).filter(|row| Actor::Agent(row.agent) == *actor)?;
+    ended(dossier.reservation(id).filter(|row| Actor::Agent(row.agent) == *actor)?)
+}
+
+fn ended(row: &ReservationRow) -> Option<Refusal> {
     match row.state {
         ReservationState::Pending => None,
         ReservationState::Accepted | ReservationState::Declined => Some(Refusal::ReservationClosed),

@@ -397,7 +397,15 @@ fn example(mutation: &str) -> Value {
         "withdrawInquiry" => json!({ "inquiryId": "x" }),
         "placeBid" => json!({ "auctionId": "x", "amount": money }),
         "withdrawBid" => json!({ "bidId": "x" }),
-        "viewReservation" | "acceptReservation" | "declineReservation" => json!({ "reservationId": "x" }),
+        "inviteAgent" => json!({ "sessionId": session, "agent": { "agentId": "x" } }),
+        "transferSession" => json!({ "sessionId": session, "to": { "agentId": "x" } }),
+        "leaveSession" => json!({ "sessionId": session }),
+        "openSideChannel" => json!({ "sessionId": session, "agentId": "x" }),
+        "closeChannel" => json!({ "channelId": "x" }),
+        "reportChannel" => json!({ "channelId": "x", "report": "CONNECTED" }),
+        "viewReservation" | "acceptReservation" | "declineReservation" | "rescindReservation" => {
+            json!({ "reservationId": "x" })
+        }
         "sendMessage" => json!({ "sessionId": session, "channelId": "x", "text": "t" }),
         "endSession" | "completeWrapUp" => json!({ "sessionId": session }),
         "saveNotes" => json!({ "sessionId": session, "notes": "n" }),

@@ -146,6 +146,8 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::ReservationRescinded => UserErrorCode::ReservationRescinded,
             Refusal::ReservationClosed => UserErrorCode::ReservationClosed,
             Refusal::SessionClosed => UserErrorCode::SessionClosed,
+            Refusal::ChannelClosed => UserErrorCode::ChannelClosed,
+            Refusal::NotAParticipant => UserErrorCode::NotAParticipant,
             // Said to process managers alone.
             Refusal::SourceForked => UserErrorCode::NotAllowedNow,
         }
@@ -197,6 +199,8 @@ impl From<Refusal> for UserError {
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed
             | Refusal::SessionClosed
+            | Refusal::ChannelClosed
+            | Refusal::NotAParticipant
             | Refusal::SourceForked => PlainUserError { code, message, field, retryable }.into(),
         }
     }
@@ -242,6 +246,8 @@ mod tests {
             Refusal::ReservationRescinded,
             Refusal::ReservationClosed,
             Refusal::SessionClosed,
+            Refusal::ChannelClosed,
+            Refusal::NotAParticipant,
         ];
         for refusal in refusals {
             let code = UserErrorCode::from(&refusal);

@@ -216,6 +216,7 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
             ReservationEvent::Declined(e) => reservation(AgentFeedKind::ReservationEnded, e.reservation),
             ReservationEvent::Lapsed(e) => reservation(AgentFeedKind::ReservationEnded, e.reservation),
             ReservationEvent::Rescinded(e) => reservation(AgentFeedKind::ReservationEnded, e.reservation),
+            ReservationEvent::InvitationAnswered(e) => reservation(AgentFeedKind::Notice, e.reservation),
             ReservationEvent::Viewed(_) => None,
         },
         Event::Session(event) => match event {
@@ -223,7 +224,12 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
             SessionEvent::Ended(e) => session(AgentFeedKind::SessionChanged, e.session),
             SessionEvent::WrapUpExtended(e) => session(AgentFeedKind::SessionChanged, e.session),
             SessionEvent::WrapUpCompleted(e) => session(AgentFeedKind::SessionChanged, e.session),
-            SessionEvent::MessageSent(_) | SessionEvent::NotesSaved(_) => None,
+            SessionEvent::AgentJoined(e) => session(AgentFeedKind::SessionOpened, e.session),
+            SessionEvent::AgentLeft(e) => session(AgentFeedKind::SessionChanged, e.session),
+            SessionEvent::ChannelOpened(e) => session(AgentFeedKind::SessionChanged, e.session),
+            SessionEvent::ChannelConnected(e) => session(AgentFeedKind::SessionChanged, e.session),
+            SessionEvent::ChannelClosed(e) => session(AgentFeedKind::SessionChanged, e.session),
+            SessionEvent::MessageSent(_) | SessionEvent::NotesSaved(_) | SessionEvent::Kept(_) => None,
         },
         // An agent is no subject of it, so it does not come here.
         Event::Agent(AgentEvent::PresenceReported(_)) => None,

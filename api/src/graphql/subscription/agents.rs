@@ -79,13 +79,22 @@ fn changes_an_agent(event: &Event) -> bool {
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_),
         ) => true,
-        Event::Reservation(event) => !matches!(event, ReservationEvent::Viewed(_)),
+        Event::Reservation(event) => {
+            !matches!(event, ReservationEvent::Viewed(_) | ReservationEvent::InvitationAnswered(_))
+        }
         Event::Session(event) => match event {
             SessionEvent::Opened(_)
             | SessionEvent::Ended(_)
             | SessionEvent::WrapUpExtended(_)
-            | SessionEvent::WrapUpCompleted(_) => true,
-            SessionEvent::MessageSent(_) | SessionEvent::NotesSaved(_) => false,
+            | SessionEvent::WrapUpCompleted(_)
+            | SessionEvent::AgentJoined(_)
+            | SessionEvent::AgentLeft(_) => true,
+            SessionEvent::MessageSent(_)
+            | SessionEvent::NotesSaved(_)
+            | SessionEvent::ChannelOpened(_)
+            | SessionEvent::ChannelConnected(_)
+            | SessionEvent::ChannelClosed(_)
+            | SessionEvent::Kept(_) => false,
         },
         Event::Provider(_)
         | Event::Offer(_)

@@ -169,19 +169,30 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
             | AuctionEvent::BidForfeited(_)
             | AuctionEvent::Cancelled(_),
         ) => None,
-        // Each next agent is another RESERVED.
-        Event::Reservation(ReservationEvent::Opened(_)) => Some(None),
+        // Each next agent is another RESERVED; who is asked into the session is not the customer's business.
+        Event::Reservation(ReservationEvent::Opened(e)) => e.invitation.is_none().then_some(None),
         Event::Reservation(
             ReservationEvent::Viewed(_)
             | ReservationEvent::Accepted(_)
             | ReservationEvent::Declined(_)
             | ReservationEvent::Lapsed(_)
-            | ReservationEvent::Rescinded(_),
+            | ReservationEvent::Rescinded(_)
+            | ReservationEvent::InvitationAnswered(_),
         ) => None,
         Event::Session(event) => match event {
             SessionEvent::MessageSent(e) => Some(Some(e.message)),
-            SessionEvent::Opened(_) | SessionEvent::Ended(_) => Some(None),
-            SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_) | SessionEvent::WrapUpCompleted(_) => None,
+            SessionEvent::ChannelConnected(e) if e.side => None,
+            SessionEvent::Opened(_)
+            | SessionEvent::Ended(_)
+            | SessionEvent::AgentJoined(_)
+            | SessionEvent::AgentLeft(_)
+            | SessionEvent::ChannelConnected(_) => Some(None),
+            SessionEvent::NotesSaved(_)
+            | SessionEvent::WrapUpExtended(_)
+            | SessionEvent::WrapUpCompleted(_)
+            | SessionEvent::ChannelOpened(_)
+            | SessionEvent::ChannelClosed(_)
+            | SessionEvent::Kept(_) => None,
         },
         Event::Provider(_)
         | Event::Offer(_)

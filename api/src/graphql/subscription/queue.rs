@@ -16,6 +16,7 @@ use domain::event::session::SessionEvent;
 use domain::ids::{InquiryId, QueueId};
 use futures_util::Stream;
 use projections::feed::Watched;
+use projections::live::Dossier;
 use std::sync::Arc;
 use store::recorded::Recorded;
 
@@ -65,6 +66,9 @@ impl Feed for Watch {
         meta: FeedMeta,
     ) -> Result<Made<QueueFeedItem>, Error> {
         let Some(kind) = kind(&event.event) else { return Ok(Made::Nothing) };
+        if is_of_an_invitation(app, event).await? {
+            return Ok(Made::Nothing);
+        }
         let queue = Queue::load(app, viewer, self.0).await?;
         // A queue that retired long ago is out of memory; who could watch it still can.
         if queue.is_none() && app.live.queue(self.0).is_some() {
@@ -86,6 +90,20 @@ pub(super) fn inquiry_of(event: &Recorded) -> Option<InquiryId> {
     projections::inquiry_of(&event.subjects)
 }
 
+/// Who is asked into a session is asked about what stands in no queue any more.
+async fn is_of_an_invitation(app: &Arc<App>, event: &Recorded) -> Result<bool, Error> {
+    let reservation = match &event.event {
+        Event::Reservation(ReservationEvent::Opened(e)) => return Ok(e.invitation.is_some()),
+        Event::Reservation(ReservationEvent::Declined(e)) => e.reservation,
+        Event::Reservation(ReservationEvent::Lapsed(e)) => e.reservation,
+        Event::Reservation(ReservationEvent::Rescinded(e)) => e.reservation,
+        _ => return Ok(false),
+    };
+    let dossier = app.dossier_of(reservation.into()).await?;
+    let invited = |dossier: &Dossier| dossier.reservation(reservation).is_some_and(|row| row.invited_by.is_some());
+    Ok(dossier.is_some_and(|dossier| dossier.read(invited)))
+}
+
 /// An inquiry stands in its queues from its registration until its session opens or it goes away; what comes
 /// after is nothing to them. Bids of sealed auctions change nothing that is shown.
 fn kind(event: &Event) -> Option<QueueFeedKind> {
@@ -105,7 +123,13 @@ fn kind(event: &Event) -> Option<QueueFeedKind> {
             | SessionEvent::Ended(_)
             | SessionEvent::NotesSaved(_)
             | SessionEvent::WrapUpExtended(_)
-            | SessionEvent::WrapUpCompleted(_) => None,
+            | SessionEvent::WrapUpCompleted(_)
+            | SessionEvent::AgentJoined(_)
+            | SessionEvent::AgentLeft(_)
+            | SessionEvent::ChannelOpened(_)
+            | SessionEvent::ChannelConnected(_)
+            | SessionEvent::ChannelClosed(_)
+            | SessionEvent::Kept(_) => None,
         },
         Event::Auction(event) if event.is_hidden_until_closing() => None,
         Event::Auction(event) => match event {
@@ -127,7 +151,9 @@ fn kind(event: &Event) -> Option<QueueFeedKind> {
             | ReservationEvent::Lapsed(_)
             | ReservationEvent::Rescinded(_) => Some(QueueFeedKind::Changed),
             // The session that follows is what counts.
-            ReservationEvent::Viewed(_) | ReservationEvent::Accepted(_) => None,
+            ReservationEvent::Viewed(_) | ReservationEvent::Accepted(_) | ReservationEvent::InvitationAnswered(_) => {
+                None
+            }
         },
         Event::Provider(_)
         | Event::Offer(_)

@@ -10,7 +10,7 @@ use async_graphql::{Enum, Error, ID, SimpleObject};
 use domain::actor::Actor;
 use domain::event::Event;
 use domain::event::session::SessionEvent;
-use domain::ids::{MessageId, SessionId};
+use domain::ids::{ChannelId, MessageId, SessionId};
 use futures_util::Stream;
 use projections::feed::Watched;
 use std::sync::Arc;
@@ -61,15 +61,19 @@ impl Feed for Watch {
         event: &Recorded,
         meta: FeedMeta,
     ) -> Result<Made<SessionFeedItem>, Error> {
-        let Some((kind, message)) = kind(&event.event, self.0) else { return Ok(Made::Nothing) };
+        let Some((kind, shown)) = kind(&event.event, self.0) else { return Ok(Made::Nothing) };
         let Some(session) = Session::load(app, viewer, self.0).await? else { return Ok(Made::OutOfScope) };
-        let message = match message {
-            Some(id) => match Message::load(app, viewer, id).await? {
+        if session.left_before(event.seq) {
+            return Ok(Made::OutOfScope);
+        }
+        let message = match shown {
+            Shown::Message(id) => match Message::load(app, viewer, id).await? {
                 Some(message) => Some(message),
-                // Of a channel that the viewer is not in.
+                // Of a channel that the viewer is not on.
                 None => return Ok(Made::Nothing),
             },
-            None => None,
+            Shown::Channel(id) if !session.shows_channel(id) => return Ok(Made::Nothing),
+            Shown::Channel(_) | Shown::Nothing => None,
         };
         Ok(Made::Item(SessionFeedItem { meta, kind, session: Some(session), message, gap: None }))
     }
@@ -79,16 +83,30 @@ impl Feed for Watch {
     }
 }
 
+/// What of it an item shows beside the session itself.
+enum Shown {
+    Message(MessageId),
+    /// Of those on the channel alone.
+    Channel(ChannelId),
+    Nothing,
+}
+
 /// Notes are for the agent that writes them, and no news.
-fn kind(event: &Event, own: SessionId) -> Option<(SessionFeedKind, Option<MessageId>)> {
+fn kind(event: &Event, own: SessionId) -> Option<(SessionFeedKind, Shown)> {
     let Event::Session(event) = event else { return None };
-    let (session, kind, message) = match event {
-        SessionEvent::Opened(e) => (e.session, SessionFeedKind::State, None),
-        SessionEvent::MessageSent(e) => (e.session, SessionFeedKind::Message, Some(e.message)),
-        SessionEvent::Ended(e) => (e.session, SessionFeedKind::State, None),
-        SessionEvent::WrapUpExtended(e) => (e.session, SessionFeedKind::State, None),
-        SessionEvent::WrapUpCompleted(e) => (e.session, SessionFeedKind::State, None),
+    let (session, kind, shown) = match event {
+        SessionEvent::Opened(e) => (e.session, SessionFeedKind::State, Shown::Nothing),
+        SessionEvent::MessageSent(e) => (e.session, SessionFeedKind::Message, Shown::Message(e.message)),
+        SessionEvent::AgentJoined(e) => (e.session, SessionFeedKind::Participant, Shown::Nothing),
+        SessionEvent::AgentLeft(e) => (e.session, SessionFeedKind::Participant, Shown::Nothing),
+        SessionEvent::ChannelOpened(e) => (e.session, SessionFeedKind::Channel, Shown::Channel(e.channel)),
+        SessionEvent::ChannelConnected(e) => (e.session, SessionFeedKind::Channel, Shown::Channel(e.channel)),
+        SessionEvent::ChannelClosed(e) => (e.session, SessionFeedKind::Channel, Shown::Channel(e.channel)),
+        SessionEvent::Ended(e) => (e.session, SessionFeedKind::State, Shown::Nothing),
+        SessionEvent::Kept(e) => (e.session, SessionFeedKind::State, Shown::Nothing),
+        SessionEvent::WrapUpExtended(e) => (e.session, SessionFeedKind::State, Shown::Nothing),
+        SessionEvent::WrapUpCompleted(e) => (e.session, SessionFeedKind::State, Shown::Nothing),
         SessionEvent::NotesSaved(_) => return None,
     };
-    (session == own).then_some((kind, message))
+    (session == own).then_some((kind, shown))
 }

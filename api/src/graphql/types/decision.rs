@@ -64,7 +64,7 @@ impl Decision {
         };
         let seen = |kind| match kind {
             Kind::CallServer | Kind::Topics => true,
-            Kind::Award => sight.part != Part::Customer,
+            Kind::Selection | Kind::Award => sight.part != Part::Customer,
         };
         let rows = rows.into_iter().filter(|row| seen(row.kind));
         let show = |row| Decision {

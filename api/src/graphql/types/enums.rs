@@ -172,6 +172,7 @@ impl From<live::inquiry::DecisionKind> for DecisionKind {
         match kind {
             live::inquiry::DecisionKind::CallServer => DecisionKind::CallServer,
             live::inquiry::DecisionKind::Topics => DecisionKind::Topics,
+            live::inquiry::DecisionKind::Selection => DecisionKind::Selection,
             live::inquiry::DecisionKind::Award => DecisionKind::Award,
         }
     }
@@ -279,6 +280,7 @@ impl From<live::agent::StatusReason> for StatusReason {
             live::agent::StatusReason::Absent => StatusReason::Absent,
             live::agent::StatusReason::Reserved => StatusReason::Reserved,
             live::agent::StatusReason::Engaged => StatusReason::Engaged,
+            live::agent::StatusReason::Conference => StatusReason::Conference,
             live::agent::StatusReason::WrapUp => StatusReason::WrapUp,
         }
     }
@@ -306,6 +308,7 @@ impl From<live::notice::NoticeKind> for NoticeKind {
             live::notice::NoticeKind::BidOutbid => NoticeKind::BidOutbid,
             live::notice::NoticeKind::BidWon => NoticeKind::BidWon,
             live::notice::NoticeKind::BidLost => NoticeKind::BidLost,
+            live::notice::NoticeKind::InvitationAnswered => NoticeKind::InvitationAnswered,
         }
     }
 }
@@ -347,8 +350,17 @@ impl From<live::session::ChannelPurpose> for ChannelPurpose {
     fn from(purpose: live::session::ChannelPurpose) -> ChannelPurpose {
         match purpose {
             live::session::ChannelPurpose::Main => ChannelPurpose::Main,
+            live::session::ChannelPurpose::Side => ChannelPurpose::Side,
         }
     }
+}
+
+/// What the agent who dials a TELEPHONE channel reports: the other side is on the line, or the call is over.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::command::ChannelReport")]
+pub enum ChannelReport {
+    Connected,
+    Ended,
 }
 
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -361,6 +373,7 @@ pub enum ChannelState {
 impl From<live::session::ChannelState> for ChannelState {
     fn from(state: live::session::ChannelState) -> ChannelState {
         match state {
+            live::session::ChannelState::Connecting => ChannelState::Connecting,
             live::session::ChannelState::Open => ChannelState::Open,
             live::session::ChannelState::Closed => ChannelState::Closed,
         }

@@ -26,6 +26,7 @@ pub struct InquiryRecord {
     whole: bool,
     saved: Opening<Saved>,
     eyes: Eyes,
+    parts: Vec<InquiryRecord>,
 }
 
 connection!(InquiryRecordConnection, InquiryRecordEdge, InquiryRecord);
@@ -37,7 +38,9 @@ impl InquiryRecord {
         id: RecordId,
     ) -> Result<Option<InquiryRecord>, Error> {
         let sight = Sight::of(app, eyes, id).await?;
-        Ok(sight.and_then(|sight| InquiryRecord::within(&sight)))
+        let Some(sight) = sight.filter(|sight| sight.part.sees_session()) else { return Ok(None) };
+        let all = InquiryRecord::every(&sight.handle, &sight.eyes, true);
+        Ok(all.into_iter().find(|record| record.row.id == id))
     }
 
     /// The record of an inquiry's session, for who sees that.
@@ -48,16 +51,32 @@ impl InquiryRecord {
         InquiryRecord::of(&sight.handle, &sight.eyes, true)
     }
 
+    /// The record of the session itself.
     pub(crate) fn of(handle: &DossierHandle, eyes: &Eyes, whole: bool) -> Option<InquiryRecord> {
-        let (session, topics, channel) = handle.read(|dossier| {
-            let inquiry = dossier.inquiry()?;
-            Some((dossier.session()?.row().clone(), inquiry.topics.clone(), inquiry.channel))
-        })?;
-        let row = session.record.clone()?;
+        let mut all = InquiryRecord::every(handle, eyes, whole);
+        let at =
+            all.iter().position(|record| Some(record.row.id) == record.session.record.as_ref().map(|row| row.id))?;
+        let mut own = all.remove(at);
+        own.parts = all;
+        Some(own)
+    }
+
+    /// What agents saved who handed the session over, and its own record where there is one.
+    fn every(handle: &DossierHandle, eyes: &Eyes, whole: bool) -> Vec<InquiryRecord> {
+        let found = handle.read(|dossier| {
+            let (inquiry, session) = (dossier.inquiry()?, dossier.session()?);
+            let rows: Vec<RecordRow> = session.parts().iter().chain(&session.row().record).cloned().collect();
+            Some((rows, session.row().clone(), inquiry.topics.clone(), inquiry.channel))
+        });
+        let Some((rows, session, topics, channel)) = found else { return Vec::new() };
         // Written by agents for agents; a customer reads what was saved of it, never the notes.
         let opens = whole && matches!(eyes.viewer, Actor::Agent(_) | Actor::Customer(_));
-        let saved = Opening::new(row.information.clone().filter(|_| opens));
-        Some(InquiryRecord { row, session, topics, channel, whole, saved, eyes: eyes.clone() })
+        let show = |row: RecordRow| {
+            let saved = Opening::new(row.information.clone().filter(|_| opens));
+            let (session, topics, eyes) = (session.clone(), topics.clone(), eyes.clone());
+            InquiryRecord { row, session, topics, channel, whole, saved, eyes, parts: Vec::new() }
+        };
+        rows.into_iter().map(show).collect()
     }
 }
 
@@ -83,6 +102,10 @@ impl InquiryRecord {
         let named = matches!(self.eyes.viewer, Actor::Customer(_));
         Agent::show(app(ctx), &self.eyes, self.row.agent, named).filter(|_| self.whole)
     }
+    /// What the agents before saved, who handed the session over; oldest first.
+    async fn parts(&self) -> &[InquiryRecord] {
+        &self.parts
+    }
     async fn disposition(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
         Ok(self.saved.get(app(ctx)).await?.and_then(|saved| saved.disposition.as_deref()))
     }
@@ -93,7 +116,9 @@ impl InquiryRecord {
         let saved = self.saved.get(app(ctx)).await?.and_then(|saved| saved.notes.clone());
         match (saved, &self.session.notes) {
             // What was autosaved is the record where wrap-up ended without a word.
-            (None, Some(autosaved)) => app(ctx).open(autosaved).await,
+            (None, Some(autosaved)) if self.session.record.as_ref().is_some_and(|own| own.id == self.row.id) => {
+                app(ctx).open(autosaved).await
+            }
             (saved, _) => Ok(saved),
         }
     }

@@ -38,14 +38,14 @@ impl Reservation {
     /// One of an inquiry's.
     pub(crate) fn within(sight: &Sight, id: ReservationId) -> Option<Reservation> {
         let row = sight.handle.read(|dossier| dossier.reservation(id).cloned())?;
-        let seen = sight.part.sees_reservation_of(&sight.eyes.viewer, row.agent);
+        let seen = sight.part.sees_reservation(&sight.eyes.viewer, &row);
         seen.then(|| Reservation { row, sight: sight.clone() })
     }
 
     /// Those of an inquiry that the viewer sees, in order of opening.
     pub(crate) fn all(sight: &Sight) -> Vec<Reservation> {
         let rows = sight.handle.read(|dossier| dossier.reservations().to_vec()).into_iter();
-        rows.filter(|row| sight.part.sees_reservation_of(&sight.eyes.viewer, row.agent))
+        rows.filter(|row| sight.part.sees_reservation(&sight.eyes.viewer, row))
             .map(|row| Reservation { row, sight: sight.clone() })
             .collect()
     }
@@ -67,6 +67,20 @@ impl Reservation {
     }
     async fn purpose(&self) -> ReservationPurpose {
         self.row.purpose.into()
+    }
+    // INVITED and TRANSFER.
+    async fn invited_by(&self, ctx: &Context<'_>) -> Option<Agent> {
+        Agent::show(app(ctx), &self.sight.eyes, self.row.invited_by?, self.sight.part.sees_agent_names())
+    }
+    /// What whoever hands the session over wrote to who takes it: after consent, and to its author.
+    async fn note(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {
+        let viewer = &self.sight.eyes.viewer;
+        let wrote = self.row.invited_by.is_some_and(|agent| *viewer == Actor::Agent(agent));
+        let came = *viewer == Actor::Agent(self.row.agent) && self.row.state == State::Accepted;
+        match self.row.note.as_deref().filter(|_| wrote || came) {
+            Some(note) => app(ctx).open(note).await,
+            None => Ok(None),
+        }
     }
     async fn session(&self) -> Option<Session> {
         if self.row.state == State::Accepted { Session::show(self.sight.clone()) } else { None }

@@ -5,7 +5,7 @@
 //! | | sees | of it hidden |
 //! |---|---|---|
 //! | anonymous | published offers that can be accepted now, and providers' public fields | |
-//! | customer | its own record, inquiries, sessions (MAIN) | reservations, auctions, bids, notes, queues |
+//! | customer | its own record, inquiries, sessions (MAIN) | SIDE channels, reservations, auctions, bids, notes, queues |
 //! | agent | queues, inquiries and auctions of its call server; its own bids, reservations, sessions, accounts, settlements | see [`Part`] |
 //! | provider | its own offers, and their inquiries, auctions, reservations, sessions, settlements; its accounts | contact data, message texts, notes, agents' status |
 //! | finance | accounts, settlements; inquiries that have a settlement, with their auctions | whatever a customer said |
@@ -39,7 +39,7 @@ use projections::live::auction::{AuctionRow, AuctionState, BidRow, BidState};
 use projections::live::community::{OfferRow, OfferState};
 use projections::live::inquiry::{InquiryRow, InquiryState};
 use projections::live::reservation::{ReservationRow, ReservationState};
-use projections::live::session::Who;
+use projections::live::session::ChannelRow;
 use projections::live::{Dossier, DossierHandle, Live};
 use std::sync::Arc;
 use store::raw::Head;
@@ -78,9 +78,7 @@ impl Part {
     }
 
     fn of_agent(id: AgentId, dossier: &Dossier) -> Part {
-        let joined = |session: &projections::live::session::Session| {
-            session.participants().iter().any(|participant| participant.who == Who::Agent(id))
-        };
+        let joined = |session: &projections::live::session::Session| session.had(id);
         if dossier.session().is_some_and(joined) {
             return Part::Engaged;
         }
@@ -112,7 +110,7 @@ impl Part {
     pub(crate) fn sees_session(self) -> bool {
         matches!(self, Part::Operator | Part::Provider | Part::Customer | Part::Engaged)
     }
-    /// Texts of the MAIN channel.
+    /// Texts of the channels that it sees.
     pub(crate) fn sees_messages(self) -> bool {
         matches!(self, Part::Customer | Part::Engaged)
     }
@@ -120,9 +118,20 @@ impl Part {
     pub(crate) fn sees_notes(self) -> bool {
         matches!(self, Part::Operator | Part::Engaged)
     }
-    /// Another agent's reservation is nobody's business among agents; customers see sessions alone.
-    pub(crate) fn sees_reservation_of(self, viewer: &Actor, agent: AgentId) -> bool {
-        matches!(self, Part::Operator | Part::Provider) || *viewer == Actor::Agent(agent)
+    /// Another agent's reservation is nobody's business among agents, but of who has invited it; customers see sessions
+    /// alone.
+    pub(crate) fn sees_reservation(self, viewer: &Actor, row: &ReservationRow) -> bool {
+        let invites = || row.invited_by.is_some_and(|agent| *viewer == Actor::Agent(agent));
+        matches!(self, Part::Operator | Part::Provider) || *viewer == Actor::Agent(row.agent) || invites()
+    }
+    /// MAIN is everybody's in the session; SIDE the two agents', and as far as they know of a session the provider's
+    /// and operators'. The customer never learns of it.
+    pub(crate) fn sees_channel(self, viewer: &Actor, row: &ChannelRow) -> bool {
+        match (row.between, viewer) {
+            (None, _) => true,
+            (Some(between), Actor::Agent(agent)) => between.contains(agent),
+            (Some(_), _) => matches!(self, Part::Operator | Part::Provider),
+        }
     }
     /// The names of the agents that talk with the customer.
     pub(crate) fn sees_agent_names(self) -> bool {

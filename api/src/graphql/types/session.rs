@@ -14,9 +14,10 @@ use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
 use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object, SimpleObject};
+use domain::actor::Actor;
 use domain::ids::{ChannelId, MessageId, SessionId};
 use domain::terms::ChannelKind as Kind;
-use projections::live::session::{ChannelRow, MessageRow, ParticipantRow, SessionRow, Who};
+use projections::live::session::{ChannelPurpose as Purpose, ChannelRow, MessageRow, ParticipantRow, SessionRow, Who};
 use std::sync::Arc;
 
 pub struct Session {
@@ -38,9 +39,23 @@ impl Session {
         }
         let (row, participants, channels) = sight.handle.read(|dossier| {
             let session = dossier.session()?;
-            Some((session.row().clone(), session.participants().to_vec(), session.channels().to_vec()))
+            let seen = |row: &&ChannelRow| sight.part.sees_channel(&sight.eyes.viewer, row);
+            let channels = session.channels().iter().filter(seen).copied().collect();
+            Some((session.row().clone(), session.participants().to_vec(), channels))
         })?;
         Some(Session { row, participants, channels, sight })
+    }
+}
+
+impl Session {
+    /// Whether the viewer is an agent that had left before this position: what comes after is not its business,
+    /// unless it is in wrap-up, where its own is told in `agentFeed`.
+    pub(crate) fn left_before(&self, seq: domain::log::Seq) -> bool {
+        let left = self.sight.handle.read(|dossier| until(dossier.session()?, &self.sight.eyes.viewer));
+        left.is_some_and(|left| left < seq)
+    }
+    pub(crate) fn shows_channel(&self, id: ChannelId) -> bool {
+        self.channels.iter().any(|row| row.id == id)
     }
 }
 
@@ -75,6 +90,11 @@ impl Session {
     async fn wrap_up_deadline(&self) -> Option<DateTime> {
         self.row.wrap_up_deadline.map(DateTime)
     }
+    /// While it is open, when it ends by itself: nobody says anything until then, or it has gone on for PT8H.
+    async fn ends_at(&self) -> Option<DateTime> {
+        let (ends_at, idle_at) = (self.row.ends_at?, self.row.idle_at);
+        Some(DateTime(idle_at.map_or(ends_at, |idle_at| idle_at.min(ends_at))))
+    }
     async fn participants(&self, ctx: &Context<'_>) -> Vec<Participant> {
         let named = self.sight.part.sees_agent_names();
         let show = |row: &ParticipantRow| Participant {
@@ -107,7 +127,10 @@ impl Session {
         };
         let (rows, more) = self.sight.handle.read(|dossier| {
             let all = dossier.session().map_or(&[][..], |session| session.messages());
-            let on = |row: &&MessageRow| row.channel == channel;
+            // Of a channel that the viewer is not on there is nothing.
+            let seen = self.channels.iter().any(|row| row.id == channel);
+            let until = dossier.session().and_then(|session| until(session, &self.sight.eyes.viewer));
+            let on = |row: &&MessageRow| seen && row.channel == channel && until.is_none_or(|left| row.seq < left);
             let key = |row: &&MessageRow| row.seq;
             let (page, more) = if reverse {
                 pager.slice(all.iter().rev().filter(on), key, true)
@@ -128,6 +151,14 @@ impl Session {
     }
     async fn record(&self) -> Option<InquiryRecord> {
         InquiryRecord::within(&self.sight)
+    }
+}
+
+/// An agent that left sees nothing of what was said afterwards.
+fn until(session: &projections::live::session::Session, viewer: &Actor) -> Option<domain::log::Seq> {
+    match viewer {
+        Actor::Agent(agent) => session.left(*agent),
+        _ => None,
     }
 }
 
@@ -153,7 +184,8 @@ impl Channel {
     }
 
     fn show(row: ChannelRow, sight: &Sight) -> Channel {
-        let dials = row.kind == Kind::Telephone && sight.part == Part::Engaged;
+        let is_main = row.purpose == Purpose::Main;
+        let dials = row.kind == Kind::Telephone && is_main && sight.part == Part::Engaged;
         Channel { row, customer: Customer::of(sight).filter(|_| dials) }
     }
 }
@@ -201,7 +233,13 @@ impl Message {
         if !sight.part.sees_session() {
             return Ok(None);
         }
-        let row = sight.handle.read(|dossier| dossier.session()?.message(id).cloned());
+        let row = sight.handle.read(|dossier| {
+            let session = dossier.session()?;
+            let row = session.message(id)?;
+            let seen = sight.part.sees_channel(&sight.eyes.viewer, session.channel(row.channel)?);
+            let until = until(session, &sight.eyes.viewer);
+            (seen && until.is_none_or(|left| row.seq < left)).then(|| row.clone())
+        });
         Ok(row.map(|row| Message::show(row, &sight)))
     }
 

@@ -8,7 +8,7 @@ use domain::event::agent::{AgentEvent, Will, WillReason};
 use domain::event::auction::AuctionEvent;
 use domain::event::community::CallServerEvent;
 use domain::event::inquiry::InquiryEvent;
-use domain::event::reservation::ReservationEvent;
+use domain::event::reservation::{Purpose, ReservationEvent};
 use domain::event::session::SessionEvent;
 use domain::event::settlement::{Leg, SettlementEvent};
 use domain::event::wallet::{Party, WalletEvent};
@@ -32,9 +32,16 @@ pub struct Auditor {
     inquiry_of: BTreeMap<AuctionId, InquiryId>,
     providers: BTreeMap<InquiryId, Party>,
     pending: BTreeMap<ReservationId, (InquiryId, AgentId, Option<AuctionId>)>,
-    sessions: BTreeMap<SessionId, AgentId>,
+    /// The agents in an open session, the first one first.
+    sessions: BTreeMap<SessionId, Vec<AgentId>>,
+    /// Pending, and who is in which session by consent.
+    invitations: BTreeMap<ReservationId, SessionId>,
+    sides: BTreeMap<ChannelId, (SessionId, [AgentId; 2])>,
+    ends_at: BTreeMap<SessionId, Timestamp>,
+    /// The first agent of a session, for ever.
+    leads: BTreeMap<SessionId, AgentId>,
     recorded: BTreeSet<SessionId>,
-    wrap_ups: BTreeMap<SessionId, AgentId>,
+    wrap_ups: BTreeSet<(SessionId, AgentId)>,
     served: BTreeSet<InquiryId>,
     open_inquiries: BTreeSet<InquiryId>,
     /// Of those that nobody has engaged yet.
@@ -98,7 +105,7 @@ impl Auditor {
                 }
             }
             Event::Reservation(event) => self.sees_reservation(event, at),
-            Event::Session(event) => self.sees_session(event),
+            Event::Session(event) => self.sees_session(event, at),
             Event::Settlement(event) => match event {
                 SettlementEvent::Escrowed(e) => {
                     self.books(&e.legs);
@@ -238,17 +245,35 @@ impl Auditor {
     fn sees_reservation(&mut self, event: &ReservationEvent, at: Timestamp) {
         match event {
             ReservationEvent::Opened(e) => {
-                let rival = self.pending.values().any(|(inquiry, ..)| *inquiry == e.inquiry);
-                assert!(!rival, "one agent is asked about an inquiry at a time");
-                self.waits.get_mut(&e.inquiry).expect("it waits").stops(at);
+                let mut joins = false;
+                match &e.invitation {
+                    None => {
+                        let rival = self.pending.values().any(|(inquiry, ..)| *inquiry == e.inquiry);
+                        assert!(!rival, "one agent is asked about an inquiry at a time");
+                        self.waits.get_mut(&e.inquiry).expect("it waits").stops(at);
+                    }
+                    Some(invitation) => {
+                        let agents = &self.sessions[&invitation.session];
+                        joins = !agents.contains(&e.agent);
+                        assert!(joins || e.purpose == Purpose::Transfer, "who is in it is asked to take over alone");
+                        assert!(e.price.is_none() && e.auction.is_none(), "an invitation moves no money");
+                        self.invitations.insert(e.reservation, invitation.session);
+                    }
+                }
                 self.pending.insert(e.reservation, (e.inquiry, e.agent, e.auction));
-                assert!(self.load(e.agent) <= self.capacities[&e.agent], "nobody is asked beyond its capacity");
-                let wraps_up = self.wrap_ups.values().any(|agent| *agent == e.agent);
-                assert!(!wraps_up, "nobody is asked in wrap-up");
+                if joins || e.invitation.is_none() {
+                    assert!(self.load(e.agent) <= self.capacities[&e.agent], "nobody is asked beyond its capacity");
+                    let wraps_up = self.wrap_ups.iter().any(|(_, agent)| *agent == e.agent);
+                    assert!(!wraps_up, "nobody is asked in wrap-up");
+                    assert_eq!(self.conferences(e.agent), 0, "nobody is asked in a conference");
+                }
             }
             ReservationEvent::Viewed(e) => assert!(self.pending.contains_key(&e.reservation)),
             ReservationEvent::Accepted(e) => {
                 self.pending.remove(&e.reservation).expect("a reservation ends once");
+            }
+            ReservationEvent::InvitationAnswered(e) => {
+                assert!(!self.pending.contains_key(&e.reservation), "who invited is told when it is over");
             }
             ReservationEvent::Declined(e) => self.ends(e.reservation),
             ReservationEvent::Lapsed(e) => self.ends(e.reservation),
@@ -259,29 +284,78 @@ impl Auditor {
     /// The agent did not take it: what was held for it is free.
     fn ends(&mut self, id: ReservationId) {
         let (inquiry, agent, auction) = self.pending.remove(&id).expect("a reservation ends once");
+        self.invitations.remove(&id);
         if let Some(auction) = auction {
             self.frees(agent, auction);
             self.holds.remove(&(self.providers[&inquiry], auction));
         }
     }
 
-    fn sees_session(&mut self, event: &SessionEvent) {
+    fn sees_session(&mut self, event: &SessionEvent, at: Timestamp) {
         match event {
             SessionEvent::Opened(e) => {
                 assert!(self.served.insert(e.inquiry), "an inquiry is consumed exactly once");
-                self.sessions.insert(e.session, e.agent);
+                self.sessions.insert(e.session, vec![e.agent]);
+                self.leads.insert(e.session, e.agent);
+                self.ends_at.insert(e.session, at + Span::minutes(8 * 60));
+            }
+            SessionEvent::AgentJoined(e) => {
+                assert_eq!(self.invitations.remove(&e.reservation), Some(e.session), "nobody comes uninvited");
+                let agents = self.sessions.get_mut(&e.session).expect("nobody joins what is over");
+                agents.retain(|agent| *agent != e.agent);
+                agents.insert(if e.first { 0 } else { agents.len() }, e.agent);
+                self.leads.insert(e.session, agents[0]);
+            }
+            SessionEvent::AgentLeft(e) => {
+                let agents = self.sessions.get_mut(&e.session).expect("nobody leaves what is over");
+                assert_ne!(agents[0], e.agent, "a session has its first agent for as long as it is open");
+                let before = agents.len();
+                agents.retain(|agent| *agent != e.agent);
+                assert_eq!(agents.len() + 1, before, "who leaves was there");
+                self.sides.retain(|_, (session, between)| *session != e.session || !between.contains(&e.agent));
+                if e.wrap_up_deadline.is_some() {
+                    self.wrap_ups.insert((e.session, e.agent));
+                }
+            }
+            SessionEvent::ChannelOpened(e) => {
+                let agents = &self.sessions[&e.session];
+                assert!(agents.contains(&e.agent) && agents.contains(&e.by) && e.by != e.agent, "two agents in it");
+                self.sides.insert(e.channel, (e.session, [e.by, e.agent]));
+            }
+            SessionEvent::ChannelConnected(e) => {
+                assert_eq!(e.side, self.sides.contains_key(&e.channel));
+                assert!(self.sessions[&e.session].contains(&e.agent));
+            }
+            SessionEvent::ChannelClosed(e) => {
+                let (session, between) = self.sides.remove(&e.channel).expect("a channel closes once");
+                assert!(session == e.session && between.contains(&e.by) && between.contains(&e.agent));
+            }
+            SessionEvent::Kept(e) => {
+                let ends_at = self.ends_at.get_mut(&e.session).expect("it is open");
+                *ends_at = e.until.max(*ends_at);
             }
             SessionEvent::Ended(e) => {
-                self.sessions.remove(&e.session).expect("a session ends once");
+                let agents = self.sessions.remove(&e.session).expect("a session ends once");
+                assert_eq!(agents, [e.agent], "it is its first agent's, and the others have left");
+                assert!(at <= self.ends_at.remove(&e.session).unwrap(), "no session goes on for too long");
+                assert!(!self.invitations.values().any(|session| *session == e.session), "nobody is asked into it");
+                self.sides.retain(|_, (session, _)| *session != e.session);
                 if e.wrap_up_deadline.is_some() {
-                    self.wrap_ups.insert(e.session, e.agent);
+                    self.wrap_ups.insert((e.session, e.agent));
                 }
             }
             SessionEvent::WrapUpCompleted(e) => {
-                assert!(self.recorded.insert(e.session), "a session is recorded once");
-                self.wrap_ups.remove(&e.session);
+                self.wrap_ups.remove(&(e.session, e.agent));
+                if self.leads[&e.session] == e.agent {
+                    assert!(self.recorded.insert(e.session), "a session is recorded once");
+                }
             }
-            SessionEvent::MessageSent(_) | SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_) => {}
+            SessionEvent::MessageSent(e) => {
+                let agents = &self.sessions[&e.session];
+                assert!(e.agent.is_none_or(|agent| agents.contains(&agent)), "who writes is in it");
+                assert_eq!(e.side, self.sides.contains_key(&e.channel), "what is beside MAIN says so");
+            }
+            SessionEvent::NotesSaved(_) | SessionEvent::WrapUpExtended(_) => {}
         }
     }
 
@@ -296,8 +370,13 @@ impl Auditor {
 
     fn load(&self, agent: AgentId) -> u32 {
         let asked = self.pending.values().filter(|(_, other, _)| *other == agent).count();
-        let talking = self.sessions.values().filter(|other| **other == agent).count();
+        let talking = self.sessions.values().filter(|agents| agents.contains(&agent)).count();
         (asked + talking) as u32
+    }
+
+    fn conferences(&self, agent: AgentId) -> u32 {
+        let with_others = |agents: &&Vec<AgentId>| agents[1..].contains(&agent);
+        self.sessions.values().filter(with_others).count() as u32
     }
 
     /// The state says what the events said, and keeps nothing of what is over.
@@ -326,8 +405,11 @@ impl Auditor {
         assert_eq!(state.accounts.len(), self.balances.len());
 
         let wrong = state.agents.any_keyed(|id, row| {
-            let wrap_ups = self.wrap_ups.values().filter(|agent| **agent == id).count();
-            row.load() != self.load(id) || row.wrap_ups as usize != wrap_ups || row.capacity != self.capacities[&id]
+            let wrap_ups = self.wrap_ups.iter().filter(|(_, agent)| *agent == id).count();
+            row.load() != self.load(id)
+                || row.wrap_ups as usize != wrap_ups
+                || row.conferences != self.conferences(id)
+                || row.capacity != self.capacities[&id]
         });
         assert!(!wrong, "an agent's load is its pending reservations and open sessions");
         let wrong = state.agents.any_keyed(|id, row| row.present_until != self.present_until.get(&id).copied());
@@ -365,7 +447,8 @@ impl Auditor {
                     .any(|asked| asked.agent == agent && asked.phase == ReservationPhase::Declined)
             };
             let idle = state.agents.any_keyed(|agent, one| {
-                let free = one.will == Will::Available && one.wrap_ups == 0 && one.load() < one.capacity;
+                let unengaged = one.wrap_ups == 0 && one.conferences == 0;
+                let free = one.will == Will::Available && unengaged && one.load() < one.capacity;
                 let independent = !row.terms.independent_agents_only || one.affiliated_with != Some(row.provider);
                 let skilled = row.desired_skills.iter().all(|want| {
                     let path = format!("{}/", want.name);
@@ -378,22 +461,26 @@ impl Auditor {
         });
     }
 
+    /// Sessions that are over but for the wrap-up of who has handed over.
+    fn handed_over(&self) -> usize {
+        self.wrap_ups.iter().map(|(session, _)| session).collect::<BTreeSet<_>>().len()
+    }
+
     fn nothing_is_left(&self, state: &State) {
         let rows = [
             state.auctions.len(),
             state.bids.len(),
             state.bidders.len(),
             state.reservations.len(),
-            // For a day their agents may still write.
-            state.sessions.len() - state.closed_sessions.len(),
+            // For a day their agents may still write; who has handed over wraps up.
+            state.sessions.len() - state.closed_sessions.len() - self.handed_over(),
             state.waiting.len(),
         ];
         assert_eq!(rows, [0; 6], "open work leaves nothing behind");
-        let due = state.settlements.len() + self.present_until.len();
+        // Who has handed over may still wrap up when all is over.
+        let due = state.settlements.len() + self.present_until.len() + self.wrap_ups.len();
         assert_eq!(state.timers.len(), due, "all that will fall due is money, and who is not there any more");
-        assert!(
-            self.holds.is_empty() && self.pending.is_empty() && self.sessions.is_empty() && self.wrap_ups.is_empty()
-        );
+        assert!(self.holds.is_empty() && self.pending.is_empty() && self.sessions.is_empty() && self.sides.is_empty());
     }
 
     /// What every account path comes to; all together zero.

@@ -200,9 +200,14 @@ impl Market {
         self.inquiry
     }
     pub fn registers(&mut self, terms: OfferTerms, topics: &[&str]) -> Answer {
+        let acceptance = self.acceptance(terms, topics);
+        self.registers_this(acceptance)
+    }
+    /// The acceptance as it is, but for its id.
+    pub fn registers_this(&mut self, acceptance: OfferAccepted) -> Answer {
         self.sources += 1;
         self.inquiry = InquiryId(u128::from(self.sources));
-        let acceptance = self.acceptance(terms, topics);
+        let acceptance = OfferAccepted { inquiry: self.inquiry, ..acceptance };
         let source = SourcePosition { hash: "00".to_owned(), log: LogName::community(), seq: self.sources };
         self.asks(
             Actor::System,

@@ -24,7 +24,11 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     due.extend(market.reservations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));
     let waiting = market.inquiries.iter().filter_map(|(id, one)| Some((one.waits_since? + one.wait_left, *id)));
     due.extend(waiting);
+    due.extend(market.invitations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));
     due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.wrap_up?, *id))));
+    due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.idle_at?, *id))));
+    due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.ends_at?, *id))));
+    due.extend(market.sessions.values().flat_map(|one| one.handed_over.iter().map(|(agent, at)| (*at, *agent))));
     due.extend(market.agents.iter().filter_map(|(id, one)| Some((one.rounds_at?, *id))));
     due.extend(market.agents.iter().filter_map(|(id, one)| Some((one.present_until?, *id))));
     due.extend(market.settlements.iter().filter_map(|(id, one)| Some((one.payable_at?, *id))));
@@ -57,7 +61,8 @@ pub fn after(market: &Market<'_>, group: &[Entry], due: Due<'_>, ups: &[&Up]) ->
     let settled = ids.iter().any(|id| !now.contains(&(due, *id)));
     must!(first, settled, "no state past its deadline", "a timer settled none of {ids:?}");
     let spared = group.iter().find(|entry| {
-        entry.is("reservation.rescinded")
+        entry.is("reservation.rescinded") && entry.text("reason") == "PLATFORM_LATE"
+            || entry.is("session.kept")
             || entry.is("auction.extended") && entry.text_if("bid").is_none()
             || entry.is("agent.presence_reported")
     });
@@ -72,7 +77,8 @@ pub fn after(market: &Market<'_>, group: &[Entry], due: Due<'_>, ups: &[&Up]) ->
     let closing = group.iter().filter(|entry| entry.is("auction.awarded") || entry.is("auction.unsold")).find(unmoved);
     let lapsed = group.iter().find(|entry| entry.is("reservation.lapsed"));
     let absent = group.iter().find(|entry| entry.is("agent.status_set") && entry.text("reason") == "ABSENT");
-    let harmed = lapsed.or(absent).or(closing.filter(|_| !asked_before));
+    let ended = group.iter().find(|entry| entry.is("session.ended") && entry.text("by") == "SYSTEM");
+    let harmed = lapsed.or(absent).or(ended).or(closing.filter(|_| !asked_before));
     if let Some(entry) = harmed {
         must!(entry, !long, "late platform", "blames somebody for {due}, {} us ago", first.time - due);
     }

@@ -3,7 +3,7 @@
 use super::entry::{Entry, text, texts};
 use super::fold::{skills, unknown};
 use super::market::{Fate, Inquiry, Market, Reservation, Session, Step, covers};
-use super::{Audited, must};
+use super::{Audited, conference, must};
 use std::collections::BTreeSet;
 
 pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
@@ -101,7 +101,11 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
 
 pub fn reservation<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
     if entry.is("reservation.opened") {
-        return opened(market, entry);
+        let invites = entry.data.get("invitation").is_some();
+        return if invites { conference::opened(market, entry) } else { opened(market, entry) };
+    }
+    if market.invitations.contains_key(entry.text("reservation")) {
+        return conference::answered(market, entry, group);
     }
     let Some(row) = market.reservations.get_mut(entry.text("reservation")) else { return unknown(entry) };
     must!(entry, row.pending && row.agent == entry.text("agent"), "consumed once", "is over, or another agent's");
@@ -162,6 +166,7 @@ fn opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let (load, capacity) = (row.load(), row.capacity);
     must!(entry, load <= capacity, "no agent beyond capacity", "{agent} has {load} of {capacity}");
     must!(entry, row.wrap_ups.is_empty(), "no agent beyond capacity", "{agent} is in wrap-up");
+    must!(entry, row.guest_in.is_empty(), "no agent beyond capacity", "{agent} is in a conference");
     inquiry.step = Step::Reserved;
     inquiry.reservations.push(id);
     let reservation = Reservation {
@@ -200,6 +205,14 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             agent,
             customer: entry.text("customer"),
             channel: entry.text("channel"),
+            agents: vec![agent],
+            invitations: Default::default(),
+            sides: Default::default(),
+            telephone: entry.text("kind") == "TELEPHONE",
+            connected: false,
+            idle_at: Some(entry.time + 30 * 60_000_000),
+            ends_at: Some(entry.time + 8 * 3_600_000_000),
+            handed_over: Default::default(),
             open: true,
             ended_at: None,
             wrap_up: None,
@@ -209,17 +222,40 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         market.sessions.insert(id, session);
         return Ok(());
     }
+    const ELSEWHERE: [&str; 6] =
+        ["agent_joined", "agent_left", "channel_opened", "channel_connected", "channel_closed", "kept"];
+    if ELSEWHERE.iter().any(|kind| entry.is(&format!("session.{kind}"))) {
+        return conference::happened(market, entry, group);
+    }
     let Some(row) = market.sessions.get_mut(id) else { return unknown(entry) };
     must!(entry, row.inquiry == about, "known things", "is about another inquiry");
     let agent = market.agents.get_mut(row.agent).expect("who talks is registered");
     let in_a_day = row.ended_at.is_none_or(|at| entry.time < at + 86_400_000_000);
     match entry.kind.as_str() {
         "session.message_sent.v1" => {
-            must!(entry, row.open && entry.text("channel") == row.channel, "sessions", "is closed, or elsewhere");
+            let channel = entry.text("channel");
+            let side = row.sides.get(channel);
+            must!(entry, row.open && (channel == row.channel || side.is_some()), "sessions", "is closed, or elsewhere");
+            must!(
+                entry,
+                side.is_some() == entry.data.get("side").is_some(),
+                "conference",
+                "is said on another channel"
+            );
+            let may = |agent: &str| side.map_or(row.agents.contains(&agent), |two| two.contains(&agent));
+            let right = entry.text_if("agent").map_or(side.is_none(), may);
+            must!(entry, right, "conference", "is said by somebody who is not on the channel");
+            row.stirs(entry.time);
         }
         "session.ended.v1" => {
             must!(entry, row.open, "sessions", "ends twice");
-            row.open = false;
+            let alone = row.agents == [entry.text("agent")] && row.invitations.is_empty();
+            must!(entry, alone, "conference", "ends with {:?} in it", row.agents);
+            let due = row.idle_at.into_iter().chain(row.ends_at).min();
+            let by_itself = entry.text("by") == "SYSTEM";
+            must!(entry, !by_itself || due.is_some_and(|due| due <= entry.time), "deadlines", "ends before {due:?}");
+            (row.open, row.idle_at, row.ends_at) = (false, None, None);
+            row.sides.clear();
             row.wrap_up = inquiry.wrap_up.map(|span| entry.time + span);
             must!(
                 entry,
@@ -240,8 +276,18 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         "session.notes_saved.v1" => must!(entry, in_a_day, "sessions", "is over for a day"),
         "session.wrap_up_extended.v1" => {
             let until = entry.int("wrap_up_deadline");
-            must!(entry, row.wrap_up.is_some_and(|old| old < until), "deadlines", "does not extend {:?}", row.wrap_up);
-            row.wrap_up = Some(until);
+            let handed = row.handed_over.get_mut(entry.text("agent")).filter(|_| entry.text("agent") != row.agent);
+            let old = handed.as_deref().copied().or(row.wrap_up);
+            must!(entry, old.is_some_and(|old| old < until), "deadlines", "does not extend {old:?}");
+            match handed {
+                Some(old) => *old = until,
+                None => row.wrap_up = Some(until),
+            }
+        }
+        "session.wrap_up_completed.v1" if entry.text("agent") != row.agent => {
+            let handed = row.handed_over.remove(entry.text("agent"));
+            must!(entry, handed.is_some(), "sessions", "nobody of that name hands it over");
+            market.agents.get_mut(entry.text("agent")).expect("known").wrap_ups.remove(id);
         }
         "session.wrap_up_completed.v1" => {
             must!(entry, !row.recorded && !row.open && in_a_day, "consumed once", "is recorded twice, or too late");

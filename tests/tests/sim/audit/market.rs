@@ -17,6 +17,8 @@ pub struct Agent<'a> {
     pub asked: BTreeSet<Id<'a>>,
     pub sessions: BTreeSet<Id<'a>>,
     pub wrap_ups: BTreeSet<Id<'a>>,
+    /// Sessions that it joined as a third agent: it takes nothing else.
+    pub guest_in: BTreeSet<Id<'a>>,
     /// More rounds open for it then.
     pub rounds_at: Option<i64>,
     /// AVAILABLE, and seen at a node: it is gone then.
@@ -26,6 +28,10 @@ pub struct Agent<'a> {
 impl Agent<'_> {
     pub fn load(&self) -> usize {
         self.asked.len() + self.sessions.len()
+    }
+    pub fn is_free(&self) -> bool {
+        let undivided = self.wrap_ups.is_empty() && self.guest_in.is_empty();
+        self.available && undivided && self.load() < self.capacity
     }
 }
 
@@ -127,15 +133,50 @@ pub struct Reservation<'a> {
     pub declined: bool,
 }
 
+pub struct Invitation<'a> {
+    pub session: Id<'a>,
+    pub agent: Id<'a>,
+    pub by: Id<'a>,
+    pub transfer: bool,
+    /// The platform selected whom it asks, and asks the next.
+    pub skilled: bool,
+    pub deadline: i64,
+    pub pending: bool,
+    /// Who invited knows what came of it.
+    pub told: bool,
+}
+
 pub struct Session<'a> {
     pub inquiry: Id<'a>,
+    /// The first one, now or at its end.
     pub agent: Id<'a>,
+    /// Those in it, the first one first.
+    pub agents: Vec<Id<'a>>,
+    /// Pending.
+    pub invitations: BTreeSet<Id<'a>>,
+    /// Open channels beside MAIN.
+    pub sides: BTreeMap<Id<'a>, [Id<'a>; 2]>,
+    pub telephone: bool,
+    /// The customer is on the line.
+    pub connected: bool,
+    /// It ends by itself then.
+    pub idle_at: Option<i64>,
+    pub ends_at: Option<i64>,
+    /// Until when those wrap up who are no longer in it.
+    pub handed_over: BTreeMap<Id<'a>, i64>,
     pub customer: Id<'a>,
     pub channel: Id<'a>,
     pub open: bool,
     pub ended_at: Option<i64>,
     pub wrap_up: Option<i64>,
     pub recorded: bool,
+}
+
+impl Session<'_> {
+    /// Somebody said or did something.
+    pub fn stirs(&mut self, at: i64) {
+        self.idle_at = (!(self.telephone && self.connected)).then_some(at + 30 * 60_000_000);
+    }
 }
 
 pub struct Settlement<'a> {
@@ -177,6 +218,7 @@ pub struct Market<'a> {
     pub inquiries: BTreeMap<Id<'a>, Inquiry<'a>>,
     pub auctions: BTreeMap<Id<'a>, Auction<'a>>,
     pub reservations: BTreeMap<Id<'a>, Reservation<'a>>,
+    pub invitations: BTreeMap<Id<'a>, Invitation<'a>>,
     pub sessions: BTreeMap<Id<'a>, Session<'a>>,
     pub settlements: BTreeMap<Id<'a>, Settlement<'a>>,
     pub queues: BTreeMap<Id<'a>, Queue<'a>>,
@@ -213,7 +255,7 @@ impl<'a> Market<'a> {
             |wanted: &(&str, i64)| row.skills.iter().any(|(name, level)| *level >= wanted.1 && covers(name, wanted.0));
         if inquiry.independent && row.affiliated == Some(inquiry.provider) {
             Some("NOT_INDEPENDENT")
-        } else if !row.available || !row.wrap_ups.is_empty() {
+        } else if !row.available || !row.wrap_ups.is_empty() || !row.guest_in.is_empty() {
             Some("NOT_AVAILABLE")
         } else if !inquiry.skills.iter().all(skilled) {
             Some("LACKS_SKILL")

@@ -20,6 +20,7 @@ pub mod answers;
 pub mod award;
 pub mod bids;
 pub mod chain;
+mod conference;
 pub mod deadlines;
 pub mod entry;
 pub mod feeds;
@@ -134,7 +135,11 @@ fn known(market: &Market<'_>, group: &[Entry]) -> Audited {
         for (name, known, kind) in [
             ("inquiry", id("inquiry").map(|id| market.inquiries.contains_key(id)), "inquiry.registered"),
             ("auction", id("auction").map(|id| market.auctions.contains_key(id)), "auction.opened"),
-            ("reservation", id("reservation").map(|id| market.reservations.contains_key(id)), "reservation.opened"),
+            (
+                "reservation",
+                id("reservation").map(|id| market.reservations.contains_key(id) || market.invitations.contains_key(id)),
+                "reservation.opened",
+            ),
             ("session", id("session").map(|id| market.sessions.contains_key(id)), "session.opened"),
             ("agent", id("agent").map(|id| market.agents.contains_key(id)), "agent.registered"),
         ] {
