@@ -14,6 +14,7 @@ use crate::presence::{self, Presence};
 use crate::revoked::Revocations;
 use crate::signed::Signer;
 use crate::snapshotter::Snapshotter;
+use crate::subjects::{self, Subjects};
 use crate::{fork, handover};
 use async_graphql::Error;
 use axum::http::HeaderMap;
@@ -65,6 +66,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Events of a log from one snapshot of it to the next.
     pub snapshot_every: u64,
+    /// What finds the subjects of questions; absent: their names, and what is learned here.
+    pub topics_model: Option<topics::Model>,
     /// Where this house is met, without a trailing slash: `http://127.0.0.1:8080`.
     pub public_url: String,
 }
@@ -100,6 +103,8 @@ pub struct App {
     handovers: RwLock<BTreeMap<LogName, watch::Receiver<Option<Seq>>>>,
     /// Which agents have feeds here.
     pub(crate) presence: Presence,
+    /// What questions are about.
+    pub(crate) subjects: Subjects,
     /// The house as it was, for whoever looks back.
     pub(crate) pasts: Pasts,
     /// Idempotency keys of those who give commands to several logs.
@@ -178,7 +183,6 @@ impl App {
             idempotency: Hmac::new_from_slice(&vault.secret("idempotency")?).expect("any length is a key"),
             cursor_secret: vault.secret("cursor")?,
             signer: Signer::new(&vault.secret("pages")?),
-            vault,
             store: parts.store,
             public_url: parts.public_url,
             clock: parts.clock,
@@ -191,6 +195,8 @@ impl App {
             community_moved: watch::Sender::new(()),
             handovers: RwLock::default(),
             presence: Presence::new(),
+            subjects: Subjects::new(parts.topics_model, &vault.secret("topics")?),
+            vault,
             pasts: Pasts::default(),
             roaming: Arc::default(),
             _folder: parts.folder,
@@ -216,6 +222,7 @@ impl App {
             app.open_market(writer, None);
         }
         tokio::spawn(handover::open_call_servers(Arc::downgrade(&app), head.map_or(0, |seq| seq + 1)));
+        tokio::spawn(subjects::follow(Arc::downgrade(&app)));
         app.projector.wake();
         let house = Arc::downgrade(&app);
         let on_broken = Box::new(move |log: &LogName, error: &dyn std::error::Error| {

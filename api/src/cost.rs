@@ -19,7 +19,7 @@ use std::collections::HashMap;
 /// What `first` and the length of `ids` may be at most.
 pub const LIST_MAX: u64 = 100;
 /// Of one request: each field, spread and inline fragment costs 1, times the `first` or `ids` it stands in; an
-/// audit trail costs 4,000 more, a moment of the past 6,000.
+/// audit trail costs 4,000 more, a moment of the past 6,000, a question's topics 150.
 pub const COST_MAX: u64 = 20_000;
 /// Of a request that was read, and for each whole KiB of it.
 pub const REQUEST: u64 = 1;
@@ -68,8 +68,10 @@ pub fn cost(
 
 /// Fields that may read far more than they show, and what each costs on top: an audit trail reads up to 4,096
 /// events to find a page, and so does an audit feed, again and again; a moment of the past folds logs, unless it was
-/// folded lately. Three moments fit one request: before, at and after.
-const WEIGHTS: [(&str, u64); 3] = [("auditTrail", 4_000), ("auditFeed", 4_000), ("asOf", 6_000)];
+/// folded lately. Three moments fit one request: before, at and after. A long question is looked at for two
+/// milliseconds.
+const WEIGHTS: [(&str, u64); 4] =
+    [("auditTrail", 4_000), ("auditFeed", 4_000), ("asOf", 6_000), ("suggestTopics", 150)];
 
 fn weight(field: &Field) -> u64 {
     WEIGHTS.iter().find(|(name, _)| field.name.node == *name).map_or(0, |(_, cost)| *cost)

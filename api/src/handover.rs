@@ -99,7 +99,8 @@ async fn step(app: &App, mailbox: &Mailbox, next: &mut Seq) -> Result<bool, Halt
     Ok(more)
 }
 
-async fn read(app: &App, from: Seq) -> Result<Vec<Recorded>, &'static str> {
+/// A page of `community` from a position on, as far as the live views have come.
+pub(crate) async fn read(app: &App, from: Seq) -> Result<Vec<Recorded>, &'static str> {
     let store = app.store.clone();
     // No further than the live views: what follows from an acceptance is shown with it.
     let told = Head::next(app.live.head(&LogName::community()));

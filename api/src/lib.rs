@@ -42,6 +42,7 @@ mod shared;
 mod signed;
 mod snapshotter;
 mod sse;
+mod subjects;
 #[cfg(test)]
 mod testing;
 pub mod variables;

@@ -364,6 +364,7 @@ fn acceptance(offer: OfferId, link: LinkId, customer: CustomerId) -> Acceptance 
         link: Some(link),
         topics: vec![],
         question: None,
+        classified: None,
         content: None,
         channel: ChannelKind::Message,
         initiator: Initiator::Customer,

@@ -4,7 +4,7 @@
 use crate::actor::Role;
 use crate::currency::Currency;
 use crate::event::agent::Will;
-use crate::event::community::{CreditLimit, Location, OfferAccepted, SourcePosition};
+use crate::event::community::{Classified, CreditLimit, Location, OfferAccepted, SourcePosition};
 use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::LogName;
@@ -57,6 +57,9 @@ pub struct Acceptance {
     /// Topics given with a question: known ones alone, since topics stand in the log in clear.
     pub topics: Vec<Topic>,
     pub question: Option<Sealed>,
+    /// What the classifier makes of the question. Its topics are of trained labels, of published names, or terms that
+    /// at least five customers used: the edge sees to it, as it does to `known_topics`.
+    pub classified: Option<Classified>,
     pub content: Option<Content>,
     pub channel: ChannelKind,
     pub initiator: Initiator,
@@ -67,7 +70,8 @@ pub struct Acceptance {
     pub terms_version: Option<String>,
     /// How many inquiries wait on each call server, as its live view shows now.
     pub waiting: Vec<(LogName, u64)>,
-    /// Those of `topics` that name an open DECLARED or LINK queue, as the live views show now.
+    /// Those of `topics` that name an open DECLARED or LINK queue as the live views show now, or that the classifier
+    /// knows.
     pub known_topics: Vec<Topic>,
     /// Origins of the community's own pages.
     pub community_origins: Vec<String>,

@@ -320,7 +320,7 @@ pub fn retire_offer(state: &State, offer: OfferId, ctx: &Ctx) -> Decided {
 }
 
 /// Where a question goes that names no topic: no subject was found in it.
-const GENERAL: &str = "general";
+pub const GENERAL: &str = "general";
 
 /// An offer and its provider, as an acceptance meets them.
 pub struct OfferNow<'a> {
@@ -406,6 +406,9 @@ pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decide
             topics.push(topic.clone());
         }
     }
+    // Who said what it is about has said it.
+    let classified = acceptance.classified.clone().filter(|_| topics.is_empty());
+    topics.extend(classified.iter().map(|classified| classified.chosen.clone()));
     if topics.is_empty() {
         topics.push(GENERAL.parse().expect("the constant is a topic"));
     }
@@ -416,6 +419,7 @@ pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decide
         OfferAccepted {
             call_server,
             channel: acceptance.channel,
+            classified,
             content,
             customer: acceptance.customer,
             customer_is_new: acceptance.customer_is_new,

@@ -55,6 +55,7 @@ pub fn register(
         InquiryRegistered {
             accepted_at,
             channel: acceptance.channel,
+            classified: acceptance.classified.clone(),
             content: acceptance.content.clone(),
             customer,
             desired_skills: desired,

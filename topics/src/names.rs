@@ -5,11 +5,14 @@
 const ENOUGH: f32 = 0.75;
 /// Two words are the same from here on: `card` and `cards`, `transfer` and `transferred`.
 const ALIKE: f32 = 0.6;
+/// Words of a question that are looked at.
+const WORDS_MAX: usize = 100;
 
 /// The names that fit, the best first; equal ones in their own order. A name is words between anything that is no
 /// letter or digit. Longer names that fit say more than shorter ones: they stand first.
 pub fn fitting<'a>(question: &str, names: impl Iterator<Item = &'a str>) -> Vec<(&'a str, f32)> {
-    let asked = words(question);
+    let mut asked = words(question);
+    asked.truncate(WORDS_MAX);
     let mut fitting: Vec<(&str, f32, usize)> = Vec::new();
     for name in names {
         let wanted = words(name);

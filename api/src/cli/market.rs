@@ -244,6 +244,7 @@ impl Market {
             link: Some(link),
             topics: vec![],
             question: None,
+            classified: None,
             content: None,
             channel: ChannelKind::Message,
             initiator: Initiator::Customer,

@@ -12,10 +12,12 @@ use crate::proxy::{Network, Proxies};
 use crate::rate::{COST_PER_SECOND, RateLimit};
 use crate::snapshotter::EVERY;
 use crate::{drain, graphql, http, listen, pages};
+use ::topics::Model;
 use clap::Args;
 use projections::history::History;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::clock::SystemClock;
@@ -63,6 +65,9 @@ pub(crate) struct Serve {
     #[arg(long, env = "CALLMARKET_SNAPSHOT_EVERY", value_name = "EVENTS", default_value_t = EVERY)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..), hide = true)]
     snapshot_every: u64,
+    /// A model of `callmarket topics train`: what finds the subjects of questions. Its labels become topics
+    #[arg(long, env = "CALLMARKET_TOPICS_MODEL", value_name = "FILE")]
+    topics_model: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -93,6 +98,7 @@ impl Serve {
         let listener =
             listen::bind(self.listen).map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
         let address = listener.local_addr()?;
+        let topics_model = self.topics_model.as_deref().map(Model::load).transpose()?;
         let folder = self.place.alone()?;
         let parts = Parts {
             store: Arc::new(SqliteStore::open(&folder)?),
@@ -101,6 +107,7 @@ impl Serve {
             clock: Arc::new(SystemClock),
             settings: Settings { keys: self.keys_in_memory, ..Settings::default() },
             snapshot_every: self.snapshot_every,
+            topics_model,
             public_url: self
                 .public_url
                 .map_or_else(|| format!("http://{address}"), |url| url.trim_end_matches('/').to_owned()),

@@ -14,9 +14,10 @@ use super::types::offer::OfferConnection;
 use super::types::queue::QueueConnection;
 use super::types::settlement::SettlementConnection;
 use super::types::snapshot::{AsOfInput, Snapshot};
+use super::types::topic_score::TopicScore;
 use super::types::viewer::Viewer;
 use super::types::{Account, Agent, Auction, CallServer, Customer, Inquiry, Offer, Queue, Session, Settlement};
-use super::types::{fresh, search};
+use super::types::{fresh, search, topic_score};
 use super::{actor, app};
 use async_graphql::{Context, Error, ID, Object};
 use domain::ids::Subject;
@@ -63,6 +64,10 @@ impl Query {
             Some(id) => Offer::load(app(ctx), &actor(ctx), id).await,
             None => Ok(None),
         }
+    }
+    /// The classifier's subject matters of a question, for the customer to confirm before accepting. Records nothing.
+    async fn suggest_topics(&self, ctx: &Context<'_>, offer_id: ID, question: String, first: i32) -> Vec<TopicScore> {
+        topic_score::suggest(app(ctx), read(&offer_id), &question, first)
     }
     async fn offers(
         &self,

@@ -66,6 +66,7 @@ impl House {
             clock: clock.clone(),
             settings: Settings { keys: 1_000, ..Settings::default() },
             snapshot_every: crate::snapshotter::EVERY,
+            topics_model: None,
             public_url: "http://127.0.0.1:8080".into(),
         };
         let app = App::start(parts).unwrap();

@@ -106,12 +106,34 @@ pub struct OfferRetired {
     pub offer: OfferId,
 }
 
+/// What a classifier made of a question, at the edge: nothing of the question itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Classified {
+    pub chosen: Topic,
+    /// The classifier's version.
+    pub model: String,
+    /// The rule and its version, such as `model/1`.
+    pub rule: String,
+    /// The candidates, the best first.
+    pub scores: Vec<TopicScore>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicScore {
+    /// In ten-thousandths.
+    pub score: u32,
+    pub topic: Topic,
+}
+
 /// A customer accepted: the terms are frozen, the call server is chosen. The call server's log takes it
 /// from here as `inquiry.registered`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferAccepted {
     pub call_server: LogName,
     pub channel: ChannelKind,
+    /// What the classifier made of the question, where nobody said what it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classified: Option<Classified>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentReference>,
     pub customer: CustomerId,

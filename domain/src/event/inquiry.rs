@@ -1,6 +1,6 @@
 //! Events of an inquiry: registered, informed, withdrawn, expired, back in its place, completed.
 
-use crate::event::community::SourcePosition;
+use crate::event::community::{Classified, SourcePosition};
 use crate::ids::{CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId};
 use crate::sealed::Sealed;
 use crate::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
@@ -24,6 +24,9 @@ pub enum InquiryEvent {
 pub struct InquiryRegistered {
     pub accepted_at: Timestamp,
     pub channel: ChannelKind,
+    /// What the classifier made of the question, where nobody said what it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classified: Option<Classified>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentReference>,
     pub customer: CustomerId,

@@ -5,7 +5,9 @@ use crate::support::*;
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, Content, NewLink, OfferChange};
 use domain::event::Event;
-use domain::event::community::{CreditLimit, LiftedLimit, Location, OfferAccepted, OfferEvent, ProviderEvent};
+use domain::event::community::{
+    Classified, CreditLimit, LiftedLimit, Location, OfferAccepted, OfferEvent, ProviderEvent, TopicScore,
+};
 use domain::ids::{LinkId, OfferId, ProviderId};
 use domain::refusal::Refusal;
 use domain::terms::AuctionFormat::*;
@@ -62,6 +64,7 @@ impl Front {
             link: Some(self.link),
             topics: vec![],
             question: None,
+            classified: None,
             content: None,
             channel: ChannelKind::Message,
             initiator: Initiator::Customer,
@@ -135,6 +138,28 @@ fn a_question_without_topics_is_general() {
     let accepted = front.accepts(|ask| (ask.link, ask.question) = (None, Some(sealed("why?")))).unwrap();
     assert_eq!(accepted.topics, [topic("general")]);
     assert_eq!(accepted.why.rule, "default/1");
+}
+
+#[test]
+fn what_the_classifier_finds_counts_where_nobody_said_what_it_is_about() {
+    let mut front = front(plain());
+    let scores = vec![TopicScore { score: 9_000, topic: topic("cards") }];
+    let found = Classified { chosen: topic("cards"), model: "m+0".into(), rule: "model/1".into(), scores };
+    let asks = |acceptance: &mut Acceptance| {
+        acceptance.question = Some(sealed("question"));
+        acceptance.classified = Some(found.clone());
+    };
+    let accepted = front.accepts(|a| (asks(a), a.link = None).1).unwrap();
+    assert_eq!((accepted.topics, accepted.classified), (vec![topic("cards")], Some(found.clone())));
+    // A link has said it, and so has a topic that was given.
+    let accepted = front.accepts(asks).unwrap();
+    assert_eq!((accepted.topics, accepted.classified), (vec![topic("cards/lost")], None));
+    let given = |a: &mut Acceptance| {
+        asks(a);
+        (a.link, a.topics, a.known_topics) = (None, vec![topic("loans")], vec![topic("loans")]);
+    };
+    let accepted = front.accepts(given).unwrap();
+    assert_eq!((accepted.topics, accepted.classified), (vec![topic("loans")], None));
 }
 
 #[test]

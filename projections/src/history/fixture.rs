@@ -136,6 +136,7 @@ pub(super) fn accepted(inquiry: InquiryId, offer: OfferId, provider: ProviderId)
     OfferAccepted {
         call_server: main_log(),
         channel: ChannelKind::Message,
+        classified: None,
         content: None,
         customer: CUSTOMER,
         customer_is_new: true,
@@ -159,6 +160,7 @@ pub(super) fn registered(inquiry: InquiryId, offer: OfferId, provider: ProviderI
     InquiryRegistered {
         accepted_at: Timestamp(10),
         channel: ChannelKind::Message,
+        classified: None,
         content: None,
         customer: CUSTOMER,
         desired_skills: Vec::new(),

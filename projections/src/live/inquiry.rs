@@ -1,14 +1,15 @@
 //! The row of one inquiry, what the customer database answered for it, and its recorded decisions.
 //! Not here: when the state changes (`dossier`), and its position (`queue`).
 
+use domain::event::community::Classified;
 use domain::event::inquiry::{InformationOutcome, InquiryRegistered};
-use domain::ids::{CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId};
+use domain::ids::{CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId, Subject};
 use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
 use domain::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
 use domain::time::Timestamp;
 use domain::topic::{Skill, Topic};
-use domain::why::Why;
+use domain::why::{Ranked, Why};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::recorded::{CommandId, Recorded};
@@ -73,6 +74,8 @@ pub struct InquiryRow {
     pub content: Option<Arc<ContentReference>>,
     pub language: Option<Arc<str>>,
     pub topics: Arc<[Topic]>,
+    /// What the classifier made of the question, where it was asked.
+    pub classified: Option<Arc<Classified>>,
     pub queues: Arc<[QueueId]>,
     pub desired_skills: Arc<[Skill]>,
     pub customer: CustomerId,
@@ -110,6 +113,7 @@ impl InquiryRow {
             content: e.content.clone().map(Arc::new),
             language: e.language.as_deref().map(Arc::from),
             topics: e.topics.as_slice().into(),
+            classified: e.classified.clone().map(Arc::new),
             queues: e.queues.as_slice().into(),
             desired_skills: e.desired_skills.as_slice().into(),
             customer: e.customer,
@@ -175,10 +179,22 @@ impl DecisionRow {
         DecisionRow { log: recorded.log.clone(), seq: recorded.seq, at: recorded.time, kind, why: Arc::new(why) }
     }
 
-    /// Topics came with the link, or were given with the question. Nothing competed with them.
+    /// Topics came with the link, or were given with the question, and nothing competed with them; or the classifier
+    /// found them: the candidates are topics, which are no subjects, so each stands under the inquiry.
     pub(super) fn topics(e: &InquiryRegistered, recorded: &Recorded) -> DecisionRow {
-        let rule = if e.link.is_some() { "link/1" } else { "given/1" };
-        let why = Why { chosen: None, excluded: Vec::new(), ranked: Vec::new(), rule: rule.to_owned() };
+        let given = if e.link.is_some() { "link/1" } else { "given/1" };
+        let rule = e.classified.as_ref().map_or(given, |classified| &classified.rule);
+        let candidates = e.classified.iter().flat_map(|classified| &classified.scores);
+        let ranked = candidates.map(|candidate| Ranked {
+            amount: None,
+            bid: None,
+            score: Some(format!("{}.{:04}", candidate.score / 10_000, candidate.score % 10_000)),
+            subject: e.inquiry.into(),
+            tie_key: candidate.topic.to_string(),
+        });
+        // Queues stand in order of topic: the chosen one's own after its ancestors'.
+        let chosen = e.queues.last().filter(|_| e.classified.is_some()).map(|queue| Subject::from(*queue));
+        let why = Why { chosen, excluded: Vec::new(), ranked: ranked.collect(), rule: rule.to_owned() };
         DecisionRow::new(DecisionKind::Topics, why, recorded)
     }
 }

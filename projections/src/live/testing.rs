@@ -146,6 +146,7 @@ pub(super) fn accepted(inquiry: u128) -> Event {
     OfferAccepted {
         call_server: "main".parse().unwrap(),
         channel: ChannelKind::Message,
+        classified: None,
         content: None,
         customer: CUSTOMER,
         customer_is_new: true,
@@ -196,6 +197,7 @@ pub(super) fn registered(inquiry: u128, seconds: i64, queues: &[u128]) -> Event 
     InquiryRegistered {
         accepted_at: at(seconds),
         channel: ChannelKind::Message,
+        classified: None,
         content: None,
         customer: CUSTOMER,
         desired_skills: vec![],

@@ -117,6 +117,12 @@ fn legs() -> Vec<Leg> {
 }
 
 /// Each type with every member, and, where members may be absent, once more without them.
+fn classified() -> Classified {
+    let scores =
+        vec![TopicScore { score: 8_123, topic: topic("cards/lost") }, TopicScore { score: 400, topic: topic("cards") }];
+    Classified { chosen: topic("cards/lost"), model: "0123456789abcdef+7".into(), rule: "model/1".into(), scores }
+}
+
 fn samples() -> Vec<(&'static str, Event)> {
     let (agent, auction, inquiry, bid) = (ANN, AUCTION, INQUIRY, BID);
     let (session, reservation, settlement, customer) = (SESSION, RESERVATION, SETTLEMENT, CUSTOMER);
@@ -126,6 +132,7 @@ fn samples() -> Vec<(&'static str, Event)> {
     let accepted = OfferAccepted {
         call_server: main_log(),
         channel: ChannelKind::Telephone,
+        classified: None,
         content: Some(ContentReference {
             origin: "https://bank.example".into(),
             page: sealed("cGFnZQ"),
@@ -156,6 +163,7 @@ fn samples() -> Vec<(&'static str, Event)> {
     let registered = InquiryRegistered {
         accepted_at: MORNING,
         channel: ChannelKind::Message,
+        classified: None,
         content: accepted.content.clone(),
         customer,
         desired_skills: vec![Skill { level: 1, name: topic("cards") }],
@@ -339,6 +347,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             }
             .into(),
         ),
+        ("classified", OfferAccepted { classified: Some(classified()), link: None, ..accepted.clone() }.into()),
         ("", accepted.into()),
         (
             "",
@@ -426,6 +435,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         ),
         ("", QueueRetired { last: Some(inquiry), queue: QUEUE }.into()),
         ("bare", QueueRetired { last: None, queue: QUEUE }.into()),
+        ("classified", InquiryRegistered { classified: Some(classified()), link: None, ..registered.clone() }.into()),
         (
             "bare",
             InquiryRegistered { content: None, language: None, link: None, question: None, ..registered.clone() }

@@ -258,6 +258,7 @@ impl Market {
             link: None,
             topics: vec![topic("help")],
             question: Some(sealed("how?")),
+            classified: None,
             content: None,
             channel: ChannelKind::Message,
             initiator: Initiator::Customer,

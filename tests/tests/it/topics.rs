@@ -1,8 +1,9 @@
-//! The classifier on files, through the binary: what it prints, what it refuses, and its exit codes.
+//! The classifier on files, through the binary: what it prints, what it refuses, and its exit codes. And in a house:
+//! questions that find their queues, or make them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
-use tests::{Scratch, run};
+use tests::{House, Scratch, Town, eventually, run, text};
 
 const QUESTIONS: &str = "id,text,category,note
 1,I lost my card yesterday,Lost Card,
@@ -54,4 +55,109 @@ fn questions_are_learned_from_and_classified() {
     refused(2, &["classify", "--model", &model, &path("nowhere")], "nowhere cannot be read");
     refused(2, &["train", &train], "--model");
     assert_eq!(fs::read(&model).unwrap(), bytes, "what was refused wrote nothing");
+}
+
+const REGISTERED: &str = "query($id: ID!) { inquiry(id: $id) { topics topicScores { topic score modelVersion }
+    queues { id topic origin bornFrom state } callServer { name }
+    decisions(first: 5) { edges { node { kind rule chosen { __typename ... on Queue { topic } }
+    candidates(first: 5) { edges { node { rank score tieKey } } } } } } } }";
+
+/// A customer without a token asks; the inquiry as the operator sees it.
+fn ask(house: &House, town: &mut Town, offer: &str, question: &str) -> Value {
+    let input = json!({"offerId": offer, "question": question, "channel": "MESSAGE"});
+    let accepted = house.client("").give("acceptOffer", input, "inquiry { id topics topicScores { topic } }");
+    let mut inquiry = town.operator.ask(REGISTERED, json!({"id": accepted["inquiry"]["id"]}))["inquiry"].clone();
+    assert_eq!(inquiry["topics"], accepted["inquiry"]["topics"], "the customer sees what it is about");
+    inquiry["id"] = accepted["inquiry"]["id"].clone();
+    inquiry
+}
+
+/// The decision about topics.
+fn decided(inquiry: &Value) -> Value {
+    let edges = inquiry["decisions"]["edges"].as_array().unwrap();
+    edges.iter().map(|edge| &edge["node"]).find(|node| node["kind"] == "TOPICS").unwrap().clone()
+}
+
+fn suggested(house: &House, offer: &str, question: &str) -> Vec<String> {
+    let document = "query($o: ID!, $q: String!) { suggestTopics(offerId: $o, question: $q, first: 3) { topic score } }";
+    let found = house.client("").ask(document, json!({"o": offer, "q": question}));
+    found["suggestTopics"].as_array().unwrap().iter().map(|one| text(&one["topic"])).collect()
+}
+
+fn auction() -> Value {
+    json!({"direction": "REVERSE", "format": "OPEN", "currency": "EUR", "reserve": "5.00", "openFor": "PT60S"})
+}
+
+#[test]
+fn a_question_makes_a_queue_of_its_subject() {
+    let scratch = Scratch::new();
+    let path = |name: &str| scratch.join(name).to_str().unwrap().to_owned();
+    let (train, model) = (path("train.csv"), path("m.model"));
+    fs::write(&train, QUESTIONS).unwrap();
+    assert_eq!(run(&["topics", "train", &train, "--model", &model]).code, 0);
+    let house = House::open_with(&scratch.join("data"), &["--topics-model", &model]);
+    let mut town = Town::found(&house, 0);
+    let (offer, _) = town.publish(auction(), json!({}));
+
+    // The classifier knows it, and the queue is named as topics are.
+    assert_eq!(suggested(&house, &offer, "I have lost the card, alas")[0], "lost-card");
+    let known = ask(&house, &mut town, &offer, "I have lost the card, alas");
+    assert_eq!(known["topics"], json!(["lost-card"]));
+    assert_eq!(known["topicScores"][0]["topic"], "lost-card");
+    let version = text(&known["topicScores"][0]["modelVersion"]);
+    assert!(version.ends_with("+0") && version.len() == 18, "{version}");
+    let queue = &known["queues"][0];
+    assert_eq!((&queue["topic"], &queue["origin"]), (&json!("lost-card"), &json!("QUESTION")));
+    assert_eq!((&queue["bornFrom"], &queue["state"]), (&known["id"], &json!("OPEN")));
+    let decision = decided(&known);
+    assert_eq!((&decision["rule"], &decision["chosen"]["topic"]), (&json!("model/1"), &json!("lost-card")));
+    let best = &decision["candidates"]["edges"][0]["node"];
+    assert_eq!((&best["rank"], &best["tieKey"]), (&json!(1), &json!("lost-card")));
+    assert_eq!(best["score"], known["topicScores"][0]["score"]);
+
+    // What was suggested may be given, what was made up may not.
+    let give = |topic: &str| {
+        let input = json!({"offerId": offer, "question": "?", "topics": [topic], "channel": "MESSAGE"});
+        house.client("").give_keyed("acceptOffer", input, &tests::key(), "inquiry { topics topicScores { topic } }")
+    };
+    assert_eq!(give("rate")["inquiry"], json!({"topics": ["rate"], "topicScores": []}));
+    assert_eq!(give("ludwig")["userErrors"][0]["field"], json!(["topics", "0"]));
+
+    // Nothing of it is known: one customer's words name no queue, five customers' word does.
+    let odd = "Ω Ludwig microwave";
+    assert_eq!(suggested(&house, &offer, odd), Vec::<String>::new());
+    for _ in 0..5 {
+        let unknown = ask(&house, &mut town, &offer, odd);
+        let (rule, topics) = (decided(&unknown)["rule"].clone(), unknown["topics"].clone());
+        assert_eq!((rule, topics), (json!("general/1"), json!(["general"])));
+    }
+    eventually("the term is counted", || (!suggested(&house, &offer, odd).is_empty()).then_some(()));
+    let sixth = ask(&house, &mut town, &offer, "Ω microwave");
+    assert_eq!((&decided(&sixth)["rule"], &sixth["topics"]), (&json!("term/1"), &json!(["microwave"])));
+    assert_eq!((&sixth["queues"][0]["origin"], &sixth["queues"][0]["bornFrom"]), (&json!("QUESTION"), &sixth["id"]));
+    assert_eq!(house.stop(), 0);
+}
+
+#[test]
+fn without_a_model_questions_go_by_published_names() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 0);
+    let (offer, _) = town.publish(auction(), json!({}));
+    let found = ask(&house, &mut town, &offer, "Somehow I lost my card!");
+    assert_eq!((&decided(&found)["rule"], &found["topics"]), (&json!("name/1"), &json!(["cards/lost"])));
+    assert_eq!(found["topicScores"][0]["modelVersion"], "none+0");
+    let general = ask(&house, &mut town, &offer, "Good day");
+    assert_eq!((&decided(&general)["rule"], &general["topics"]), (&json!("general/1"), &json!(["general"])));
+    let refused = run(&[
+        "serve",
+        "--data",
+        scratch.join("d2").to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--topics-model",
+        "/nowhere",
+    ]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("/nowhere cannot be read"), "{}", refused.err);
 }

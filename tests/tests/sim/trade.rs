@@ -7,7 +7,7 @@ use crate::known::Known;
 use crate::menu::{self, grid, topic};
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, Content, OfferChange};
-use domain::event::community::{CreditLimit, Location};
+use domain::event::community::{Classified, CreditLimit, Location, TopicScore};
 use domain::ids::{CustomerId, ProviderId};
 use domain::log::LogName;
 use domain::patch::Patch;
@@ -31,6 +31,7 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
         known_topics: topics.clone(),
         topics,
         question: question.then(|| sealed(customer)),
+        classified: (question && dice.percent(70)).then(|| classified(dice)),
         content: if dice.percent(20) {
             let origin = dice.one(&["https://bank.example", "https://community.example", "https://else.example"]);
             Some(Content { origin: origin.to_owned(), page: sealed(customer), direct: dice.percent(30) })
@@ -49,6 +50,13 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
     };
     let actor = if dice.percent(50) { Actor::Anonymous } else { Actor::Customer(customer) };
     Some((LogName::community(), actor, Command::AcceptOffer(Box::new(acceptance))))
+}
+
+/// What a classifier might find, published or not.
+fn classified(dice: &mut Dice) -> Classified {
+    let chosen = topic(dice.one(&["cards/lost", "loans", "travel", "microwave", "general"]));
+    let scores = vec![TopicScore { score: dice.between(0, 10_000) as u32, topic: chosen.clone() }];
+    Classified { chosen, model: "none+0".to_owned(), rule: "model/1".to_owned(), scores }
 }
 
 pub fn revise_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {

@@ -12,7 +12,7 @@ use domain::sealed::Sealed;
 use domain::topic::Topic;
 use serde_json::{Map, Value, json};
 
-const QUESTION_CHARS_MAX: usize = 4_000;
+pub(crate) const QUESTION_CHARS_MAX: usize = 4_000;
 const CONTENT_TITLE_CHARS_MAX: usize = 300;
 const EXCERPT_CHARS_MAX: usize = 2_000;
 const EMAIL_CHARS_MAX: usize = 254;
@@ -117,6 +117,7 @@ impl AcceptOfferInput {
             link: parsed.link,
             topics: parsed.topics,
             question: sealed.question,
+            classified: None,
             // The decision says where the customer met the offer.
             content: parsed.content_origin.zip(sealed.page).map(content),
             channel: self.channel.into(),

@@ -7,7 +7,7 @@ use crate::app::{App, blocking};
 use crate::errors::{ErrorCode, code};
 use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Personal};
 use crate::graphql::input::origin::origin_of;
-use crate::graphql::types::{Inquiry, fresh};
+use crate::graphql::types::{Inquiry, fresh, topic_score};
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, rights};
@@ -106,6 +106,11 @@ async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
             Err(_) => Err(refusal.into()),
         };
     }
+    if acceptance.link.is_none() && acceptance.topics.is_empty() {
+        // While it is in clear.
+        let published = topic_score::published_topics(app, &offer.terms);
+        acceptance.classified = input.question.as_deref().map(|question| app.subjects.of(question, &published));
+    }
     acceptance.question = call.seal(customer, personal.question).await?;
     acceptance.profile = call.seal(customer, personal.profile).await?;
     if let (Some(content), Some(page)) = (&mut acceptance.content, call.seal(customer, personal.page).await?) {
@@ -124,8 +129,12 @@ fn acceptance(
     let live = &app.live;
     let names = live.call_servers().into_iter().map(|row| row.name);
     let mut acceptance = input.acceptance(parsed, customer, placeholders);
-    acceptance.known_topics =
-        acceptance.topics.iter().filter(|topic| live.is_published_topic(topic)).cloned().collect();
+    acceptance.known_topics = acceptance
+        .topics
+        .iter()
+        .filter(|topic| live.is_published_topic(topic) || app.subjects.knows(topic))
+        .cloned()
+        .collect();
     Acceptance {
         waiting: names.map(|name| (name.clone(), live.waiting(&name) as u64)).collect(),
         community_origins: origin_of(&app.public_url).into_iter().collect(),

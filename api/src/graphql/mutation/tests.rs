@@ -63,6 +63,7 @@ impl Fixture {
             clock: Arc::new(SystemClock),
             settings: Settings { keys: 1_000, ..Settings::default() },
             snapshot_every: crate::snapshotter::EVERY,
+            topics_model: None,
             public_url: "http://127.0.0.1:8080".into(),
         };
         let app = App::start(parts).unwrap();
@@ -761,6 +762,7 @@ async fn a_call_server_does_not_start_beside_a_community_it_does_not_know() {
             clock: Arc::new(SystemClock),
             settings: Settings { keys: 1_000, ..Settings::default() },
             snapshot_every: crate::snapshotter::EVERY,
+            topics_model: None,
             public_url: "http://127.0.0.1:8080".into(),
         })
     };

@@ -16,6 +16,7 @@ use super::sealed::{Opening, Question};
 use super::session::Session;
 use super::settlement::Settlement;
 use super::terms::Skill;
+use super::topic_score::TopicScore;
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
@@ -83,6 +84,10 @@ impl Inquiry {
     }
     async fn topics(&self) -> Vec<&str> {
         self.row.topics.iter().map(|topic| topic.as_str()).collect()
+    }
+    // Empty where the topics came with a link or were given.
+    async fn topic_scores(&self) -> Vec<TopicScore> {
+        self.row.classified.iter().flat_map(|classified| TopicScore::all(classified)).collect()
     }
     async fn queues(&self, ctx: &Context<'_>) -> Vec<Queue> {
         if self.sight.part == Part::Customer {

@@ -35,6 +35,7 @@ pub mod session;
 pub mod settlement;
 pub mod snapshot;
 pub mod terms;
+pub mod topic_score;
 pub mod viewer;
 
 pub use account::Account;

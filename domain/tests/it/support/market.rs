@@ -218,6 +218,7 @@ impl Market {
         OfferAccepted {
             call_server: "bank".parse().unwrap(),
             channel: ChannelKind::Message,
+            classified: None,
             content: None,
             customer: CUSTOMER,
             customer_is_new: true,
