@@ -5,6 +5,7 @@
 mod attack;
 mod bad_input;
 mod conference;
+mod consent;
 mod damage;
 mod feeds;
 mod front;

@@ -112,6 +112,21 @@ impl Story<'_> {
         let session = self.give("Ann", "acceptReservation", json!({"reservationId": reservation}))["session"].clone();
         (session["id"].clone(), session["channels"][0]["id"].clone())
     }
+    /// Ann hands her session over to Gus, whom nobody here watches, and Gus hands it back.
+    fn to_and_fro(&mut self, session: &Value) {
+        let gus = json!({"displayName": "Gus of Gent", "callServer": "main", "location": "home", "skills": []});
+        let gus = self.give("operator", "registerAgent", gus)["agent"]["id"].clone();
+        let mut client = self.house.client(&self.house.token("agent", gus.as_str()));
+        client.give("setAgentStatus", json!({"status": "AVAILABLE"}), "agent { id }");
+        let ann = self.ask("Ann", "{ viewer { agent { id } } }", json!({}))["viewer"]["agent"]["id"].clone();
+        let to = |agent: &Value| json!({"sessionId": session, "to": {"agentId": agent}, "note": "a word from one to the other"});
+        let asked = self.give("Ann", "transferSession", to(&gus))["reservation"]["id"].clone();
+        client.give("acceptReservation", json!({"reservationId": asked}), "session { id }");
+        self.give("Ann", "completeWrapUp", json!({"sessionId": session}));
+        let asked = client.give("transferSession", to(&ann), "reservation { id }")["reservation"]["id"].clone();
+        self.give("Ann", "acceptReservation", json!({"reservationId": asked}));
+        client.give("completeWrapUp", json!({"sessionId": session, "notes": "what Gus did"}), "session { id }");
+    }
     /// The instant of what was recorded last.
     fn now(&mut self) -> String {
         let last = "{ auditTrail(reverse: true, first: 1) { edges { node { at } } } }";
@@ -185,6 +200,7 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let (session, channel) = story.consent();
     story.give("Ann", "saveNotes", json!({"sessionId": session, "notes": "earlier-notes-of-ann"}));
     story.give("Ann", "sendMessage", json!({"sessionId": session, "channelId": channel, "text": "word-of-ann"}));
+    story.to_and_fro(&session);
     story.give("Carla", "endSession", json!({"sessionId": session}));
     let saved = json!({"sessionId": session, "notes": "record-notes-of-ann", "disposition": "disposition-of-ann", "information": {"is": "information-of-ann"}});
     story.give("Ann", "completeWrapUp", saved);
