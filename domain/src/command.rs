@@ -136,6 +136,8 @@ pub enum Command {
         offer: OfferId,
     },
     AcceptOffer(Box<Acceptance>),
+    /// The contact centre turns to a customer: initiator CONTACT_CENTER, one topic, and what it says as the question.
+    StartInquiry(Box<Acceptance>),
 
     // To a call server, by process managers.
     StartCallServer {
@@ -292,6 +294,7 @@ pub mod rights {
     pub const REVISE_OFFER: Right = ("reviseOffer", &[Provider, Operator]);
     pub const RETIRE_OFFER: Right = ("retireOffer", &[Provider, Operator]);
     pub const ACCEPT_OFFER: Right = ("acceptOffer", &[Customer, Anonymous]);
+    pub const START_INQUIRY: Right = ("startInquiry", &[Agent, Operator]);
     pub const REGISTER_AGENT: Right = ("registerAgent", &[Operator]);
     pub const UPDATE_AGENT: Right = ("updateAgent", &[Operator]);
     pub const SET_AGENT_STATUS: Right = ("setAgentStatus", &[Agent, Operator]);
@@ -318,7 +321,7 @@ pub mod rights {
     pub const COMPLETE_WRAP_UP: Right = ("completeWrapUp", &[Agent]);
 
     /// Every mutation.
-    pub const ALL: [Right; 32] = [
+    pub const ALL: [Right; 33] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -327,6 +330,7 @@ pub mod rights {
         REVISE_OFFER,
         RETIRE_OFFER,
         ACCEPT_OFFER,
+        START_INQUIRY,
         REGISTER_AGENT,
         UPDATE_AGENT,
         SET_AGENT_STATUS,
@@ -366,6 +370,7 @@ impl Command {
             Command::ReviseOffer { .. } => rights::REVISE_OFFER,
             Command::RetireOffer { .. } => rights::RETIRE_OFFER,
             Command::AcceptOffer(_) => rights::ACCEPT_OFFER,
+            Command::StartInquiry(_) => rights::START_INQUIRY,
             Command::StartCallServer { .. } => rights::PROCESS,
             Command::GrantCreditLimits { .. } => rights::PROCESS,
             Command::RegisterInquiry { .. } => rights::PROCESS,

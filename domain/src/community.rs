@@ -331,18 +331,11 @@ pub struct OfferNow<'a> {
     pub origins: &'a [String],
 }
 
-/// What can be said of an acceptance without the rest of the state; an edge asks it before it seals anything.
-/// Returns the content as it will be recorded.
-pub fn check_acceptance(
-    offer: &OfferNow<'_>,
-    acceptance: &Acceptance,
-    now: Timestamp,
-) -> Result<Option<ContentReference>, Refusal> {
-    let terms = offer.terms;
+fn check_offer(offer: &OfferNow<'_>, acceptance: &Acceptance, now: Timestamp) -> Result<(), Refusal> {
     if offer.retired {
         return Err(Refusal::OfferRetired);
     }
-    if terms.valid_until.is_some_and(|until| until <= now) {
+    if offer.terms.valid_until.is_some_and(|until| until <= now) {
         return Err(Refusal::OfferExpired);
     }
     if acceptance.offer_revision.is_some_and(|seen| seen != offer.revision) {
@@ -351,6 +344,31 @@ pub fn check_acceptance(
     if offer.suspended {
         return Err(Refusal::NotAllowedNow { message: "The provider is suspended." });
     }
+    Ok(())
+}
+
+/// The same of an inquiry that the contact centre starts. Who is turned to has agreed to nothing yet, so no terms are
+/// asked for; an offer that takes no questions may still be spoken about.
+pub fn check_start(offer: &OfferNow<'_>, acceptance: &Acceptance, now: Timestamp) -> Result<(), Refusal> {
+    check_offer(offer, acceptance, now)?;
+    if !offer.terms.channels.contains(&acceptance.channel) {
+        return Err(Refusal::ChannelNotOffered);
+    }
+    if acceptance.topics.len() != 1 || acceptance.link.is_some() || acceptance.content.is_some() {
+        return Err(Refusal::invalid(&["topic"], "one topic"));
+    }
+    Ok(())
+}
+
+/// What can be said of an acceptance without the rest of the state; an edge asks it before it seals anything.
+/// Returns the content as it will be recorded.
+pub fn check_acceptance(
+    offer: &OfferNow<'_>,
+    acceptance: &Acceptance,
+    now: Timestamp,
+) -> Result<Option<ContentReference>, Refusal> {
+    let terms = offer.terms;
+    check_offer(offer, acceptance, now)?;
     if acceptance.link.is_none() && acceptance.question.is_none() {
         return Err(Refusal::invalid(&["linkId"], "give a link, a question, or both"));
     }
@@ -388,16 +406,39 @@ pub fn check_acceptance(
 
 pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decided {
     let offer = state.offers.get(acceptance.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
+    let content = check_acceptance(&offer_now(state, offer), acceptance, ctx.now)?;
+    accepted(state, offer, acceptance, content, ctx)
+}
+
+/// By the contact centre, for a customer whom it turns to.
+pub fn start_inquiry(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decided {
+    let offer = state.offers.get(acceptance.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
+    check_start(&offer_now(state, offer), acceptance, ctx.now)?;
+    check_topics(state, &offer.terms, acceptance)
+        .map_err(|_| Refusal::invalid(&["topic"], "not a known subject matter"))?;
+    let acceptance = Acceptance { initiator: Initiator::ContactCenter, ..acceptance.clone() };
+    accepted(state, offer, &acceptance, None, ctx)
+}
+
+fn offer_now<'a>(state: &'a State, offer: &'a Offer) -> OfferNow<'a> {
     let provider = state.providers.get(offer.provider).expect("an offer's provider was registered before it");
-    let terms = &offer.terms;
-    let now = OfferNow {
-        terms,
+    OfferNow {
+        terms: &offer.terms,
         revision: offer.revision,
         retired: offer.retired,
         suspended: provider.suspended,
         origins: &provider.origins,
-    };
-    let content = check_acceptance(&now, acceptance, ctx.now)?;
+    }
+}
+
+fn accepted(
+    state: &State,
+    offer: &Offer,
+    acceptance: &Acceptance,
+    content: Option<ContentReference>,
+    ctx: &Ctx,
+) -> Decided {
+    let terms = &offer.terms;
     check_topics(state, terms, acceptance)?;
     let link = acceptance.link.and_then(|id| terms.links.iter().find(|link| link.id == id));
     let mut topics: Vec<Topic> = link.map(|link| link.topic.clone()).into_iter().collect();

@@ -50,6 +50,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         }
         Command::RetireOffer { offer } => community::retire_offer(state, *offer, ctx),
         Command::AcceptOffer(acceptance) => community::accept_offer(state, acceptance, ctx),
+        Command::StartInquiry(acceptance) => community::start_inquiry(state, acceptance, ctx),
         Command::StartCallServer { call_server, name, locations, source } => {
             community::start_call_server(state, *call_server, name, locations, source)
         }

@@ -185,7 +185,7 @@ const MOVE_NO_MONEY: &[(&str, &[&str])] = &[
         ],
     ),
     ("a reservation that stands is answered by itself", &["setAgentStatus"]),
-    ("an auction opens, and nobody has bid", &["acceptOffer"]),
+    ("an auction opens, and nobody has bid", &["acceptOffer", "startInquiry"]),
     (
         "what was agreed at consent stays",
         &[

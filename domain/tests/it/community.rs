@@ -695,3 +695,25 @@ fn every_command_is_given_by_its_roles_alone() {
         }
     }
 }
+
+#[test]
+fn the_contact_centre_starts_inquiries_about_one_known_topic_and_asks_for_no_terms() {
+    let consent = ConsentText { url: "https://bank.example/terms".to_owned(), version: "1".to_owned() };
+    let mut front = front(OfferTerms { terms: Some(consent), ..terms::terms(forward(Open)) });
+    let start = Acceptance { link: None, topics: vec![topic("cards/lost")], ..front.acceptance() };
+    let ask =
+        |front: &mut Front, start: &Acceptance| front.market.operator(Command::StartInquiry(Box::new(start.clone())));
+    let events = ask(&mut front, &start).unwrap();
+    let Event::Offer(OfferEvent::Accepted(accepted)) = &events[0] else { panic!("{events:?}") };
+    assert_eq!((accepted.initiator, &accepted.topics), (Initiator::ContactCenter, &vec![topic("cards/lost")]));
+    assert_eq!(accepted.terms_version, None, "who is turned to has agreed to nothing");
+    let customer = Actor::Customer(CUSTOMER);
+    assert_eq!(front.market.asks(customer, Command::StartInquiry(Box::new(start.clone()))), Err(Refusal::Forbidden));
+    let invalid = |answer: Answer| matches!(answer, Err(Refusal::Invalid { field, .. }) if field == ["topic"]);
+    assert!(invalid(ask(&mut front, &Acceptance { topics: vec![topic("unheard-of")], ..start.clone() })));
+    assert!(invalid(ask(&mut front, &Acceptance { topics: vec![], ..start.clone() })));
+    let elsewhere = Acceptance { offer: OfferId(9), ..start.clone() };
+    assert_eq!(ask(&mut front, &elsewhere), Err(Refusal::NotFound { field: "offerId" }));
+    front.market.operator(Command::RetireOffer { offer: start.offer }).unwrap();
+    assert_eq!(ask(&mut front, &start), Err(Refusal::OfferRetired));
+}

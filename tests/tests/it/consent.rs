@@ -138,7 +138,7 @@ fn before_consent_no_byte_tells_what_was_asked_nor_by_whom_and_nobody_consents_i
     house.kill();
     let house = House::open(&scratch.join("data"));
     town.move_to(&house);
-    for at in 0..2 {
-        assert_eq!(notices(&mut town.agents[at].1), kept[at]);
+    for ((_, agent), kept) in town.agents.iter_mut().zip(&kept) {
+        assert_eq!(&notices(agent), kept);
     }
 }

@@ -6,6 +6,7 @@ mod attack;
 mod bad_input;
 mod conference;
 mod consent;
+mod contact_centre;
 mod damage;
 mod feeds;
 mod front;

@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 32] = [
+const MUTATIONS: [(&str, &[&str], &str); 33] = [
     ("registerProvider", &["operator"], r#"{"name": " "}"#),
     ("updateProvider", &["operator"], r#"{"providerId": "prv_00000000000000000000000000"}"#),
     ("openCallServer", &["operator"], r#"{"name": "community", "topics": []}"#),
@@ -42,6 +42,11 @@ const MUTATIONS: [(&str, &[&str], &str); 32] = [
         "acceptOffer",
         &["anonymous", "customer"],
         r#"{"offerId": "off_00000000000000000000000000", "linkId": "lnk_00000000000000000000000000", "channel": "MESSAGE"}"#,
+    ),
+    (
+        "startInquiry",
+        &["agent", "operator"],
+        r#"{"offerId": "off_00000000000000000000000000", "topic": "cards", "channel": "MESSAGE"}"#,
     ),
     ("withdrawInquiry", &["customer", "operator"], r#"{"inquiryId": "inq_00000000000000000000000000"}"#),
     (

@@ -8,7 +8,7 @@ use crate::menu::{self, grid, topic};
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, Content, OfferChange};
 use domain::event::community::{Classified, CreditLimit, Location, TopicScore};
-use domain::ids::{CustomerId, ProviderId};
+use domain::ids::{AgentId, CustomerId, ProviderId};
 use domain::log::LogName;
 use domain::patch::Patch;
 use domain::terms::Initiator;
@@ -48,6 +48,21 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
         waiting: vec![(log("main"), dice.between(0, 5) as u64), (log("east"), dice.between(0, 5) as u64)],
         community_origins: vec!["https://community.example".to_owned()],
     };
+    if dice.percent(6) {
+        // The contact centre turns to somebody.
+        let topics = vec![topic(dice.one(&["cards", "loans"]))];
+        let start = Acceptance {
+            link: None,
+            content: None,
+            classified: None,
+            known_topics: topics.clone(),
+            topics,
+            ..acceptance
+        };
+        let start = Acceptance { initiator: Initiator::ContactCenter, ..start };
+        let actor = if dice.percent(50) { operator() } else { Actor::Agent(AgentId(1)) };
+        return Some((LogName::community(), actor, Command::StartInquiry(Box::new(start))));
+    }
     let actor = if dice.percent(50) { Actor::Anonymous } else { Actor::Customer(customer) };
     Some((LogName::community(), actor, Command::AcceptOffer(Box::new(acceptance))))
 }

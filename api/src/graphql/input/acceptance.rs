@@ -55,6 +55,66 @@ pub struct AcceptOfferInput {
     pub idempotency_key: String,
 }
 
+#[derive(InputObject, Clone, Debug)]
+pub struct StartInquiryInput {
+    pub offer_id: ID,
+    pub customer_id: Option<ID>,
+    pub customer: Option<CustomerInput>,
+    pub topic: String,
+    pub channel: ChannelKind,
+    pub message: Option<String>,
+    pub idempotency_key: String,
+}
+
+/// An inquiry to be started, all but whom it turns to.
+#[derive(Debug)]
+pub struct ParsedStart {
+    pub offer: OfferId,
+    pub customer: Option<CustomerId>,
+    topic: Topic,
+}
+
+impl StartInquiryInput {
+    /// With what is to be sealed before it is recorded.
+    pub fn parse(&self) -> Result<(ParsedStart, Personal<String>), Refusal> {
+        let path = Path::Input;
+        if let Some(message) = &self.message {
+            parse::text(&path.member("message"), message, QUESTION_CHARS_MAX)?;
+        }
+        let message = self.message.as_ref().map(|message| json!({ "question": message }).to_string());
+        let profile = self.customer.as_ref().map(CustomerInput::profile).transpose()?.flatten();
+        let parsed = ParsedStart {
+            offer: parse::id(&self.offer_id, "offerId")?,
+            customer: self.customer_id.as_ref().map(|id| parse::id(id, "customerId")).transpose()?,
+            topic: parse::topic(&path.member("topic"), &self.topic)?,
+        };
+        Ok((parsed, Personal { profile, question: message, page: None }))
+    }
+
+    /// Without what is sealed.
+    pub fn acceptance(&self, parsed: ParsedStart, customer: CustomerId, customer_is_new: bool) -> Acceptance {
+        Acceptance {
+            offer: parsed.offer,
+            offer_revision: None,
+            link: None,
+            topics: vec![parsed.topic],
+            classified: None,
+            question: None,
+            content: None,
+            channel: self.channel.into(),
+            initiator: domain::terms::Initiator::ContactCenter,
+            language: None,
+            customer,
+            customer_is_new,
+            profile: None,
+            terms_version: None,
+            waiting: Vec::new(),
+            known_topics: Vec::new(),
+            community_origins: Vec::new(),
+        }
+    }
+}
+
 /// An acceptance, all but who accepts and what is sealed for them.
 #[derive(Debug)]
 pub struct ParsedAcceptance {

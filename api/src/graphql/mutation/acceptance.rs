@@ -2,28 +2,32 @@
 //! the inquiry stands there.
 
 use super::call::{Call, Done, Step, Stop, answer};
-use super::payload::{AcceptOfferPayload, Position};
+use super::payload::{AcceptOfferPayload, InquiryPayload, Position};
 use crate::app::{App, blocking};
 use crate::errors::{ErrorCode, code};
-use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Personal};
+use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Personal, StartInquiryInput};
 use crate::graphql::input::origin::origin_of;
 use crate::graphql::types::{Inquiry, fresh, topic_score};
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, rights};
-use domain::community::{OfferNow, check_acceptance};
+use domain::community::{OfferNow, check_acceptance, check_start};
 use domain::event::Event;
 use domain::event::community::OfferEvent;
-use domain::ids::{CustomerId, InquiryId};
+use domain::ids::{CustomerId, InquiryId, ProviderId};
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
 use domain::terms::Placement;
 use domain::time::Span;
+use projections::history::lists::InquiryFilter;
+use projections::live::Dossier;
 use projections::live::community::OfferState;
 
 /// How long the token of a new customer holds.
 const CUSTOMER_TOKEN: Span = Span::days(30);
+/// Inquiries of a customer that an agent was asked about, of which one must have become a session.
+const SERVED_LOOKED_AT: usize = 100;
 
 #[derive(Default)]
 pub(super) struct Acceptances;
@@ -35,6 +39,80 @@ impl Acceptances {
         let call = Call::begin(ctx, rights::ACCEPT_OFFER, &input, &input.idempotency_key)?;
         answer(accept_offer(&call, &input)).await
     }
+
+    /// The contact centre turns to a customer: operators, and agents for customers they have served.
+    async fn start_inquiry(&self, ctx: &Context<'_>, input: StartInquiryInput) -> Result<InquiryPayload, Error> {
+        let call = Call::begin(ctx, rights::START_INQUIRY, &input, &input.idempotency_key)?;
+        answer(start_inquiry(&call, &input)).await
+    }
+}
+
+async fn start_inquiry(call: &Call, input: &StartInquiryInput) -> Step<InquiryPayload> {
+    let (parsed, personal) = input.parse()?;
+    let (app, live) = (&call.app, &call.app.live);
+    let offer = live.offer(parsed.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
+    let known = match parsed.customer {
+        Some(id) if may_turn_to(call, id, offer.provider).await? => Some(id),
+        // To an agent who has not served it, it is not there.
+        Some(_) => return Err(Refusal::NotFound { field: "customerId" }.into()),
+        None if matches!(call.actor, Actor::Agent(_)) => {
+            return Err(Refusal::invalid(&["customerId"], "a customer whom you have served").into());
+        }
+        None => None,
+    };
+    if matches!(call.actor, Actor::Agent(_)) && input.customer.is_some() {
+        return Err(Refusal::invalid(&["customer"], "customers say themselves who they are").into());
+    }
+    let customer = known.unwrap_or_else(|| call.new_customer());
+    let mut acceptance = informed(app, input.acceptance(parsed, customer, known.is_none()));
+    let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
+    let now = OfferNow {
+        terms: &offer.terms,
+        revision: offer.revision,
+        retired: offer.state == OfferState::Retired,
+        suspended: provider.suspended,
+        origins: &provider.origins,
+    };
+    // What is refused is decided, and nothing is sealed for it: a key in the vault is for ever.
+    if check_start(&now, &acceptance, app.clock.now()).is_ok() {
+        acceptance.question = call.seal(customer, personal.question).await?;
+        acceptance.profile = call.seal(customer, personal.profile).await?;
+    }
+    let done = call.submit(&LogName::community(), Command::StartInquiry(Box::new(acceptance))).await?;
+    let accepted = done.one(|event| match event {
+        Event::Offer(OfferEvent::Accepted(e)) => Some((e.call_server.clone(), e.inquiry)),
+        _ => None,
+    });
+    let (call_server, inquiry) = accepted?;
+    if let Some(seq) = done.seq {
+        call.app.handed_over(&call_server, seq).await?;
+    }
+    let seq = registered_seq(call, inquiry).await?;
+    let at = Position { log: call_server.to_string(), seq: Some(seq), replayed: done.replayed };
+    Ok(InquiryPayload::new(at, Inquiry::load(&call.app, &call.actor, inquiry).await?))
+}
+
+/// Operators to every customer that there is, agents to those they have had a session with about an offer of this
+/// provider: no provider's customer becomes another's.
+async fn may_turn_to(call: &Call, id: CustomerId, provider: ProviderId) -> Step<bool> {
+    let Actor::Agent(agent) = call.actor else {
+        fresh::caught_up_with(&call.app, &LogName::community()).await?;
+        let app = call.app.clone();
+        return Ok(blocking(move || app.history.customer(&*app.store, id, None)).await?.is_some());
+    };
+    fresh::caught_up(&call.app).await?;
+    let filter =
+        InquiryFilter { customer: Some(id), provider: Some(provider), agent: Some(agent), ..InquiryFilter::default() };
+    let house = call.app.clone();
+    let rows = blocking(move || house.history.inquiries(&filter, None, SERVED_LOOKED_AT)).await?;
+    for row in rows {
+        let dossier = call.app.dossier(row.id).await?;
+        let served = |dossier: &Dossier| dossier.session().is_some_and(|session| session.had(agent));
+        if dossier.is_some_and(|dossier| dossier.read(served)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn accept_offer(call: &Call, input: &AcceptOfferInput) -> Step<AcceptOfferPayload> {
@@ -126,9 +204,13 @@ fn acceptance(
     customer: CustomerId,
     placeholders: Personal<Sealed>,
 ) -> Acceptance {
+    informed(app, input.acceptance(parsed, customer, placeholders))
+}
+
+/// With what the live views know.
+fn informed(app: &App, mut acceptance: Acceptance) -> Acceptance {
     let live = &app.live;
     let names = live.call_servers().into_iter().map(|row| row.name);
-    let mut acceptance = input.acceptance(parsed, customer, placeholders);
     acceptance.known_topics = acceptance
         .topics
         .iter()

@@ -121,6 +121,9 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&provider, "reviseOffer", input, "offer { id }").await;
     let input = json!({ "offerId": offer, "question": "?", "channel": "MESSAGE" });
     let asked = id(&table.does(&nobody, "acceptOffer", input, "inquiry { id }").await, "inquiry");
+    let input = json!({ "offerId": offer, "topic": "loans", "channel": "MESSAGE", "message": "Hello" });
+    let started = id(&table.does(&operator, "startInquiry", input, "inquiry { id }").await, "inquiry");
+    table.does(&operator, "withdrawInquiry", json!({ "inquiryId": started }), "inquiry { id }").await;
     table.does(&operator, "withdrawInquiry", json!({ "inquiryId": asked }), "inquiry { id }").await;
     table.does(&provider, "retireOffer", json!({ "offerId": offer }), "offer { id }").await;
 

@@ -388,6 +388,7 @@ fn example(mutation: &str) -> Value {
         }
         "reviseOffer" => json!({ "offerId": "x", "expectedRevision": 1 }),
         "retireOffer" => json!({ "offerId": "x" }),
+        "startInquiry" => json!({ "offerId": "x", "topic": "t", "channel": "MESSAGE" }),
         "acceptOffer" => json!({ "offerId": "x", "channel": "MESSAGE" }),
         "registerAgent" => json!({ "displayName": "Ann", "callServer": "main", "location": "l", "skills": [] }),
         "updateAgent" => json!({ "agentId": "x" }),

@@ -113,7 +113,7 @@ impl Story<'_> {
         (session["id"].clone(), session["channels"][0]["id"].clone())
     }
     /// Ann hands her session over to Gus, whom nobody here watches, and Gus hands it back.
-    fn to_and_fro(&mut self, session: &Value) {
+    fn handed_to_and_fro(&mut self, session: &Value) {
         let gus = json!({"displayName": "Gus of Gent", "callServer": "main", "location": "home", "skills": []});
         let gus = self.give("operator", "registerAgent", gus)["agent"]["id"].clone();
         let mut client = self.house.client(&self.house.token("agent", gus.as_str()));
@@ -200,7 +200,7 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let (session, channel) = story.consent();
     story.give("Ann", "saveNotes", json!({"sessionId": session, "notes": "earlier-notes-of-ann"}));
     story.give("Ann", "sendMessage", json!({"sessionId": session, "channelId": channel, "text": "word-of-ann"}));
-    story.to_and_fro(&session);
+    story.handed_to_and_fro(&session);
     story.give("Carla", "endSession", json!({"sessionId": session}));
     let saved = json!({"sessionId": session, "notes": "record-notes-of-ann", "disposition": "disposition-of-ann", "information": {"is": "information-of-ann"}});
     story.give("Ann", "completeWrapUp", saved);
