@@ -15,7 +15,8 @@ use crate::revoked::Revocations;
 use crate::signed::Signer;
 use crate::snapshotter::Snapshotter;
 use crate::subjects::{self, Subjects};
-use crate::{fork, handover};
+use crate::webhooks::board::Board;
+use crate::{fork, handover, webhooks};
 use async_graphql::Error;
 use axum::http::HeaderMap;
 use domain::actor::Actor;
@@ -70,6 +71,8 @@ pub struct Parts {
     pub topics_model: Option<topics::Model>,
     /// Where this house is met, without a trailing slash: `http://127.0.0.1:8080`.
     pub public_url: String,
+    /// Webhooks may lead to this machine, and over http: for tests and development.
+    pub loopback_webhooks: bool,
 }
 
 pub struct App {
@@ -90,6 +93,9 @@ pub struct App {
     pub cursor_secret: [u8; 32],
     /// Signs what pages carry.
     pub(crate) signer: Signer,
+    /// Webhooks and their deliveries; fed by the writer of `effects`.
+    pub(crate) board: Arc<Board>,
+    pub(crate) loopback_webhooks: bool,
     settings: Settings,
     writers: RwLock<BTreeMap<LogName, Mailbox>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -183,6 +189,8 @@ impl App {
             idempotency: Hmac::new_from_slice(&vault.secret("idempotency")?).expect("any length is a key"),
             cursor_secret: vault.secret("cursor")?,
             signer: Signer::new(&vault.secret("pages")?),
+            board: Arc::new(Board::new()),
+            loopback_webhooks: parts.loopback_webhooks,
             store: parts.store,
             public_url: parts.public_url,
             clock: parts.clock,
@@ -210,6 +218,7 @@ impl App {
         }
         let (community, snapshot) = app.open_writer(&LogName::community())?;
         snapshots.extend(snapshot.map(|head| (LogName::community(), head)));
+        let (effects, _) = app.open_writer(&LogName::effects())?;
         let named: Vec<LogName> = community.state().call_servers.keys().cloned().collect();
         for log in named {
             if !opened.iter().any(|writer| *writer.log() == log) {
@@ -221,6 +230,9 @@ impl App {
         for writer in opened {
             app.open_market(writer, None);
         }
+        app.run_writer(effects);
+        tokio::spawn(webhooks::plan(Arc::downgrade(&app)));
+        tokio::spawn(webhooks::send(Arc::downgrade(&app)));
         tokio::spawn(handover::open_call_servers(Arc::downgrade(&app), head.map_or(0, |seq| seq + 1)));
         tokio::spawn(subjects::follow(Arc::downgrade(&app)));
         app.projector.wake();
@@ -242,11 +254,16 @@ impl App {
     /// Folds a log from its newest snapshot on, or from its start. Gives that snapshot's head too.
     fn open_writer(self: &Arc<App>, log: &LogName) -> Result<(Writer, Option<Head>), StartError> {
         let began = Instant::now();
-        let folded = self.snapshots.nearest(&*self.store, log, None, |snapshot| {
-            let folded = Folded::restore(&snapshot)?;
-            self.live.restore(&snapshot)?;
-            Ok(Some(folded))
-        })?;
+        // What leaves the house has a view of its own, which is folded whole.
+        let leaves = *log == LogName::effects();
+        let folded = match leaves {
+            true => None,
+            false => self.snapshots.nearest(&*self.store, log, None, |snapshot| {
+                let folded = Folded::restore(&snapshot)?;
+                self.live.restore(&snapshot)?;
+                Ok(Some(folded))
+            })?,
+        };
         let snapshot = folded.as_ref().and_then(|folded| folded.head);
         if let Some(head) = snapshot {
             self.feeds.begin_after(log, head);
@@ -259,7 +276,13 @@ impl App {
         let (live, projector, moved) = (self.live.clone(), self.projector.clone(), self.views_moved.clone());
         let snapshotter = self.snapshotter.clone();
         let feeds = (!log.is_reserved()).then(|| self.feeds.clone());
+        let board = self.board.clone();
         let views: Subscriber = Arc::new(move |events: &[Arc<Recorded>]| {
+            if leaves {
+                board.fold(events);
+                projector.publish(events);
+                return;
+            }
             if let Err(error) = live.apply(events) {
                 // The view stays where it is and says so at every batch; the log decides.
                 tracing::error!(%error, "view.stopped");
@@ -485,6 +508,11 @@ impl App {
             hash: u128::from_be_bytes(hash[..16].try_into().expect("sixteen of thirty-two bytes")),
             fingerprint: u64::from_be_bytes(fingerprint[..8].try_into().expect("eight of thirty-two bytes")),
         })
+    }
+
+    /// Where a log's orders go in; absent where it is not open here.
+    pub(crate) fn mailbox(&self, log: &LogName) -> Option<Mailbox> {
+        self.writers.read().expect("no writer panics").get(log).cloned()
     }
 
     /// Waits until a call server has taken over everything of `community` up to `seq`.

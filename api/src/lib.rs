@@ -46,4 +46,5 @@ mod subjects;
 #[cfg(test)]
 mod testing;
 pub mod variables;
+mod webhooks;
 mod ws;

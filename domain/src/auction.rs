@@ -338,7 +338,8 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
         | Event::Inquiry(_)
         | Event::Auction(_)
         | Event::Wallet(_)
-        | Event::Settlement(_) => None,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => None,
     }
 }
 

@@ -273,6 +273,37 @@ pub enum Command {
         session: SessionId,
         information: Option<Sealed>,
     },
+
+    // To `effects`.
+    CreateWebhook {
+        webhook: WebhookId,
+        provider: ProviderId,
+        url: String,
+        types: Vec<String>,
+        secret: Sealed,
+    },
+    RotateWebhookSecret {
+        webhook: WebhookId,
+        secret: Sealed,
+    },
+    DeleteWebhook {
+        webhook: WebhookId,
+    },
+    RedeliverWebhook {
+        webhook: WebhookId,
+        delivery: DeliveryId,
+    },
+    PlanDeliveries {
+        webhooks: Vec<WebhookId>,
+        about: Subject,
+        event: EventId,
+        source: SourcePosition,
+    },
+    RecordAttempt {
+        webhook: WebhookId,
+        delivery: DeliveryId,
+        attempt: crate::webhook::Attempt,
+    },
 }
 
 /// A mutation's name and who may give it; what a role may do only to its own things is checked in the
@@ -319,9 +350,13 @@ pub mod rights {
     pub const SAVE_NOTES: Right = ("saveNotes", &[Agent]);
     pub const EXTEND_WRAP_UP: Right = ("extendWrapUp", &[Agent]);
     pub const COMPLETE_WRAP_UP: Right = ("completeWrapUp", &[Agent]);
+    pub const CREATE_WEBHOOK: Right = ("createWebhook", &[Provider, Operator]);
+    pub const ROTATE_WEBHOOK_SECRET: Right = ("rotateWebhookSecret", &[Provider, Operator]);
+    pub const DELETE_WEBHOOK: Right = ("deleteWebhook", &[Provider, Operator]);
+    pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 33] = [
+    pub const ALL: [Right; 37] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -355,6 +390,10 @@ pub mod rights {
         SAVE_NOTES,
         EXTEND_WRAP_UP,
         COMPLETE_WRAP_UP,
+        CREATE_WEBHOOK,
+        ROTATE_WEBHOOK_SECRET,
+        DELETE_WEBHOOK,
+        REDELIVER_WEBHOOK,
     ];
 }
 
@@ -399,6 +438,12 @@ impl Command {
             Command::SaveNotes { .. } => rights::SAVE_NOTES,
             Command::ExtendWrapUp { .. } => rights::EXTEND_WRAP_UP,
             Command::CompleteWrapUp { .. } => rights::COMPLETE_WRAP_UP,
+            Command::CreateWebhook { .. } => rights::CREATE_WEBHOOK,
+            Command::RotateWebhookSecret { .. } => rights::ROTATE_WEBHOOK_SECRET,
+            Command::DeleteWebhook { .. } => rights::DELETE_WEBHOOK,
+            Command::RedeliverWebhook { .. } => rights::REDELIVER_WEBHOOK,
+            Command::PlanDeliveries { .. } => rights::PROCESS,
+            Command::RecordAttempt { .. } => rights::PROCESS,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::ids::IdSource;
 use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
-use crate::{agent, auction, community, conference, inquiry, queue, reservation, session, settlement, wallet};
+use crate::{agent, auction, community, conference, inquiry, queue, reservation, session, settlement, wallet, webhook};
 
 /// What a decision knows besides state and command.
 #[derive(Clone, Debug)]
@@ -115,6 +115,18 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::CompleteWrapUp { session, information } => {
             session::complete_wrap_up(state, *session, information, ctx)
         }
+        Command::CreateWebhook { webhook: id, provider, url, types, secret } => {
+            webhook::create(state, *id, *provider, url, types, secret, ctx)
+        }
+        Command::RotateWebhookSecret { webhook: id, secret } => webhook::rotate_secret(state, *id, secret, ctx),
+        Command::DeleteWebhook { webhook: id } => webhook::delete(state, *id, ctx),
+        Command::RedeliverWebhook { webhook: id, delivery } => webhook::redeliver(state, *id, *delivery, ctx),
+        Command::PlanDeliveries { webhooks, about, event, source } => {
+            webhook::plan(state, webhooks, *about, *event, source, ctx)
+        }
+        Command::RecordAttempt { webhook: id, delivery, attempt } => {
+            webhook::record_attempt(state, *id, *delivery, attempt)
+        }
     }
 }
 
@@ -199,5 +211,6 @@ pub fn apply(state: &mut State, event: &Event, at: Timestamp) {
         Event::Reservation(event) => reservation::apply(state, event),
         Event::Session(event) => session::apply(state, event, at),
         Event::Settlement(event) => settlement::apply(state, event),
+        Event::Webhook(event) => webhook::apply(state, event),
     }
 }

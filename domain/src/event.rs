@@ -11,6 +11,7 @@ pub mod reservation;
 pub mod session;
 pub mod settlement;
 pub mod wallet;
+pub mod webhook;
 
 use crate::ids::Subject;
 use agent::AgentEvent;
@@ -22,6 +23,7 @@ use reservation::ReservationEvent;
 use session::SessionEvent;
 use settlement::SettlementEvent;
 use wallet::WalletEvent;
+use webhook::WebhookEvent;
 
 /// Payloads that hold an offer's whole terms are boxed: an event is moved several times on its way into the log, and
 /// almost all of them are small.
@@ -38,6 +40,7 @@ pub enum Event {
     Reservation(ReservationEvent),
     Session(SessionEvent),
     Settlement(SettlementEvent),
+    Webhook(WebhookEvent),
 }
 
 /// At most three subjects of an event: the entity, its inquiry, the agent.
@@ -157,6 +160,15 @@ impl Event {
                 SettlementEvent::Payable(e) => three(e.settlement, e.inquiry, e.agent),
                 SettlementEvent::Released(e) => three(e.settlement, e.inquiry, e.agent),
             },
+            Event::Webhook(event) => match event {
+                WebhookEvent::Created(e) => two(e.webhook, e.provider),
+                WebhookEvent::SecretRotated(e) => two(e.webhook, e.provider),
+                WebhookEvent::Deleted(e) => two(e.webhook, e.provider),
+                WebhookEvent::Disabled(e) => two(e.webhook, e.provider),
+                WebhookEvent::DeliveryPlanned(e) => three(e.webhook, e.provider, e.delivery),
+                WebhookEvent::DeliveryAttempted(e) => three(e.webhook, e.provider, e.delivery),
+                WebhookEvent::RedeliveryAsked(e) => three(e.webhook, e.provider, e.delivery),
+            },
         }
     }
 }
@@ -202,4 +214,8 @@ into_event! {
         ChannelConnected(session::ChannelConnected), ChannelClosed(session::ChannelClosed), Kept(session::SessionKept);
     Settlement(SettlementEvent): Escrowed(settlement::SettlementEscrowed), Pending(settlement::SettlementPending),
         Payable(settlement::SettlementPayable), Released(settlement::SettlementReleased);
+    Webhook(WebhookEvent): Created(webhook::WebhookCreated), SecretRotated(webhook::WebhookSecretRotated),
+        Deleted(webhook::WebhookDeleted), Disabled(webhook::WebhookDisabled),
+        DeliveryPlanned(webhook::WebhookDeliveryPlanned), DeliveryAttempted(webhook::WebhookDeliveryAttempted),
+        RedeliveryAsked(webhook::WebhookRedeliveryAsked);
 }

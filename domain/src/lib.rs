@@ -48,3 +48,4 @@ pub mod reservation;
 pub mod session;
 pub mod settlement;
 pub mod wallet;
+pub mod webhook;

@@ -31,6 +31,10 @@ impl LogName {
     pub fn community() -> LogName {
         LogName(Arc::from("community"))
     }
+    /// What leaves the house: webhooks and their deliveries.
+    pub fn effects() -> LogName {
+        LogName(Arc::from("effects"))
+    }
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -37,6 +37,10 @@ pub enum Refusal {
     ChannelNotOffered,
     TermsNotAccepted,
     OriginRefused,
+    /// Of a webhook: nothing may be sent there.
+    UrlRefused {
+        message: &'static str,
+    },
     AuctionClosed,
     BidTooLow {
         minimum: Money,
@@ -106,6 +110,7 @@ impl Refusal {
             Refusal::ChannelNotOffered => "CHANNEL_NOT_OFFERED",
             Refusal::TermsNotAccepted => "TERMS_NOT_ACCEPTED",
             Refusal::OriginRefused => "ORIGIN_REFUSED",
+            Refusal::UrlRefused { .. } => "URL_REFUSED",
             Refusal::AuctionClosed => "AUCTION_CLOSED",
             Refusal::BidTooLow { .. } => "BID_TOO_LOW",
             Refusal::BidTooHigh { .. } => "BID_TOO_HIGH",
@@ -134,7 +139,9 @@ impl Refusal {
             Refusal::Invalid { message, .. } => message.clone(),
             Refusal::NotFound { .. } => "There is no such thing, or you may not see it.".into(),
             Refusal::NameTaken => "The name is taken.".into(),
-            Refusal::NotAllowedNow { message } | Refusal::LimitReached { message } => (*message).into(),
+            Refusal::NotAllowedNow { message }
+            | Refusal::LimitReached { message }
+            | Refusal::UrlRefused { message } => (*message).into(),
             Refusal::KeyReused { .. } => "This idempotency key was used with another input; take a new key.".into(),
             Refusal::OfferRetired => "The offer has been retired.".into(),
             Refusal::OfferExpired => "The offer is no longer valid.".into(),
@@ -179,6 +186,7 @@ impl Refusal {
             Refusal::ChannelNotOffered => Some(field(&["channel"])),
             Refusal::TermsNotAccepted => Some(field(&["termsVersion"])),
             Refusal::OriginRefused => Some(field(&["content", "url"])),
+            Refusal::UrlRefused { .. } => Some(field(&["url"])),
             Refusal::BidTooLow { .. }
             | Refusal::BidTooHigh { .. }
             | Refusal::InsufficientFunds { .. }
@@ -225,6 +233,7 @@ impl Refusal {
             | Refusal::ChannelNotOffered
             | Refusal::TermsNotAccepted
             | Refusal::OriginRefused
+            | Refusal::UrlRefused { .. }
             | Refusal::AuctionClosed
             | Refusal::BidTooLow { .. }
             | Refusal::BidTooHigh { .. }

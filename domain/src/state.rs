@@ -339,6 +339,12 @@ pub struct Settlement {
     pub payable_at: Option<Timestamp>,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Webhook {
+    pub provider: ProviderId,
+    pub disabled: bool,
+}
+
 /// What falls due. A timer stands at its deadline until the event that settles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Timer {
@@ -371,6 +377,7 @@ pub enum Undo {
     Session(SessionId, Option<Box<Session>>),
     Account((Party, Currency), Option<Account>),
     Settlement(SettlementId, Option<Box<Settlement>>),
+    Webhook(WebhookId, Option<Webhook>),
     CallServer(LogName, Option<CallServer>),
     QueueTopic(Topic, Option<QueueId>),
     TimerSet(Timestamp, Timer),
@@ -406,6 +413,7 @@ rows! {
     Session by SessionId, old => Box::new(old);
     Account by (Party, Currency), old => old;
     Settlement by SettlementId, old => Box::new(old);
+    Webhook by WebhookId, old => old;
 }
 
 /// Single values.
@@ -448,6 +456,7 @@ pub struct State {
     pub sessions: Table<Session>,
     pub accounts: Table<Account>,
     pub settlements: Table<Settlement>,
+    pub webhooks: Table<Webhook>,
     pub timers: BTreeSet<(Timestamp, Timer)>,
     /// Unsold inquiries with rounds left.
     pub waiting: Waiting,
@@ -479,6 +488,7 @@ impl PartialEq for State {
             && self.sessions == other.sessions
             && self.accounts == other.accounts
             && self.settlements == other.settlements
+            && self.webhooks == other.webhooks
             && self.timers == other.timers
             && self.waiting == other.waiting
             && self.closed_sessions == other.closed_sessions
@@ -538,6 +548,7 @@ impl State {
                 Undo::Session(key, old) => self.sessions.restore(key, old.map(|row| *row)),
                 Undo::Account(key, old) => self.accounts.restore(key, old),
                 Undo::Settlement(key, old) => self.settlements.restore(key, old.map(|row| *row)),
+                Undo::Webhook(key, old) => self.webhooks.restore(key, old),
                 Undo::CallServer(key, old) => restore(&mut self.call_servers, key, old),
                 Undo::QueueTopic(key, old) => restore(&mut self.queue_topics, key, old),
                 Undo::TimerSet(due, timer) => {

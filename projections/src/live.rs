@@ -270,7 +270,8 @@ fn acceptance(recorded: &Recorded) -> Option<&OfferAccepted> {
         | Event::Wallet(_)
         | Event::Reservation(_)
         | Event::Session(_)
-        | Event::Settlement(_) => None,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => None,
     }
 }
 

@@ -81,6 +81,7 @@ fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
         | Event::Wallet(_)
         | Event::Reservation(_)
         | Event::Session(_)
-        | Event::Settlement(_) => None,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => None,
     }
 }

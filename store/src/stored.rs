@@ -13,6 +13,7 @@ use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::event::wallet::WalletEvent;
+use domain::event::webhook::WebhookEvent;
 
 /// A stored event that cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -136,4 +137,11 @@ stored! {
     "settlement.pending.v1" => Settlement(SettlementEvent::Pending);
     "settlement.payable.v1" => Settlement(SettlementEvent::Payable);
     "settlement.released.v1" => Settlement(SettlementEvent::Released);
+    "webhook.created.v1" => Webhook(WebhookEvent::Created);
+    "webhook.secret_rotated.v1" => Webhook(WebhookEvent::SecretRotated);
+    "webhook.deleted.v1" => Webhook(WebhookEvent::Deleted);
+    "webhook.disabled.v1" => Webhook(WebhookEvent::Disabled);
+    "webhook.delivery_planned.v1" => Webhook(WebhookEvent::DeliveryPlanned);
+    "webhook.delivery_attempted.v1" => Webhook(WebhookEvent::DeliveryAttempted);
+    "webhook.redelivery_asked.v1" => Webhook(WebhookEvent::RedeliveryAsked);
 }

@@ -303,6 +303,10 @@ pub fn command(mutation: &str, mut input: Value, key: &str, wanted: &str) -> (St
     input["idempotencyKey"] = json!(key);
     let mut name = mutation.to_owned();
     name[..1].make_ascii_uppercase();
+    if ["RotateWebhookSecret", "DeleteWebhook"].contains(&name.as_str()) {
+        // These share their input.
+        name = "WebhookAction".to_owned();
+    }
     let wanted = format!("{wanted} log seq replayed userErrors {{ __typename code message field retryable }}");
     let document = format!("mutation($input: {name}Input!) {{ {mutation}(input: $input) {{ {wanted} }} }}");
     (document, json!({"input": input}))

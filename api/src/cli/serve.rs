@@ -58,6 +58,9 @@ pub(crate) struct Serve {
     #[arg(long, env = "CALLMARKET_SUBSCRIPTIONS_PER_CALLER", value_name = "COUNT", default_value_t = Limits::default().caller_subscriptions)]
     #[arg(value_parser = at_least_one)]
     subscriptions_per_caller: usize,
+    /// Lets webhooks lead to this machine, and over http: for tests and development, never where others have webhooks
+    #[arg(long, env = "CALLMARKET_LOOPBACK_WEBHOOKS")]
+    loopback_webhooks: bool,
     /// Idempotency keys of one of the two generations kept in memory
     #[arg(long, env = "CALLMARKET_KEYS_IN_MEMORY", default_value_t = 1_000_000, hide = true)]
     keys_in_memory: usize,
@@ -111,6 +114,7 @@ impl Serve {
             public_url: self
                 .public_url
                 .map_or_else(|| format!("http://{address}"), |url| url.trim_end_matches('/').to_owned()),
+            loopback_webhooks: self.loopback_webhooks,
             folder,
         };
         let app = App::start(parts)?;

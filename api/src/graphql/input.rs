@@ -11,4 +11,5 @@ pub mod community;
 pub mod offer;
 pub mod origin;
 pub mod parse;
+pub mod webhook;
 pub mod work;

@@ -186,6 +186,7 @@ const MOVE_NO_MONEY: &[(&str, &[&str])] = &[
     ),
     ("a reservation that stands is answered by itself", &["setAgentStatus"]),
     ("an auction opens, and nobody has bid", &["acceptOffer", "startInquiry"]),
+    ("they say who is told", &["createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"]),
     (
         "what was agreed at consent stays",
         &[

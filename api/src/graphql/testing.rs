@@ -68,6 +68,7 @@ impl House {
             snapshot_every: crate::snapshotter::EVERY,
             topics_model: None,
             public_url: "http://127.0.0.1:8080".into(),
+            loopback_webhooks: true,
         };
         let app = App::start(parts).unwrap();
         let schema = graphql::builder(app.clone()).finish();

@@ -22,3 +22,4 @@ mod queues;
 mod reservations;
 mod rounds;
 mod sessions;
+mod webhooks;

@@ -122,6 +122,8 @@ impl<'a> Fold<'a> {
             Event::Reservation(event) => self.reservation(e, event),
             Event::Session(event) => self.session(e, event),
             Event::Settlement(event) => self.settlement(e, event),
+            // Folded in the memory of the node that sends.
+            Event::Webhook(_) => Ok(()),
         }
     }
 

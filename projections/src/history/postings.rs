@@ -59,7 +59,8 @@ fn legs_of(event: &Event) -> Option<(Option<SettlementId>, Option<AccountId>, &[
         | Event::Auction(_)
         | Event::Agent(_)
         | Event::Reservation(_)
-        | Event::Session(_) => None,
+        | Event::Session(_)
+        | Event::Webhook(_) => None,
     }
 }
 

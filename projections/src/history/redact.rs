@@ -118,7 +118,8 @@ fn by_event(viewer: &Actor, event: &Event, facts: &dyn Facts) -> Vec<String> {
         | Event::Agent(_)
         | Event::Wallet(_)
         | Event::Session(_)
-        | Event::Settlement(_) => Vec::new(),
+        | Event::Settlement(_)
+        | Event::Webhook(_) => Vec::new(),
     }
 }
 

@@ -95,7 +95,8 @@ impl Scope {
             | Event::Wallet(_)
             | Event::Reservation(_)
             | Event::Session(_)
-            | Event::Settlement(_) => return,
+            | Event::Settlement(_)
+            | Event::Webhook(_) => return,
         };
         let ours = match self.owner {
             Some(Owner::Offer(id)) => id == offer,

@@ -152,7 +152,8 @@ pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
             | SessionEvent::ChannelClosed(_)
             | SessionEvent::Kept(_),
         )
-        | Event::Settlement(_) => Vec::new(),
+        | Event::Settlement(_)
+        | Event::Webhook(_) => Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! | viewer | sees events of |
 //! |---|---|
 //! | operator | everything |
-//! | provider | itself, its offers, its wallets, and its offers' inquiries, auctions, reservations, sessions, settlements |
+//! | provider | itself, its offers, its webhooks, its wallets, and its offers' inquiries, auctions, reservations, sessions, settlements |
 //! | finance | wallets, settlements, credit limits |
 //! | agent | whatever has it among the subjects: no report of presence has, so those are operators' alone |
 //! | customer | its own acceptances and inquiries, and their sessions' opening, agents, MAIN channel, its messages, and end |
@@ -143,7 +143,8 @@ fn is_party(event: &Event, party: Party) -> bool {
         | Event::Auction(_)
         | Event::Agent(_)
         | Event::Reservation(_)
-        | Event::Session(_) => return false,
+        | Event::Session(_)
+        | Event::Webhook(_) => return false,
     };
     parties.contains(&Some(party))
 }
@@ -201,6 +202,7 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
             false
         }
         Event::Queue(_) | Event::Agent(_) => false,
+        Event::Webhook(e) => e.provider() == id,
         Event::Wallet(WalletEvent::Opened(e)) => e.owner == Party::Provider(id),
         Event::Wallet(WalletEvent::Credited(e)) => e.owner == Party::Provider(id),
         Event::Wallet(WalletEvent::CreditLimitSet(e)) => e.owner == Party::Provider(id),
@@ -221,7 +223,8 @@ fn concerns_finance(event: &Event) -> bool {
         | Event::Auction(_)
         | Event::Agent(_)
         | Event::Reservation(_)
-        | Event::Session(_) => false,
+        | Event::Session(_)
+        | Event::Webhook(_) => false,
     }
 }
 
@@ -256,7 +259,8 @@ fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> boo
         | Event::Agent(_)
         | Event::Wallet(_)
         | Event::Reservation(_)
-        | Event::Settlement(_) => false,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => false,
     }
 }
 

@@ -143,7 +143,8 @@ impl Community {
             | Event::Wallet(_)
             | Event::Reservation(_)
             | Event::Session(_)
-            | Event::Settlement(_) => Err(Misfit::WrongLog),
+            | Event::Settlement(_)
+            | Event::Webhook(_) => Err(Misfit::WrongLog),
         }
     }
 

@@ -168,7 +168,8 @@ impl Dossier {
             | Event::Wallet(_)
             | Event::Reservation(_)
             | Event::Session(_)
-            | Event::Settlement(_) => &mut self.seq,
+            | Event::Settlement(_)
+            | Event::Webhook(_) => &mut self.seq,
         };
         if folded.is_some_and(|folded| recorded.seq <= folded) {
             return Ok(());
@@ -181,7 +182,12 @@ impl Dossier {
             Event::Reservation(event) => self.on_reservation(event, recorded)?,
             Event::Session(event) => self.on_session(event, recorded)?,
             Event::Settlement(event) => self.on_settlement(event, recorded)?,
-            Event::Provider(_) | Event::CallServer(_) | Event::Queue(_) | Event::Agent(_) | Event::Wallet(_) => {
+            Event::Provider(_)
+            | Event::CallServer(_)
+            | Event::Queue(_)
+            | Event::Agent(_)
+            | Event::Wallet(_)
+            | Event::Webhook(_) => {
                 return Err(Misfit::OtherInquiry);
             }
         }

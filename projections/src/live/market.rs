@@ -107,7 +107,7 @@ impl Market {
 
     fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
         match &recorded.event {
-            Event::Provider(_) | Event::Offer(_) => Err(Misfit::WrongLog),
+            Event::Provider(_) | Event::Offer(_) | Event::Webhook(_) => Err(Misfit::WrongLog),
             Event::CallServer(event) => self.on_call_server(event, recorded),
             Event::Queue(event) => self.queues.on_queue(event, recorded),
             Event::Agent(event) => self.agents.on_agent(event, recorded),

@@ -109,7 +109,8 @@ pub fn notice_of(recorded: &Recorded, is_second: bool, changes: bool) -> Option<
         | Event::Inquiry(_)
         | Event::Wallet(_)
         | Event::Session(_)
-        | Event::Settlement(_) => None,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => None,
     }
 }
 

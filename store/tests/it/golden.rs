@@ -15,6 +15,7 @@ use domain::event::reservation::*;
 use domain::event::session::*;
 use domain::event::settlement::*;
 use domain::event::wallet::*;
+use domain::event::webhook::*;
 use domain::ids::*;
 use domain::log::LogName;
 use domain::terms::*;
@@ -126,6 +127,7 @@ fn classified() -> Classified {
 fn samples() -> Vec<(&'static str, Event)> {
     let (agent, auction, inquiry, bid) = (ANN, AUCTION, INQUIRY, BID);
     let (session, reservation, settlement, customer) = (SESSION, RESERVATION, SETTLEMENT, CUSTOMER);
+    let (webhook, delivery) = (WebhookId(15), DeliveryId(16));
     let (closes_at, deadline) = (MORNING + OPEN_FOR, MORNING + CONSENT);
     let location = Location { name: "Graz".into() };
     let limit = CreditLimit { call_server: main_log(), limit: eur("1000.00") };
@@ -692,6 +694,63 @@ fn samples() -> Vec<(&'static str, Event)> {
         ),
         ("", SettlementPayable { agent, inquiry, legs: legs(), payee: Party::Provider(PROVIDER), settlement }.into()),
         ("", SettlementReleased { agent, inquiry, legs: legs(), payer: Party::Agent(agent), settlement }.into()),
+        (
+            "",
+            WebhookCreated {
+                provider: PROVIDER,
+                secret: sealed("c2VjcmV0"),
+                types: vec!["offer.accepted.v1".into()],
+                url: "https://hooks.bank.example/callmarket".into(),
+                webhook,
+            }
+            .into(),
+        ),
+        (
+            "",
+            WebhookSecretRotated { overlaps_until: deadline, provider: PROVIDER, secret: sealed("c2VjcmV0"), webhook }
+                .into(),
+        ),
+        ("", WebhookDeleted { provider: PROVIDER, webhook }.into()),
+        ("", WebhookDisabled { provider: PROVIDER, webhook }.into()),
+        (
+            "",
+            WebhookDeliveryPlanned {
+                about: inquiry.into(),
+                delivery,
+                event: EventId(0xdef),
+                provider: PROVIDER,
+                source: source(),
+                webhook,
+            }
+            .into(),
+        ),
+        (
+            "",
+            WebhookDeliveryAttempted {
+                attempt: 1,
+                delivery,
+                next_attempt_at: Some(deadline),
+                outcome: DeliveryOutcome::Failed,
+                provider: PROVIDER,
+                status: Some(503),
+                webhook,
+            }
+            .into(),
+        ),
+        (
+            "bare",
+            WebhookDeliveryAttempted {
+                attempt: 10,
+                delivery,
+                next_attempt_at: None,
+                outcome: DeliveryOutcome::Dead,
+                provider: PROVIDER,
+                status: None,
+                webhook,
+            }
+            .into(),
+        ),
+        ("", WebhookRedeliveryAsked { delivery, provider: PROVIDER, webhook }.into()),
     ]
 }
 

@@ -27,3 +27,4 @@ mod story;
 mod tidy;
 mod topics;
 mod walk;
+mod webhooks;

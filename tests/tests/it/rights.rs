@@ -8,7 +8,15 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 33] = [
+const MUTATIONS: [(&str, &[&str], &str); 37] = [
+    (
+        "createWebhook",
+        &["provider", "operator"],
+        r#"{"providerId": "prv_00000000000000000000000000", "url": "https://hooks.example.org/"}"#,
+    ),
+    ("rotateWebhookSecret", &["provider", "operator"], r#"{"webhookId": "whk_00000000000000000000000000"}"#),
+    ("deleteWebhook", &["provider", "operator"], r#"{"webhookId": "whk_00000000000000000000000000"}"#),
+    ("redeliverWebhook", &["provider", "operator"], r#"{"deliveryId": "dlv_00000000000000000000000000"}"#),
     ("registerProvider", &["operator"], r#"{"name": " "}"#),
     ("updateProvider", &["operator"], r#"{"providerId": "prv_00000000000000000000000000"}"#),
     ("openCallServer", &["operator"], r#"{"name": "community", "topics": []}"#),

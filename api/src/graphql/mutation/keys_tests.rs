@@ -21,7 +21,12 @@ impl Table {
     }
 
     async fn send(&self, who: &Who, mutation: &str, input: &Value, fields: &str) -> Value {
-        let (first, rest) = mutation.split_at(1);
+        let named = match mutation {
+            // These share their input.
+            "rotateWebhookSecret" | "deleteWebhook" => "webhookAction",
+            other => other,
+        };
+        let (first, rest) = named.split_at(1);
         let document = format!(
             "mutation($input: {}{rest}Input!) {{ it: {mutation}(input: $input) {{
                 {fields} log seq replayed userErrors {{ __typename code message field }} }} }}",
@@ -54,6 +59,20 @@ impl Table {
         input.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let done = self.send(who, mutation, &input, "").await;
         assert!(done["seq"].is_string() && done["replayed"] == false, "{mutation}: {done}");
+    }
+
+    /// What a webhook is to tell, once that is planned.
+    async fn delivery(&self, who: &Who, webhook: &str) -> String {
+        let document =
+            "query($id: ID!) { node(id: $id) { ... on Webhook { deliveries(first: 1) { edges { node { id } } } } } }";
+        let mut moved = self.house.app.board.moved();
+        loop {
+            let found = self.house.ask(who, document, json!({ "id": webhook })).await;
+            if let Some(id) = found["node"]["deliveries"]["edges"][0]["node"]["id"].as_str() {
+                return id.to_owned();
+            }
+            moved.changed().await.unwrap();
+        }
     }
 }
 
@@ -111,6 +130,10 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     assert_eq!(conflict["userErrors"][0]["__typename"], "IdempotencyConflict", "{conflict}");
     table.does(&ben, "setAgentStatus", json!({ "status": "AVAILABLE" }), "agent { id }").await;
 
+    // A webhook, from which nobody hears anything: nobody listens there.
+    let input = json!({ "url": "http://127.0.0.1:9/", "types": ["offer.published.v1"] });
+    let webhook = id(&table.does(&provider, "createWebhook", input, "webhook { id }").await, "webhook");
+
     // An offer from publication to retirement.
     let rules = json!({ "direction": "FORWARD", "format": "OPEN", "currency": "EUR", "openFor": "PT60S" });
     let input = json!({ "title": "t", "links": [{ "label": "Loans", "topic": "loans" }], "channels": ["MESSAGE"], "allocation": { "auction": rules } });
@@ -126,6 +149,9 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&operator, "withdrawInquiry", json!({ "inquiryId": started }), "inquiry { id }").await;
     table.does(&operator, "withdrawInquiry", json!({ "inquiryId": asked }), "inquiry { id }").await;
     table.does(&provider, "retireOffer", json!({ "offerId": offer }), "offer { id }").await;
+    let told = table.delivery(&provider, &webhook).await;
+    table.does(&provider, "redeliverWebhook", json!({ "deliveryId": told }), "webhook { id }").await;
+    table.does(&provider, "rotateWebhookSecret", json!({ "webhookId": webhook }), "webhook { id }").await;
 
     // An inquiry from bid to record.
     let auction = table.market.auction.clone();
@@ -167,6 +193,8 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&customer, "endSession", json!({ "sessionId": session }), "session { id }").await;
     table.does(&ben, "extendWrapUp", json!({ "sessionId": session, "by": "PT1M" }), "session { id }").await;
     table.does(&ben, "completeWrapUp", json!({ "sessionId": session }), "session { id }").await;
+
+    table.does(&provider, "deleteWebhook", json!({ "webhookId": webhook }), "webhook { id }").await;
 
     let all: BTreeSet<String> = rights::ALL.iter().map(|(mutation, _)| (*mutation).to_owned()).collect();
     assert_eq!(table.done, all, "every mutation is in this table");

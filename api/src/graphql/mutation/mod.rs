@@ -21,6 +21,7 @@ mod session;
 mod tests;
 pub mod user_error;
 mod wallet;
+mod webhook;
 
 use async_graphql::MergedObject;
 
@@ -36,4 +37,5 @@ pub struct Mutation(
     bid::Bids,
     reservation::Reservations,
     session::Sessions,
+    webhook::Webhooks,
 );

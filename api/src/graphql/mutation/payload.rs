@@ -4,7 +4,7 @@ use super::call::{Done, Payload};
 use super::user_error::UserError;
 use crate::graphql::scalars::Seq;
 use crate::graphql::types::{
-    Account, Agent, Auction, Bid, CallServer, Inquiry, Message, Offer, Provider, Queue, Reservation, Session,
+    Account, Agent, Auction, Bid, CallServer, Inquiry, Message, Offer, Provider, Queue, Reservation, Session, Webhook,
 };
 use async_graphql::SimpleObject;
 
@@ -22,8 +22,9 @@ impl From<&Done> for Position {
 }
 
 macro_rules! payloads {
-    ($($name:ident { $($field:ident: $ty:ty),* })*) => {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ty),* })*) => {
         $(
+            $(#[$doc])*
             #[derive(SimpleObject)]
             pub struct $name {
                 $($field: Option<$ty>,)*
@@ -68,4 +69,6 @@ payloads! {
     SessionPayload { session: Session, inquiry: Inquiry }
     QueuePayload { queue: Queue }
     MessagePayload { message: Message }
+    /// `secret` once, at creation and rotation.
+    WebhookPayload { webhook: Webhook, secret: String }
 }

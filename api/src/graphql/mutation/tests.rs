@@ -65,6 +65,7 @@ impl Fixture {
             snapshot_every: crate::snapshotter::EVERY,
             topics_model: None,
             public_url: "http://127.0.0.1:8080".into(),
+            loopback_webhooks: true,
         };
         let app = App::start(parts).unwrap();
         let schema = graphql::builder(app.clone()).finish();
@@ -78,7 +79,12 @@ impl Fixture {
 
     /// The answer to `mutation(input: $input) { fields }`, errors included.
     async fn send(&self, who: &Who, mutation: &str, input: Value, fields: &str) -> Value {
-        let (first, rest) = mutation.split_at(1);
+        let named = match mutation {
+            // These share their input.
+            "rotateWebhookSecret" | "deleteWebhook" => "webhookAction",
+            other => other,
+        };
+        let (first, rest) = named.split_at(1);
         let document = format!(
             "mutation($input: {}{rest}Input!) {{ answer: {mutation}(input: $input) {{ {fields} log seq replayed userErrors {{
                 __typename code message field retryable
@@ -412,6 +418,9 @@ fn example(mutation: &str) -> Value {
         "endSession" | "completeWrapUp" => json!({ "sessionId": session }),
         "saveNotes" => json!({ "sessionId": session, "notes": "n" }),
         "extendWrapUp" => json!({ "sessionId": session, "by": "PT1M" }),
+        "createWebhook" => json!({ "providerId": "x", "url": "https://example.org/" }),
+        "rotateWebhookSecret" | "deleteWebhook" => json!({ "webhookId": "x" }),
+        "redeliverWebhook" => json!({ "deliveryId": "x" }),
         other => panic!("no example of {other}"),
     }
 }
@@ -765,6 +774,7 @@ async fn a_call_server_does_not_start_beside_a_community_it_does_not_know() {
             snapshot_every: crate::snapshotter::EVERY,
             topics_model: None,
             public_url: "http://127.0.0.1:8080".into(),
+            loopback_webhooks: true,
         })
     };
     let house = Fixture::start();

@@ -131,6 +131,7 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::ChannelNotOffered => UserErrorCode::ChannelNotOffered,
             Refusal::TermsNotAccepted => UserErrorCode::TermsNotAccepted,
             Refusal::OriginRefused => UserErrorCode::OriginRefused,
+            Refusal::UrlRefused { .. } => UserErrorCode::UrlRefused,
             Refusal::AuctionClosed => UserErrorCode::AuctionClosed,
             Refusal::BidTooLow { .. } => UserErrorCode::BidTooLow,
             Refusal::BidTooHigh { .. } => UserErrorCode::BidTooHigh,
@@ -187,6 +188,7 @@ impl From<Refusal> for UserError {
             | Refusal::ChannelNotOffered
             | Refusal::TermsNotAccepted
             | Refusal::OriginRefused
+            | Refusal::UrlRefused { .. }
             | Refusal::AuctionClosed
             | Refusal::BidCurrency { .. }
             | Refusal::BidNotWithdrawable
@@ -230,6 +232,7 @@ mod tests {
             Refusal::ChannelNotOffered,
             Refusal::TermsNotAccepted,
             Refusal::OriginRefused,
+            Refusal::UrlRefused { message: "m" },
             Refusal::AuctionClosed,
             Refusal::BidTooLow { minimum: money },
             Refusal::BidTooHigh { maximum: money },

@@ -246,6 +246,7 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Wallet(_)
-        | Event::Settlement(_) => None,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => None,
     }
 }

@@ -103,6 +103,7 @@ fn changes_an_agent(event: &Event) -> bool {
         | Event::Inquiry(_)
         | Event::Auction(_)
         | Event::Wallet(_)
-        | Event::Settlement(_) => false,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => false,
     }
 }

@@ -200,7 +200,8 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
         | Event::Queue(_)
         | Event::Agent(_)
         | Event::Wallet(_)
-        | Event::Settlement(_) => None,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => None,
     }
 }
 
@@ -228,7 +229,8 @@ fn moves(event: &Event) -> bool {
         | Event::Agent(_)
         | Event::Wallet(_)
         | Event::Reservation(_)
-        | Event::Settlement(_) => false,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => false,
     }
 }
 

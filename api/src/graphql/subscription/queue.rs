@@ -160,6 +160,7 @@ fn kind(event: &Event) -> Option<QueueFeedKind> {
         | Event::CallServer(_)
         | Event::Agent(_)
         | Event::Wallet(_)
-        | Event::Settlement(_) => None,
+        | Event::Settlement(_)
+        | Event::Webhook(_) => None,
     }
 }

@@ -52,6 +52,14 @@ pub enum Placement {
     Direct,
 }
 
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[graphql(remote = "crate::webhooks::board::DeliveryState")]
+pub enum DeliveryState {
+    Pending,
+    Delivered,
+    Dead,
+}
+
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "live::community::OfferState")]
 pub enum OfferState {

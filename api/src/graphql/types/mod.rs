@@ -37,6 +37,7 @@ pub mod snapshot;
 pub mod terms;
 pub mod topic_score;
 pub mod viewer;
+pub mod webhook;
 
 pub use account::Account;
 pub use agent::Agent;
@@ -53,3 +54,4 @@ pub use queue::Queue;
 pub use reservation::Reservation;
 pub use session::{Message, Session};
 pub use settlement::Settlement;
+pub use webhook::{Webhook, WebhookDelivery};

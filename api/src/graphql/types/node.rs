@@ -7,7 +7,10 @@ use super::offer::OfferLink;
 use super::record::InquiryRecord;
 use super::session::{Channel, Message, Session};
 use super::settlement::{Posting, Settlement};
-use super::{Account, Agent, Auction, CallServer, Customer, Inquiry, Offer, Provider, Queue, Reservation};
+use super::{
+    Account, Agent, Auction, CallServer, Customer, Inquiry, Offer, Provider, Queue, Reservation, Webhook,
+    WebhookDelivery,
+};
 use crate::app::App;
 use async_graphql::{Error, ID, Interface};
 use domain::actor::Actor;
@@ -37,6 +40,8 @@ pub enum Node {
     Posting(Posting),
     Account(Account),
     AuditEntry(AuditEntry),
+    Webhook(Webhook),
+    WebhookDelivery(WebhookDelivery),
 }
 
 impl Node {
@@ -68,7 +73,9 @@ impl Node {
             Subject::SettlementId(id) => Settlement::load(app, viewer, id).await?.map(Node::Settlement),
             Subject::AccountId(id) => Account::load(app, viewer, id).await?.map(Node::Account),
             Subject::PostingId(id) => Posting::load(app, viewer, id).await?.map(Node::Posting),
-            Subject::EventId(_) | Subject::WebhookId(_) | Subject::DeliveryId(_) => None,
+            Subject::WebhookId(id) => Webhook::load(app, viewer, id).map(Node::Webhook),
+            Subject::DeliveryId(id) => WebhookDelivery::load(app, viewer, id).map(Node::WebhookDelivery),
+            Subject::EventId(_) => None,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Content providers.
 
+use super::Webhook;
 use super::account::Account;
 use super::connection::Pager;
 use super::enums::ProviderState;
@@ -56,6 +57,9 @@ impl Provider {
             return Ok(None);
         }
         Account::of(app(ctx), &self.eyes, None, owner).await.map(Some)
+    }
+    async fn webhooks(&self, ctx: &Context<'_>) -> Option<Vec<Webhook>> {
+        Webhook::of(app(ctx), &self.eyes, self.row.id)
     }
     async fn offers(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<OfferConnection, Error> {
         let list = format_args!("offers of {}", self.row.id).to_string();

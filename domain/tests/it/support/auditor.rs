@@ -106,6 +106,8 @@ impl Auditor {
             }
             Event::Reservation(event) => self.sees_reservation(event, at),
             Event::Session(event) => self.sees_session(event, at),
+            // `effects` moves nothing of a market.
+            Event::Webhook(_) => {}
             Event::Settlement(event) => match event {
                 SettlementEvent::Escrowed(e) => {
                     self.books(&e.legs);
@@ -526,6 +528,7 @@ fn concerns(event: &Event) {
         Event::Reservation(_) => "reservation",
         Event::Session(_) => "session",
         Event::Settlement(_) => "settlement",
+        Event::Webhook(_) => "webhook",
     };
     assert_eq!(payload[entity].as_str(), Some(subjects[0].as_str()), "the entity comes first: {}", json::name(event));
 }

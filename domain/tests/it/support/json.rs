@@ -10,6 +10,7 @@ use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::event::wallet::WalletEvent;
+use domain::event::webhook::WebhookEvent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -116,4 +117,11 @@ payloads! {
     Settlement(SettlementEvent::Pending) = "settlement.pending";
     Settlement(SettlementEvent::Payable) = "settlement.payable";
     Settlement(SettlementEvent::Released) = "settlement.released";
+    Webhook(WebhookEvent::Created) = "webhook.created";
+    Webhook(WebhookEvent::SecretRotated) = "webhook.secret_rotated";
+    Webhook(WebhookEvent::Deleted) = "webhook.deleted";
+    Webhook(WebhookEvent::Disabled) = "webhook.disabled";
+    Webhook(WebhookEvent::DeliveryPlanned) = "webhook.delivery_planned";
+    Webhook(WebhookEvent::DeliveryAttempted) = "webhook.delivery_attempted";
+    Webhook(WebhookEvent::RedeliveryAsked) = "webhook.redelivery_asked";
 }

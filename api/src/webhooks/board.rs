@@ -1,0 +1,299 @@
+//! What is to be told to whom: the log `effects` as this node has folded it, and what is on its way.
+//!
+//! Promises: of one webhook and one inquiry (or whatever else the events are about) one delivery is on its way at a
+//! time, in the order of planning; what is claimed and not ended is due again after a start.
+//!
+//! Not here: sending, and anything of deliveries that ended long ago: their last ones are kept for each webhook.
+
+use domain::event::Event;
+use domain::event::webhook::{DeliveryOutcome, WebhookEvent};
+use domain::ids::{DeliveryId, ProviderId, Subject, WebhookId};
+use domain::log::{LogName, Seq};
+use domain::sealed::Sealed;
+use domain::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use store::recorded::Recorded;
+use tokio::sync::watch;
+
+/// Deliveries that ended, of one webhook.
+const ENDED_MAX: usize = 1_000;
+
+#[derive(Clone, Debug)]
+pub(crate) struct WebhookRow {
+    pub(crate) id: WebhookId,
+    pub(crate) provider: ProviderId,
+    pub(crate) url: String,
+    pub(crate) types: Vec<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) disabled_at: Option<Timestamp>,
+    pub(super) secret: Sealed,
+    /// The one before, and until when it holds.
+    pub(super) before: Option<(Sealed, Timestamp)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeliveryState {
+    Pending,
+    Delivered,
+    Dead,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct DeliveryRow {
+    pub(crate) id: DeliveryId,
+    pub(crate) webhook: WebhookId,
+    /// The event that it tells.
+    pub(crate) log: LogName,
+    pub(crate) seq: Seq,
+    pub(crate) state: DeliveryState,
+    /// Since it was planned, or asked for again.
+    pub(crate) attempts: u32,
+    pub(crate) last_status: Option<u16>,
+    pub(crate) next_attempt_at: Option<Timestamp>,
+    about: Subject,
+}
+
+#[derive(Default)]
+struct Rows {
+    webhooks: BTreeMap<WebhookId, WebhookRow>,
+    deliveries: BTreeMap<DeliveryId, DeliveryRow>,
+    /// Pending, in order.
+    lines: BTreeMap<(WebhookId, Subject), VecDeque<DeliveryId>>,
+    /// The first of each line that is not on its way.
+    due: BTreeSet<(Timestamp, DeliveryId)>,
+    ended: BTreeMap<WebhookId, VecDeque<DeliveryId>>,
+    /// The last event of each log that something was planned for.
+    planned: BTreeMap<LogName, Seq>,
+}
+
+pub(crate) struct Board {
+    rows: Mutex<Rows>,
+    moved: watch::Sender<()>,
+}
+
+impl Board {
+    pub(crate) fn new() -> Board {
+        Board { rows: Mutex::default(), moved: watch::Sender::new(()) }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().expect("nothing panics under this lock")
+    }
+
+    /// What was acknowledged in `effects`, in order.
+    pub(crate) fn fold(&self, events: &[Arc<Recorded>]) {
+        {
+            let mut rows = self.rows();
+            for recorded in events {
+                if let Event::Webhook(event) = &recorded.event {
+                    rows.fold(event, recorded.time);
+                }
+            }
+        }
+        self.moved.send_replace(());
+    }
+
+    pub(crate) fn moved(&self) -> watch::Receiver<()> {
+        self.moved.subscribe()
+    }
+
+    pub(crate) fn webhook(&self, id: WebhookId) -> Option<WebhookRow> {
+        self.rows().webhooks.get(&id).cloned()
+    }
+
+    pub(crate) fn webhooks_of(&self, provider: ProviderId) -> Vec<WebhookRow> {
+        self.rows().webhooks.values().filter(|row| row.provider == provider).cloned().collect()
+    }
+
+    /// Those that something can be told to.
+    pub(super) fn live(&self) -> Vec<WebhookRow> {
+        self.rows().webhooks.values().filter(|row| row.disabled_at.is_none()).cloned().collect()
+    }
+
+    pub(crate) fn delivery(&self, id: DeliveryId) -> Option<DeliveryRow> {
+        self.rows().deliveries.get(&id).cloned()
+    }
+
+    /// The newest first.
+    pub(crate) fn deliveries_of(&self, webhook: WebhookId, state: Option<DeliveryState>) -> Vec<DeliveryRow> {
+        let rows = self.rows();
+        let of = rows.deliveries.values().rev().filter(|row| row.webhook == webhook);
+        of.filter(|row| state.is_none_or(|state| row.state == state)).cloned().collect()
+    }
+
+    pub(super) fn planned(&self, log: &LogName) -> Option<Seq> {
+        self.rows().planned.get(log).copied()
+    }
+
+    /// Takes what is due, at most so many; each is on its way until its attempt is folded or [`Board::put_back`].
+    pub(super) fn take_due(&self, now: Timestamp, most: usize) -> Vec<(WebhookRow, DeliveryRow)> {
+        let mut rows = self.rows();
+        let ids: Vec<(Timestamp, DeliveryId)> =
+            rows.due.iter().take_while(|(at, _)| *at <= now).take(most).copied().collect();
+        for due in &ids {
+            rows.due.remove(due);
+        }
+        let both = |(_, id): (Timestamp, DeliveryId)| {
+            let delivery = rows.deliveries.get(&id)?.clone();
+            Some((rows.webhooks.get(&delivery.webhook)?.clone(), delivery))
+        };
+        ids.into_iter().filter_map(both).collect()
+    }
+
+    /// When something is due next.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.rows().due.first().map(|(at, _)| *at)
+    }
+
+    /// An attempt that could not even be recorded.
+    pub(super) fn put_back(&self, id: DeliveryId, at: Timestamp) {
+        let mut rows = self.rows();
+        let row = rows.deliveries.get(&id).filter(|row| row.state == DeliveryState::Pending);
+        let is_first =
+            row.is_some_and(|row| rows.lines.get(&(row.webhook, row.about)).and_then(VecDeque::front) == Some(&id));
+        if is_first {
+            rows.due.insert((at, id));
+        }
+    }
+}
+
+impl Rows {
+    fn fold(&mut self, event: &WebhookEvent, at: Timestamp) {
+        match event {
+            WebhookEvent::Created(e) => {
+                let row = WebhookRow {
+                    id: e.webhook,
+                    provider: e.provider,
+                    url: e.url.clone(),
+                    types: e.types.clone(),
+                    created_at: at,
+                    disabled_at: None,
+                    secret: e.secret.clone(),
+                    before: None,
+                };
+                self.webhooks.insert(e.webhook, row);
+            }
+            WebhookEvent::SecretRotated(e) => {
+                if let Some(row) = self.webhooks.get_mut(&e.webhook) {
+                    let before = std::mem::replace(&mut row.secret, e.secret.clone());
+                    row.before = Some((before, e.overlaps_until));
+                }
+            }
+            WebhookEvent::Disabled(e) => {
+                if let Some(row) = self.webhooks.get_mut(&e.webhook) {
+                    row.disabled_at = Some(at);
+                }
+                for id in self.drop_lines(e.webhook) {
+                    self.end(id, DeliveryState::Dead);
+                }
+            }
+            WebhookEvent::Deleted(e) => {
+                self.drop_lines(e.webhook);
+                self.ended.remove(&e.webhook);
+                self.deliveries.retain(|_, row| row.webhook != e.webhook);
+                self.webhooks.remove(&e.webhook);
+            }
+            WebhookEvent::DeliveryPlanned(e) => {
+                self.planned.insert(e.source.log.clone(), e.source.seq);
+                let row = DeliveryRow {
+                    id: e.delivery,
+                    webhook: e.webhook,
+                    log: e.source.log.clone(),
+                    seq: e.source.seq,
+                    state: DeliveryState::Pending,
+                    attempts: 0,
+                    last_status: None,
+                    next_attempt_at: Some(at),
+                    about: e.about,
+                };
+                self.deliveries.insert(e.delivery, row);
+                self.stand_in_line(e.delivery);
+            }
+            WebhookEvent::RedeliveryAsked(e) => {
+                let Some(row) = self.deliveries.get_mut(&e.delivery) else { return };
+                let was_pending = row.state == DeliveryState::Pending;
+                if was_pending {
+                    return;
+                }
+                (row.state, row.attempts, row.next_attempt_at) = (DeliveryState::Pending, 0, Some(at));
+                if let Some(ended) = self.ended.get_mut(&e.webhook) {
+                    ended.retain(|id| *id != e.delivery);
+                }
+                self.stand_in_line(e.delivery);
+            }
+            WebhookEvent::DeliveryAttempted(e) => {
+                let Some(row) = self.deliveries.get_mut(&e.delivery) else { return };
+                row.attempts = e.attempt;
+                row.last_status = e.status.or(row.last_status);
+                let state = match e.outcome {
+                    DeliveryOutcome::Failed => {
+                        row.next_attempt_at = e.next_attempt_at;
+                        let (id, next) = (row.id, e.next_attempt_at.unwrap_or(at));
+                        // At a start the fold itself had put it there.
+                        self.due.retain(|(_, due)| *due != id);
+                        self.due.insert((next, id));
+                        return;
+                    }
+                    DeliveryOutcome::Delivered => DeliveryState::Delivered,
+                    DeliveryOutcome::Dead => DeliveryState::Dead,
+                };
+                let line = (row.webhook, row.about);
+                self.due.retain(|(_, due)| *due != e.delivery);
+                if let Some(waiting) = self.lines.get_mut(&line) {
+                    waiting.retain(|id| *id != e.delivery);
+                    match waiting.front() {
+                        Some(next) => {
+                            let next = *next;
+                            self.make_due(next);
+                        }
+                        None => {
+                            self.lines.remove(&line);
+                        }
+                    }
+                }
+                self.end(e.delivery, state);
+            }
+        }
+    }
+
+    fn stand_in_line(&mut self, id: DeliveryId) {
+        let Some(row) = self.deliveries.get(&id) else { return };
+        let line = self.lines.entry((row.webhook, row.about)).or_default();
+        line.push_back(id);
+        if line.len() == 1 {
+            self.make_due(id);
+        }
+    }
+
+    fn make_due(&mut self, id: DeliveryId) {
+        if let Some(at) = self.deliveries.get(&id).and_then(|row| row.next_attempt_at) {
+            self.due.insert((at, id));
+        }
+    }
+
+    /// All that was still to be told to a webhook.
+    fn drop_lines(&mut self, webhook: WebhookId) -> Vec<DeliveryId> {
+        let gone: Vec<DeliveryId> = self
+            .lines
+            .iter()
+            .filter(|((of, _), _)| *of == webhook)
+            .flat_map(|(_, line)| line.iter().copied())
+            .collect();
+        self.lines.retain(|(of, _), _| *of != webhook);
+        self.due.retain(|(_, id)| !gone.contains(id));
+        gone
+    }
+
+    fn end(&mut self, id: DeliveryId, state: DeliveryState) {
+        let Some(row) = self.deliveries.get_mut(&id) else { return };
+        (row.state, row.next_attempt_at) = (state, None);
+        let ended = self.ended.entry(row.webhook).or_default();
+        ended.push_back(id);
+        if ended.len() > ENDED_MAX
+            && let Some(oldest) = ended.pop_front()
+        {
+            self.deliveries.remove(&oldest);
+        }
+    }
+}
