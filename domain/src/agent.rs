@@ -12,11 +12,13 @@ use crate::money::Money;
 use crate::patch::Patch;
 use crate::refusal::Refusal;
 use crate::sealed::Sealed;
-use crate::state::{Agent, Auction, Inquiry, State, Timer};
+use crate::state::{Agent, Auction, Inquiry, StandingValue, State, Timer};
+use crate::terms::Direction;
 use crate::time::{Span, Timestamp};
-use crate::topic::{Skill, covers};
+use crate::topic::{Skill, Topic, covers};
 use crate::wallet;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 type Decided = Result<Vec<Event>, Refusal>;
 
@@ -98,13 +100,18 @@ impl Auction {
     }
 }
 
+impl Inquiry {
+    pub fn demand(&self) -> Demand<'_> {
+        Demand {
+            provider: self.provider,
+            independent_agents_only: self.terms.independent_agents_only,
+            desired_skills: &self.desired_skills,
+        }
+    }
+}
+
 pub fn eligible(agent: &Agent, inquiry: &Inquiry) -> Result<(), Refusal> {
-    let demand = Demand {
-        provider: inquiry.provider,
-        independent_agents_only: inquiry.terms.independent_agents_only,
-        desired_skills: &inquiry.desired_skills,
-    };
-    suits(agent.applicant(), demand)
+    suits(agent.applicant(), inquiry.demand())
 }
 
 pub fn register(
@@ -199,6 +206,37 @@ pub fn set_status(state: &State, agent: AgentId, will: Will, note: &Option<Seale
     Ok(vec![AgentStatusSet { agent, note: note.clone(), reason, will }.into()])
 }
 
+/// By the agent itself, or by an operator. `None` takes it back.
+pub fn set_standing_value(
+    state: &State,
+    agent: AgentId,
+    topic: &Topic,
+    direction: Direction,
+    value: Option<Money>,
+    valid_until: Option<Timestamp>,
+    ctx: &Ctx,
+) -> Decided {
+    let own = match &ctx.actor {
+        Actor::Agent(own) => *own == agent,
+        actor => matches!(actor, Actor::Operator(_)),
+    };
+    let row = state.agents.get(agent).filter(|_| own).ok_or(Refusal::NotFound { field: "agentId" })?;
+    if let Some(value) = value {
+        if !value.is_positive() {
+            return Err(Refusal::invalid(&["value", "amount"], "more than zero"));
+        }
+        check::magnitude(&["value", "amount"], value.amount())?;
+    }
+    if valid_until.is_some_and(|until| until <= ctx.now) {
+        return Err(Refusal::invalid(&["validUntil"], "in the future"));
+    }
+    let known = row.values.iter().any(|known| known.is_for(topic, direction));
+    if value.is_some() && !known && row.values.len() == check::LIST_MAX {
+        return Err(Refusal::LimitReached { message: "An agent has at most 50 standing values." });
+    }
+    Ok(vec![StandingValueSet { agent, direction, topic: topic.clone(), valid_until, value }.into()])
+}
+
 /// The time has come to go on with the rounds that the agent fits.
 pub fn resume_rounds(agent: AgentId) -> Vec<Event> {
     vec![AgentRoundsResumed { agent }.into()]
@@ -239,7 +277,8 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
         | Timer::RoundsGoOn(_)
         | Timer::SettlementMatures(_)
         | Timer::SessionIsIdle(_)
-        | Timer::SessionIsLong(_) => None,
+        | Timer::SessionIsLong(_)
+        | Timer::SelectsAgain(_) => None,
     });
     vec![reported(state, unseen.take(check::PRESENCE_MAX).collect(), None)]
 }
@@ -260,8 +299,12 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
                 conferences: 0,
                 rounds_at: None,
                 present_until: None,
+                worked_at: at,
+                selected: 0,
+                values: Arc::new([]),
             };
             state.agents.put(&mut state.journal, e.agent, row);
+            state.enroll(e.agent);
             state.change_scalars(|scalars| scalars.agents = e.number);
         }
         AgentEvent::Updated(e) => state.agents.change(&mut state.journal, e.agent, |row| {
@@ -277,8 +320,24 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
         AgentEvent::StatusSet(e) => {
             // Whoever asks for AVAILABLE is bound by the feeds it has from then on, and nobody else is bound.
             set_present_until(state, e.agent, None);
-            state.agents.change(&mut state.journal, e.agent, |row| row.will = e.will);
+            state.agents.change(&mut state.journal, e.agent, |row| {
+                // Who comes to work has been idle since then, and not since it left.
+                if e.will == Will::Available && row.will != Will::Available {
+                    row.worked_at = at;
+                }
+                row.will = e.will;
+            });
         }
+        AgentEvent::StandingValueSet(e) => state.agents.change(&mut state.journal, e.agent, |row| {
+            let others = row.values.iter().filter(|known| !known.is_for(&e.topic, e.direction)).cloned();
+            let named = e.value.map(|value| StandingValue {
+                direction: e.direction,
+                topic: e.topic.clone(),
+                valid_until: e.valid_until,
+                value,
+            });
+            row.values = others.chain(named).collect();
+        }),
         AgentEvent::RoundsPutOff(e) => set_rounds_at(state, e.agent, Some(e.until)),
         AgentEvent::RoundsResumed(e) => set_rounds_at(state, e.agent, None),
         AgentEvent::PresenceReported(e) => {

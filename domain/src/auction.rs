@@ -59,7 +59,18 @@ pub(crate) fn open(inquiry: InquiryId, rules: AuctionRules, round: u32, ctx: &Ct
 
 /// Places a bid for the agent who asks.
 pub fn place_bid(state: &State, id: AuctionId, amount: Money, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
-    let Actor::Agent(agent_id) = ctx.actor else { return Err(Refusal::Forbidden) };
+    let Actor::Agent(agent) = ctx.actor else { return Err(Refusal::Forbidden) };
+    bid_for(state, id, agent, amount, ctx)
+}
+
+/// The same for an agent who is not asked: by its standing value.
+pub(crate) fn bid_for(
+    state: &State,
+    id: AuctionId,
+    agent_id: AgentId,
+    amount: Money,
+    ctx: &Ctx,
+) -> Result<Vec<Event>, Refusal> {
     let auction = state.auctions.get(id).ok_or(Refusal::NotFound { field: "auctionId" })?;
     // An agent of another call server sees no auction here.
     let agent = state.agents.get(agent_id).ok_or(Refusal::NotFound { field: "auctionId" })?;
@@ -313,7 +324,12 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
         Event::Session(SessionEvent::Ended(e)) => Some(e.agent),
         Event::Session(SessionEvent::AgentLeft(e)) => Some(e.agent),
         Event::Session(SessionEvent::WrapUpCompleted(e)) => Some(e.agent),
-        Event::Agent(AgentEvent::Registered(_) | AgentEvent::RoundsPutOff(_) | AgentEvent::PresenceReported(_))
+        Event::Agent(
+            AgentEvent::Registered(_)
+            | AgentEvent::RoundsPutOff(_)
+            | AgentEvent::PresenceReported(_)
+            | AgentEvent::StandingValueSet(_),
+        )
         | Event::Reservation(
             ReservationEvent::Opened(_)
             | ReservationEvent::Viewed(_)

@@ -1,7 +1,7 @@
 //! Who wins an auction and what it costs: at closing, at a bought-now bid, and again for the second agent
 //! when the winner lapses or declines.
 
-use crate::agent::eligible;
+use crate::agent::{Applicant, eligible, suits};
 use crate::auction;
 use crate::decide::Ctx;
 use crate::event::Event;
@@ -13,7 +13,7 @@ use crate::inquiry;
 use crate::money::Money;
 use crate::pricing;
 use crate::refusal::Refusal;
-use crate::state::{Auction, BidPhase, CountingBid, State};
+use crate::state::{Auction, BidPhase, CountingBid, Inquiry, State};
 use crate::terms::{Allocation, Direction};
 use crate::wallet;
 use crate::why::{Excluded, ExclusionReason, RANKED_MAX, Ranked, Why};
@@ -49,6 +49,11 @@ pub fn standing_bids(state: &State, id: AuctionId, auction: &Auction) -> Vec<Can
     found
 }
 
+/// Whether an agent may have an inquiry now, as a selection asks.
+pub(crate) fn fits(applicant: Applicant<'_>, inquiry: &Inquiry) -> Result<(), ExclusionReason> {
+    suits(applicant, inquiry.demand()).map_err(|refusal| reason_of(&refusal))
+}
+
 fn reason_of(refusal: &Refusal) -> ExclusionReason {
     match refusal {
         Refusal::AgentNotIndependent => ExclusionReason::NotIndependent,
@@ -59,7 +64,7 @@ fn reason_of(refusal: &Refusal) -> ExclusionReason {
 }
 
 /// Groups what was left out by its reason, with short agent numbers.
-fn exclude(excluded: &mut Vec<Excluded>, reason: ExclusionReason, number: u32) {
+pub(crate) fn exclude(excluded: &mut Vec<Excluded>, reason: ExclusionReason, number: u32) {
     match excluded.iter_mut().find(|group| group.reason == reason) {
         Some(group) => group.agents.push(number),
         None => excluded.push(Excluded { agents: vec![number], reason, subjects: vec![] }),
@@ -180,6 +185,7 @@ pub fn decide_award(
                 deadline: ctx.now + inquiry.terms.consent_window,
                 inquiry: inquiry_id,
                 invitation: None,
+                payer: None,
                 price: Some(money(price)),
                 purpose: Purpose::Awarded,
                 reservation: ReservationId(ctx.ids.next()),

@@ -4,7 +4,7 @@ use crate::currency::Currency;
 use crate::event::community::Location;
 use crate::money::Money;
 use crate::refusal::Refusal;
-use crate::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferLink, OfferTerms};
+use crate::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferLink, OfferTerms, RoutingPolicy};
 use crate::time::Span;
 use crate::topic::{SKILL_LEVEL_MAX, Skill};
 use rust_decimal::Decimal;
@@ -153,10 +153,18 @@ pub fn terms(terms: &OfferTerms) -> Checked {
     }
     match &terms.allocation {
         Allocation::Auction(rules) => auction(rules),
-        // Nothing serves these yet: an inquiry of such an offer would wait until it expires.
-        Allocation::Claim { .. } => Err(Refusal::invalid(&["allocation", "claim"], "not offered yet")),
-        Allocation::Routed { .. } => Err(Refusal::invalid(&["allocation", "routed"], "not offered yet")),
+        Allocation::Claim { price, .. } => fixed_price(&["allocation", "claim", "price", "amount"], *price),
+        Allocation::Routed { policy: RoutingPolicy::BestValue, price: None, .. } => {
+            let path = ["allocation", "routed", "price"];
+            Err(Refusal::invalid(&path, "BEST_VALUE needs a price: the most or the least that is taken"))
+        }
+        Allocation::Routed { price, .. } => fixed_price(&["allocation", "routed", "price", "amount"], *price),
     }
+}
+
+/// What each inquiry of an offer costs, whoever takes it; absent: nothing.
+fn fixed_price(path: &[&str], price: Option<Money>) -> Checked {
+    price.map_or(Ok(()), |price| amount(path, price.amount(), price.currency()))
 }
 
 fn auction(rules: &AuctionRules) -> Checked {

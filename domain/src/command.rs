@@ -11,7 +11,7 @@ use crate::log::LogName;
 use crate::money::Money;
 use crate::patch::Patch;
 use crate::sealed::Sealed;
-use crate::terms::{ChannelKind, Initiator, OfferTerms};
+use crate::terms::{ChannelKind, Direction, Initiator, OfferTerms};
 use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
 
@@ -189,6 +189,14 @@ pub enum Command {
         will: Will,
         note: Option<Sealed>,
     },
+    /// `value`: absent takes it back.
+    SetStandingValue {
+        agent: AgentId,
+        topic: Topic,
+        direction: Direction,
+        value: Option<Money>,
+        valid_until: Option<Timestamp>,
+    },
     DeclareQueue {
         topic: Topic,
         required_skills: Vec<Skill>,
@@ -204,6 +212,9 @@ pub enum Command {
     WithdrawInquiry {
         inquiry: InquiryId,
         reason: Option<Sealed>,
+    },
+    ClaimInquiry {
+        inquiry: InquiryId,
     },
     PlaceBid {
         auction: AuctionId,
@@ -329,10 +340,12 @@ pub mod rights {
     pub const REGISTER_AGENT: Right = ("registerAgent", &[Operator]);
     pub const UPDATE_AGENT: Right = ("updateAgent", &[Operator]);
     pub const SET_AGENT_STATUS: Right = ("setAgentStatus", &[Agent, Operator]);
+    pub const SET_STANDING_VALUE: Right = ("setStandingValue", &[Agent, Operator]);
     pub const DECLARE_QUEUE: Right = ("declareQueue", &[Operator]);
     pub const RETIRE_QUEUE: Right = ("retireQueue", &[Operator]);
     pub const CREDIT_WALLET: Right = ("creditWallet", &[Finance]);
     pub const WITHDRAW_INQUIRY: Right = ("withdrawInquiry", &[Customer, Operator]);
+    pub const CLAIM_INQUIRY: Right = ("claimInquiry", &[Agent]);
     pub const PLACE_BID: Right = ("placeBid", &[Agent]);
     pub const WITHDRAW_BID: Right = ("withdrawBid", &[Agent]);
     pub const VIEW_RESERVATION: Right = ("viewReservation", &[Agent]);
@@ -356,7 +369,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 37] = [
+    pub const ALL: [Right; 39] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -369,10 +382,12 @@ pub mod rights {
         REGISTER_AGENT,
         UPDATE_AGENT,
         SET_AGENT_STATUS,
+        SET_STANDING_VALUE,
         DECLARE_QUEUE,
         RETIRE_QUEUE,
         CREDIT_WALLET,
         WITHDRAW_INQUIRY,
+        CLAIM_INQUIRY,
         PLACE_BID,
         WITHDRAW_BID,
         VIEW_RESERVATION,
@@ -417,10 +432,12 @@ impl Command {
             Command::RegisterAgent { .. } => rights::REGISTER_AGENT,
             Command::UpdateAgent { .. } => rights::UPDATE_AGENT,
             Command::SetAgentStatus { .. } => rights::SET_AGENT_STATUS,
+            Command::SetStandingValue { .. } => rights::SET_STANDING_VALUE,
             Command::DeclareQueue { .. } => rights::DECLARE_QUEUE,
             Command::RetireQueue { .. } => rights::RETIRE_QUEUE,
             Command::CreditWallet { .. } => rights::CREDIT_WALLET,
             Command::WithdrawInquiry { .. } => rights::WITHDRAW_INQUIRY,
+            Command::ClaimInquiry { .. } => rights::CLAIM_INQUIRY,
             Command::PlaceBid { .. } => rights::PLACE_BID,
             Command::WithdrawBid { .. } => rights::WITHDRAW_BID,
             Command::ViewReservation { .. } => rights::VIEW_RESERVATION,

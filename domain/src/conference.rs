@@ -231,6 +231,7 @@ fn ask(
         deadline: ctx.now + inquiry.terms.consent_window,
         inquiry: session.inquiry,
         invitation: Some(Box::new(invitation)),
+        payer: None,
         price: None,
         purpose: if invited.transfer { Purpose::Transfer } else { Purpose::Invited },
         reservation: ReservationId(ctx.ids.next()),

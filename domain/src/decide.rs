@@ -11,7 +11,10 @@ use crate::ids::IdSource;
 use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
-use crate::{agent, auction, community, conference, inquiry, queue, reservation, session, settlement, wallet, webhook};
+use crate::{
+    agent, auction, claim, community, conference, inquiry, queue, reservation, routing, session, settlement, standing,
+    wallet, webhook,
+};
 
 /// What a decision knows besides state and command.
 #[derive(Clone, Debug)]
@@ -88,10 +91,14 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
             )
         }
         Command::SetAgentStatus { agent, will, note } => agent::set_status(state, *agent, *will, note, ctx),
+        Command::SetStandingValue { agent, topic, direction, value, valid_until } => {
+            agent::set_standing_value(state, *agent, topic, *direction, *value, *valid_until, ctx)
+        }
         Command::DeclareQueue { topic, required_skills } => queue::declare(state, topic, required_skills, ctx),
         Command::RetireQueue { queue } => queue::retire(state, *queue),
         Command::CreditWallet { owner, amount, reference } => wallet::credit(state, *owner, *amount, reference, ctx),
         Command::WithdrawInquiry { inquiry, reason } => inquiry::withdraw(state, *inquiry, reason, ctx),
+        Command::ClaimInquiry { inquiry } => claim::claim(state, *inquiry, ctx),
         Command::PlaceBid { auction, amount } => auction::place_bid(state, *auction, *amount, ctx),
         Command::WithdrawBid { bid } => auction::withdraw_bid(state, *bid, ctx),
         Command::ViewReservation { reservation } => reservation::view(state, *reservation, ctx),
@@ -146,6 +153,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         Timer::RoundsGoOn(id) => agent::resume_rounds(id),
         Timer::SettlementMatures(id) => settlement::mature(state, id),
         Timer::AgentIsAbsent(id) => agent::absent(state, id, late, ctx),
+        Timer::SelectsAgain(id) => routing::select(state, id, ctx),
     })
 }
 
@@ -183,16 +191,26 @@ pub fn execute_due(state: &mut State, late: bool, ctx: &Ctx) -> Option<Vec<Event
 
 fn settle(state: &mut State, asked: Vec<Event>, ctx: &Ctx) -> Outcome {
     let freed = auction::freed_by(state, &asked);
+    let woken = match state.unassigned.is_empty() {
+        true => routing::Woken::default(),
+        false => routing::woken_by(state, &asked),
+    };
     for event in &asked {
         apply(state, event, ctx.now);
     }
-    let followed = match state.waiting.is_empty() {
+    let mut followed = standing::bid_at_opening(state, &asked, ctx);
+    // Who is given an inquiry is not free to bid for another.
+    followed.extend(routing::follow(state, &asked, &freed, &woken, ctx));
+    let rounds = match state.waiting.is_empty() {
         true => Vec::new(),
         false => auction::next_rounds(state, &freed, ctx),
     };
-    for event in &followed {
+    for event in &rounds {
         apply(state, event, ctx.now);
     }
+    let bids = standing::bid_at_opening(state, &rounds, ctx);
+    followed.extend(rounds);
+    followed.extend(bids);
     Outcome { asked, followed }
 }
 
@@ -208,7 +226,7 @@ pub fn apply(state: &mut State, event: &Event, at: Timestamp) {
         Event::Auction(event) => auction::apply(state, event, at),
         Event::Agent(event) => agent::apply(state, event, at),
         Event::Wallet(event) => wallet::apply(state, event),
-        Event::Reservation(event) => reservation::apply(state, event),
+        Event::Reservation(event) => reservation::apply(state, event, at),
         Event::Session(event) => session::apply(state, event, at),
         Event::Settlement(event) => settlement::apply(state, event),
         Event::Webhook(event) => webhook::apply(state, event),

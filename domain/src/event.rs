@@ -97,6 +97,10 @@ impl Event {
                 InquiryEvent::Registered(e) => two(e.inquiry, e.customer),
                 InquiryEvent::InformationRequested(e) => two(e.inquiry, e.customer),
                 InquiryEvent::InformationAnswered(e) => two(e.inquiry, e.customer),
+                InquiryEvent::SelectionMade(e) => match e.agent {
+                    Some(agent) => two(e.inquiry, agent),
+                    None => one(e.inquiry),
+                },
                 InquiryEvent::Requeued(e) => one(e.inquiry),
                 InquiryEvent::Withdrawn(e) => one(e.inquiry),
                 InquiryEvent::Expired(e) => one(e.inquiry),
@@ -120,6 +124,7 @@ impl Event {
                 AgentEvent::StatusSet(e) => one(e.agent),
                 AgentEvent::RoundsPutOff(e) => one(e.agent),
                 AgentEvent::RoundsResumed(e) => one(e.agent),
+                AgentEvent::StandingValueSet(e) => one(e.agent),
                 // Not its agents: their trails would hold little else.
                 AgentEvent::PresenceReported(e) => e.call_server.map_or_else(none, one),
             },
@@ -194,7 +199,7 @@ into_event! {
         Started(community::CallServerStarted), CreditLimitGranted(community::CreditLimitGranted);
     Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
-        InformationAnswered(inquiry::InformationAnswered), Requeued(inquiry::InquiryRequeued),
+        InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Requeued(inquiry::InquiryRequeued),
         Withdrawn(inquiry::InquiryWithdrawn), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted);
     Auction(AuctionEvent): Opened(auction::AuctionOpened), BidPlaced(auction::BidPlaced), BidOutbid(auction::BidOutbid),
         BidWithdrawn(auction::BidWithdrawn), Extended(auction::AuctionExtended), Awarded(auction::AuctionAwarded),
@@ -202,7 +207,7 @@ into_event! {
         Cancelled(auction::AuctionCancelled);
     Agent(AgentEvent): Registered(agent::AgentRegistered), Updated(agent::AgentUpdated), StatusSet(agent::AgentStatusSet),
         RoundsPutOff(agent::AgentRoundsPutOff), RoundsResumed(agent::AgentRoundsResumed),
-        PresenceReported(agent::AgentPresenceReported);
+        PresenceReported(agent::AgentPresenceReported), StandingValueSet(agent::StandingValueSet);
     Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet);
     Reservation(ReservationEvent): Opened(reservation::ReservationOpened), Viewed(reservation::ReservationViewed),
         Accepted(reservation::ReservationAccepted), Declined(reservation::ReservationDeclined),

@@ -12,6 +12,7 @@ use crate::event::reservation::{RescindReason, ReservationRescinded};
 use crate::ids::{InquiryId, QueueId};
 use crate::queue;
 use crate::refusal::Refusal;
+use crate::routing;
 use crate::sealed::Sealed;
 use crate::state::{AuctionPhase, Inquiry, InquiryState, ReservationPhase, State, Timer};
 use crate::terms::Allocation;
@@ -151,6 +152,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 customer: e.customer,
                 terms: state.shared.terms(e.offer, &e.terms),
                 desired_skills: state.shared.skills(e.offer, &e.desired_skills),
+                topics: e.topics.as_slice().into(),
                 queues,
                 channel: e.channel,
                 accepted_at: e.accepted_at,
@@ -158,20 +160,38 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 waiting_since: Some(at),
                 auctions: Arc::new([]),
                 reservations: Arc::new([]),
+                chain_from: 0,
+                selects_at: None,
                 session: None,
                 settlement: None,
             };
             state.set_timer(at + row.wait_left, Timer::InquiryExpires(e.inquiry));
+            let routed = matches!(row.terms.allocation, Allocation::Routed { .. }).then(|| Place::of(e.inquiry, &row));
             state.inquiries.put(&mut state.journal, e.inquiry, row);
+            if let Some(place) = routed {
+                state.add_unassigned(place);
+            }
         }
         InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => {}
+        // Who is chosen is asked, or has the session, from the next event on.
+        InquiryEvent::SelectionMade(e) => {
+            if e.agent.is_none() {
+                select_again(state, e.inquiry, at);
+            }
+        }
         InquiryEvent::Requeued(e) => {
             state.set_timer(e.expires_at, Timer::InquiryExpires(e.inquiry));
             state.inquiries.change(&mut state.journal, e.inquiry, |row| {
                 row.state = InquiryState::Queued;
                 row.waiting_since = Some(at);
+                row.chain_from = row.reservations.len() as u32;
             });
+            select_again(state, e.inquiry, at);
             let row = state.inquiries.get(e.inquiry).expect("just changed");
+            if matches!(row.terms.allocation, Allocation::Routed { .. }) {
+                state.add_unassigned(Place::of(e.inquiry, row));
+                return;
+            }
             if let Allocation::Auction(rules) = &row.terms.allocation
                 && (row.auctions.len() as u32) < rules.rounds
             {
@@ -184,14 +204,35 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
     }
 }
 
-/// The wait stops: an auction opens or a reservation is pending.
+/// Nobody could be selected: tried again when the first refusal is long enough ago.
+fn select_again(state: &mut State, id: InquiryId, at: Timestamp) {
+    let row = state.inquiries.get(id).expect("an inquiry is registered first");
+    let (old, due) = (row.selects_at, routing::cooled_off_at(state, row, at));
+    if let Some(old) = old {
+        state.clear_timer(old, Timer::SelectsAgain(id));
+    }
+    if let Some(due) = due {
+        state.set_timer(due, Timer::SelectsAgain(id));
+    }
+    if old != due {
+        state.inquiries.change(&mut state.journal, id, |row| row.selects_at = due);
+    }
+}
+
+/// The wait stops: an auction opens, a reservation is pending, or a session opens.
 pub(crate) fn stop_waiting(state: &mut State, id: InquiryId, next: InquiryState, at: Timestamp) {
     let row = state.inquiries.get(id).expect("an inquiry is registered first");
+    let row_selects_at = row.selects_at;
     if let Some(since) = row.waiting_since {
         state.clear_timer(since + row.wait_left, Timer::InquiryExpires(id));
     }
     state.remove_waiting(id);
+    state.remove_unassigned(id);
+    if let Some(due) = row_selects_at {
+        state.clear_timer(due, Timer::SelectsAgain(id));
+    }
     state.inquiries.change(&mut state.journal, id, |row| {
+        row.selects_at = None;
         if let Some(since) = row.waiting_since.take() {
             row.wait_left = row.wait_left - (at - since);
         }
@@ -210,6 +251,10 @@ fn drop_inquiry(state: &mut State, id: InquiryId, from_queues: bool) {
         state.clear_timer(since + row.wait_left, Timer::InquiryExpires(id));
     }
     state.remove_waiting(id);
+    state.remove_unassigned(id);
+    if let Some(due) = row.selects_at {
+        state.clear_timer(due, Timer::SelectsAgain(id));
+    }
     for auction_id in row.auctions.iter() {
         let auction = state.auctions.remove(&mut state.journal, *auction_id).expect("an inquiry's auctions go with it");
         debug_assert!(auction.phase != AuctionPhase::Open, "an open auction is cancelled first");

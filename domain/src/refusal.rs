@@ -57,11 +57,17 @@ pub enum Refusal {
     },
     /// Of a buy-now price. How much the provider has is not the bidder's business.
     ProviderOutOfFunds,
+    /// Of a fixed price, which the provider pays.
+    ProviderCannotPay,
     AgentNotAvailable,
     AgentLacksSkill,
     AgentAtCapacity,
     AgentNotIndependent,
+    /// Another agent has it.
+    InquiryTaken,
     InquiryClosed,
+    /// Agents come to it in another way.
+    OtherAllocation,
     ReservationLapsed,
     ReservationRescinded,
     ReservationClosed,
@@ -116,12 +122,16 @@ impl Refusal {
             Refusal::BidTooHigh { .. } => "BID_TOO_HIGH",
             Refusal::BidCurrency { .. } => "BID_CURRENCY",
             Refusal::BidNotWithdrawable => "BID_NOT_WITHDRAWABLE",
-            Refusal::InsufficientFunds { .. } | Refusal::ProviderOutOfFunds => "INSUFFICIENT_FUNDS",
+            Refusal::InsufficientFunds { .. } | Refusal::ProviderOutOfFunds | Refusal::ProviderCannotPay => {
+                "INSUFFICIENT_FUNDS"
+            }
             Refusal::AgentNotAvailable => "AGENT_NOT_AVAILABLE",
             Refusal::AgentLacksSkill => "AGENT_LACKS_SKILL",
             Refusal::AgentAtCapacity => "AGENT_AT_CAPACITY",
             Refusal::AgentNotIndependent => "AGENT_NOT_INDEPENDENT",
+            Refusal::InquiryTaken => "INQUIRY_TAKEN",
             Refusal::InquiryClosed => "INQUIRY_CLOSED",
+            Refusal::OtherAllocation => "OTHER_ALLOCATION",
             Refusal::ReservationLapsed => "RESERVATION_LAPSED",
             Refusal::ReservationRescinded => "RESERVATION_RESCINDED",
             Refusal::ReservationClosed => "RESERVATION_CLOSED",
@@ -158,11 +168,14 @@ impl Refusal {
             Refusal::BidNotWithdrawable => "Only a sealed bid can be withdrawn, and only until closing.".into(),
             Refusal::InsufficientFunds { available } => format!("Your wallet has {available} free."),
             Refusal::ProviderOutOfFunds => "The provider cannot pay the buy-now price now; bid above it.".into(),
+            Refusal::ProviderCannotPay => "The provider cannot pay the price now.".into(),
             Refusal::AgentNotAvailable => "The agent is not AVAILABLE.".into(),
             Refusal::AgentLacksSkill => "The agent lacks a skill that is asked for.".into(),
             Refusal::AgentAtCapacity => "The agent has as many inquiries as it can take.".into(),
             Refusal::AgentNotIndependent => "The offer takes only agents that are independent of its provider.".into(),
+            Refusal::InquiryTaken => "Another agent has the inquiry.".into(),
             Refusal::InquiryClosed => "The inquiry is closed.".into(),
+            Refusal::OtherAllocation => "Agents do not select this inquiry themselves.".into(),
             Refusal::ReservationLapsed => "The reservation has lapsed.".into(),
             Refusal::ReservationRescinded => "The reservation was rescinded.".into(),
             Refusal::ReservationClosed => "The reservation has been answered already.".into(),
@@ -202,8 +215,11 @@ impl Refusal {
             | Refusal::AgentNotAvailable
             | Refusal::AgentLacksSkill
             | Refusal::AgentAtCapacity
+            | Refusal::ProviderCannotPay
             | Refusal::AgentNotIndependent
+            | Refusal::InquiryTaken
             | Refusal::InquiryClosed
+            | Refusal::OtherAllocation
             | Refusal::ReservationLapsed
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed
@@ -220,6 +236,7 @@ impl Refusal {
             | Refusal::LimitReached { .. }
             | Refusal::InsufficientFunds { .. }
             | Refusal::ProviderOutOfFunds
+            | Refusal::ProviderCannotPay
             | Refusal::AgentNotAvailable
             | Refusal::AgentAtCapacity => true,
             Refusal::Forbidden
@@ -241,7 +258,9 @@ impl Refusal {
             | Refusal::BidNotWithdrawable
             | Refusal::AgentLacksSkill
             | Refusal::AgentNotIndependent
+            | Refusal::InquiryTaken
             | Refusal::InquiryClosed
+            | Refusal::OtherAllocation
             | Refusal::ReservationLapsed
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed

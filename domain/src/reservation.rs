@@ -16,9 +16,14 @@ use crate::ids::{AgentId, ChannelId, ReservationId, SessionId};
 use crate::inquiry;
 use crate::queue;
 use crate::refusal::Refusal;
+use crate::routing;
 use crate::sealed::Sealed;
 use crate::settlement;
 use crate::state::{InquiryState, Invited, Reservation, ReservationPhase, State, Timer};
+use crate::time::Timestamp;
+use crate::wallet::change_hold;
+use crate::why::ExclusionReason;
+use rust_decimal::Decimal;
 use std::sync::Arc;
 
 type Decided = Result<Vec<Event>, Refusal>;
@@ -72,7 +77,7 @@ pub fn accept(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
         .into(),
     ];
     if let Some(price) = row.price {
-        settlement::escrow(state, row, inquiry, price, ctx, &mut events);
+        settlement::escrow(state, row.inquiry, inquiry, row.agent, row.bid, price, ctx, &mut events);
     }
     queue::leave(state, &inquiry.queues, row.inquiry, &mut events);
     Ok(events)
@@ -82,7 +87,7 @@ pub fn accept(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
 pub fn decline(state: &State, id: ReservationId, reason: &Option<Sealed>, ctx: &Ctx) -> Decided {
     let row = own(state, id, ctx)?;
     still_pending(row, ctx)?;
-    let (second_agent, mut next) = ask_next(state, id, row, Some(LossReason::Declined), ctx);
+    let (second_agent, mut next) = ask_next(state, id, row, Some(Refused::Declined), ctx);
     let declined = ReservationDeclined {
         agent: row.agent,
         inquiry: row.inquiry,
@@ -109,7 +114,7 @@ pub fn lapse(state: &State, id: ReservationId, late: bool, ctx: &Ctx) -> Vec<Eve
         next.insert(0, rescinded.into());
         return next;
     }
-    let (second_agent, next) = ask_next(state, id, row, Some(LossReason::Lapsed), ctx);
+    let (second_agent, next) = ask_next(state, id, row, Some(Refused::Lapsed), ctx);
     let lapsed = ReservationLapsed { agent: row.agent, inquiry: row.inquiry, reservation: id, second_agent };
     let mut events: Vec<Event> = vec![lapsed.into()];
     // Who asked for OFFLINE or BREAK meanwhile has what it asked for: it takes effect now.
@@ -122,28 +127,51 @@ pub fn lapse(state: &State, id: ReservationId, late: bool, ctx: &Ctx) -> Vec<Eve
     events
 }
 
-/// Who is asked after `row` came to nothing, and the events of asking. `lost`: why its bid is forfeited;
-/// `None` keeps it in the race.
+/// How an agent did not take what it was asked about.
+#[derive(Clone, Copy)]
+enum Refused {
+    Declined,
+    Lapsed,
+}
+
+impl Refused {
+    fn loss(self) -> LossReason {
+        match self {
+            Refused::Declined => LossReason::Declined,
+            Refused::Lapsed => LossReason::Lapsed,
+        }
+    }
+    fn exclusion(self) -> ExclusionReason {
+        match self {
+            Refused::Declined => ExclusionReason::DeclinedCoolOff,
+            Refused::Lapsed => ExclusionReason::AlreadyAsked,
+        }
+    }
+}
+
+/// Who is asked after `row` came to nothing, and the events of asking. `refused`: `None` keeps its agent in the
+/// race.
 fn ask_next(
     state: &State,
     id: ReservationId,
     row: &Reservation,
-    lost: Option<LossReason>,
+    refused: Option<Refused>,
     ctx: &Ctx,
 ) -> (Option<AgentId>, Vec<Event>) {
     if let Some(invited) = &row.invitation {
-        let answer = match lost {
+        let answer = match refused {
             None => Answer::Rescinded,
-            Some(LossReason::Declined) => Answer::Declined,
-            Some(_) => Answer::Lapsed,
+            Some(Refused::Declined) => Answer::Declined,
+            Some(Refused::Lapsed) => Answer::Lapsed,
         };
         return conference::ask_next(state, id, row, invited, answer, ctx);
     }
     let mut events = Vec::new();
     let (Some(auction_id), Some(bid)) = (row.auction, row.bid) else {
-        let inquiry = state.inquiries.get(row.inquiry).expect("a pending reservation has its inquiry");
-        return (None, vec![inquiry::requeue(inquiry, row.inquiry, ctx)]);
+        let ending = routing::Ending { row, reason: refused.map(Refused::exclusion) };
+        return routing::ask_next(state, &ending, ctx);
     };
+    let lost = refused.map(Refused::loss);
     let auction = state.auctions.get(auction_id).expect("an awarded auction stays with its inquiry");
     let mut candidates = award::standing_bids(state, auction_id, auction);
     if let Some(reason) = lost {
@@ -164,7 +192,7 @@ fn ask_next(
     (next, events)
 }
 
-pub fn apply(state: &mut State, event: &ReservationEvent) {
+pub fn apply(state: &mut State, event: &ReservationEvent, at: Timestamp) {
     match event {
         ReservationEvent::Opened(e) => {
             let row = Reservation {
@@ -172,33 +200,48 @@ pub fn apply(state: &mut State, event: &ReservationEvent) {
                 agent: e.agent,
                 auction: e.auction,
                 bid: e.bid,
+                payer: e.payer,
                 price: e.price,
                 deadline: e.deadline,
                 attempt: e.attempt,
                 phase: ReservationPhase::Pending,
                 invitation: e.invitation.as_deref().map(|invitation| invited(invitation, e.purpose)),
+                ended_at: None,
             };
             state.reservations.put(&mut state.journal, e.reservation, row);
             state.set_timer(e.deadline, Timer::ReservationLapses(e.reservation));
             if let Some(invitation) = &e.invitation {
                 conference::note_invitation(state, e.reservation, invitation.session, true);
             }
-            state.agents.change(&mut state.journal, e.agent, |agent| agent.reserved += 1);
+            if let (Some(payer), Some(price)) = (e.payer, e.price) {
+                change_hold(state, payer, price.currency(), Decimal::ZERO, price.amount());
+            }
+            let turn = match e.purpose {
+                Purpose::Selected => state.scalars.selections + 1,
+                Purpose::Awarded | Purpose::Invited | Purpose::Transfer => 0,
+            };
+            if turn > 0 {
+                state.change_scalars(|scalars| scalars.selections = turn);
+            }
+            state.agents.change(&mut state.journal, e.agent, |agent| {
+                agent.reserved += 1;
+                agent.selected = agent.selected.max(turn);
+            });
+            // Who is invited joins what goes on.
+            if e.invitation.is_none() {
+                inquiry::stop_waiting(state, e.inquiry, InquiryState::Reserved, at);
+            }
             state.inquiries.change(&mut state.journal, e.inquiry, |row| {
-                // Who is invited joins what goes on.
-                if e.invitation.is_none() {
-                    row.state = InquiryState::Reserved;
-                }
                 row.reservations = row.reservations.iter().copied().chain([e.reservation]).collect();
             });
         }
         // When it was seen first the views know, and what was told they tell; no decision asks.
         ReservationEvent::Viewed(_) | ReservationEvent::InvitationAnswered(_) => {}
-        ReservationEvent::Accepted(e) => end(state, e.reservation, ReservationPhase::Accepted),
-        ReservationEvent::Declined(e) => end(state, e.reservation, ReservationPhase::Declined),
-        ReservationEvent::Lapsed(e) => end(state, e.reservation, ReservationPhase::Lapsed),
+        ReservationEvent::Accepted(e) => end(state, e.reservation, ReservationPhase::Accepted, at),
+        ReservationEvent::Declined(e) => end(state, e.reservation, ReservationPhase::Declined, at),
+        ReservationEvent::Lapsed(e) => end(state, e.reservation, ReservationPhase::Lapsed, at),
         ReservationEvent::Rescinded(e) => {
-            end(state, e.reservation, ReservationPhase::Rescinded);
+            end(state, e.reservation, ReservationPhase::Rescinded, at);
             let row = state.reservations.get(e.reservation).expect("just ended");
             if let Some(auction) = row.auction {
                 auction::free_winner(state, auction, e.agent);
@@ -217,13 +260,26 @@ fn invited(invitation: &Invitation, purpose: Purpose) -> Arc<Invited> {
     })
 }
 
-fn end(state: &mut State, id: ReservationId, phase: ReservationPhase) {
+fn end(state: &mut State, id: ReservationId, phase: ReservationPhase, at: Timestamp) {
     let row = state.reservations.get(id).expect("a reservation opens before it ends");
     let (agent, deadline) = (row.agent, row.deadline);
+    let held = row.payer.zip(row.price);
     if let Some(session) = row.invitation.as_ref().map(|invited| invited.session) {
         conference::note_invitation(state, id, session, false);
     }
     state.clear_timer(deadline, Timer::ReservationLapses(id));
-    state.agents.change(&mut state.journal, agent, |row| row.reserved -= 1);
-    state.reservations.change(&mut state.journal, id, |row| row.phase = phase);
+    if let Some((payer, price)) = held {
+        change_hold(state, payer, price.currency(), price.amount(), Decimal::ZERO);
+    }
+    state.agents.change(&mut state.journal, agent, |row| {
+        row.reserved -= 1;
+        // Who was asked in vain through no doing of its own has been idle all along.
+        if phase != ReservationPhase::Rescinded {
+            row.worked_at = at;
+        }
+    });
+    state.reservations.change(&mut state.journal, id, |row| {
+        row.phase = phase;
+        row.ended_at = Some(at);
+    });
 }

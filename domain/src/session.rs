@@ -311,13 +311,14 @@ pub fn apply(state: &mut State, event: &SessionEvent, at: Timestamp) {
             state.sessions.put(&mut state.journal, e.session, row);
             set_idle_at(state, e.session, Some(at + IDLE_FOR));
             set_ends_at(state, e.session, Some(at + LASTS_MAX));
-            state.agents.change(&mut state.journal, e.agent, |agent| agent.sessions += 1);
+            state.agents.change(&mut state.journal, e.agent, |agent| {
+                agent.sessions += 1;
+                agent.worked_at = at;
+            });
             let queues = state.inquiries.get(e.inquiry).expect("a session is about an inquiry").queues.clone();
             crate::queue::count(state, &queues, false);
-            state.inquiries.change(&mut state.journal, e.inquiry, |row| {
-                row.state = InquiryState::Engaged;
-                row.session = Some(e.session);
-            });
+            crate::inquiry::stop_waiting(state, e.inquiry, InquiryState::Engaged, at);
+            state.inquiries.change(&mut state.journal, e.inquiry, |row| row.session = Some(e.session));
         }
         SessionEvent::MessageSent(e) => stirs(state, e.session, at),
         SessionEvent::NotesSaved(_) => {}
@@ -337,7 +338,10 @@ pub fn apply(state: &mut State, event: &SessionEvent, at: Timestamp) {
         SessionEvent::ChannelConnected(e) => conference::apply_channel_connected(state, e, at),
         SessionEvent::ChannelClosed(e) => conference::apply_channel_closed(state, e, at),
         SessionEvent::Ended(e) => {
-            state.agents.change(&mut state.journal, e.agent, |agent| agent.sessions -= 1);
+            state.agents.change(&mut state.journal, e.agent, |agent| {
+                agent.sessions -= 1;
+                agent.worked_at = at;
+            });
             state.sessions.change(&mut state.journal, e.session, |row| row.sides = [].into());
             set_idle_at(state, e.session, None);
             set_ends_at(state, e.session, None);
@@ -370,7 +374,10 @@ pub fn apply(state: &mut State, event: &SessionEvent, at: Timestamp) {
             let wrap_up = row.wrap_up(e.agent).copied();
             if let Some(wrap_up) = wrap_up {
                 state.clear_timer(wrap_up.deadline, Timer::WrapUpEnds(e.session, e.agent));
-                state.agents.change(&mut state.journal, e.agent, |agent| agent.wrap_ups -= 1);
+                state.agents.change(&mut state.journal, e.agent, |agent| {
+                    agent.wrap_ups -= 1;
+                    agent.worked_at = at;
+                });
             }
             state.sessions.change(&mut state.journal, e.session, |row| {
                 row.wrap_ups = row.wrap_ups.iter().copied().filter(|one| one.agent != e.agent).collect();

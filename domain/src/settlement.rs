@@ -5,9 +5,9 @@ use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::settlement::*;
 use crate::event::wallet::Party;
-use crate::ids::{InquiryId, SettlementId};
+use crate::ids::{AgentId, BidId, InquiryId, ProviderId, SettlementId};
 use crate::money::Money;
-use crate::state::{Inquiry, Reservation, Settlement, State, Timer};
+use crate::state::{Inquiry, Settlement, State, Timer};
 use crate::terms::{Allocation, Direction};
 use crate::time::Span;
 use crate::wallet::{open_if_absent, wallet_path};
@@ -34,31 +34,38 @@ fn transfer(from: String, to: String, amount: Money, rule: &str) -> Vec<Leg> {
     ]
 }
 
-/// At consent: the price leaves the payer's wallet.
+/// Who pays and who is paid, where this agent assists this provider.
+pub(crate) fn parties(direction: Direction, agent: AgentId, provider: ProviderId) -> (Party, Party) {
+    let (agent, provider) = (Party::Agent(agent), Party::Provider(provider));
+    match direction {
+        Direction::Forward => (agent, provider),
+        Direction::Reverse => (provider, agent),
+    }
+}
+
+/// At consent, or as an agent claims: the price leaves the payer's wallet.
 pub(crate) fn escrow(
     state: &State,
-    reservation: &Reservation,
+    id: InquiryId,
     inquiry: &Inquiry,
+    agent: AgentId,
+    bid: Option<BidId>,
     price: Money,
     ctx: &Ctx,
     events: &mut Vec<Event>,
 ) {
-    let (agent, provider) = (Party::Agent(reservation.agent), Party::Provider(inquiry.provider));
     let direction = match &inquiry.terms.allocation {
         Allocation::Auction(rules) => rules.direction,
         Allocation::Claim { direction, .. } | Allocation::Routed { direction, .. } => *direction,
     };
-    let (payer, payee) = match direction {
-        Direction::Forward => (agent, provider),
-        Direction::Reverse => (provider, agent),
-    };
+    let (payer, payee) = parties(direction, agent, inquiry.provider);
     open_if_absent(state, payer, price.currency(), None, ctx, events);
     let escrowed = SettlementEscrowed {
-        agent: reservation.agent,
-        bid: reservation.bid,
+        agent,
+        bid,
         direction,
-        inquiry: reservation.inquiry,
-        legs: transfer(wallet_path(payer), escrow_path(reservation.inquiry), price, "escrow/1"),
+        inquiry: id,
+        legs: transfer(wallet_path(payer), escrow_path(id), price, "escrow/1"),
         payee,
         payer,
         price,

@@ -68,6 +68,28 @@ pub struct Agent {
     /// AVAILABLE, and reported to have a feed since it asked for that: it goes offline then, unless it is reported
     /// again. Absent: it stays until it says otherwise.
     pub present_until: Option<Timestamp>,
+    /// When it last was given work, finished work, or came to work: it is idle since.
+    pub worked_at: Timestamp,
+    /// Which selection of this call server chose it last; 0: none.
+    pub selected: u64,
+    /// One of a topic and direction.
+    pub values: Arc<[StandingValue]>,
+}
+
+/// What an agent would pay or take for a topic without being asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingValue {
+    pub direction: Direction,
+    pub topic: Topic,
+    /// It counts before that instant.
+    pub valid_until: Option<Timestamp>,
+    pub value: crate::money::Money,
+}
+
+impl StandingValue {
+    pub fn is_for(&self, topic: &Topic, direction: Direction) -> bool {
+        self.topic == *topic && self.direction == direction
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,6 +119,7 @@ pub struct Inquiry {
     pub terms: Arc<OfferTerms>,
     /// The offer's, its topics' and its queues'.
     pub desired_skills: Arc<[Skill]>,
+    pub topics: Arc<[Topic]>,
     pub queues: Arc<[QueueId]>,
     pub channel: ChannelKind,
     pub accepted_at: Timestamp,
@@ -108,6 +131,10 @@ pub struct Inquiry {
     pub auctions: Arc<[AuctionId]>,
     /// Every reservation, the latest last.
     pub reservations: Arc<[ReservationId]>,
+    /// So many of them came before it was last queued: who let one of the others lapse is not asked again.
+    pub chain_from: u32,
+    /// Routed: when a refusal is long enough ago to select again.
+    pub selects_at: Option<Timestamp>,
     pub session: Option<SessionId>,
     pub settlement: Option<SettlementId>,
 }
@@ -235,10 +262,13 @@ pub struct Reservation {
     pub agent: AgentId,
     pub auction: Option<AuctionId>,
     pub bid: Option<BidId>,
+    /// Of whose account the price is held for it; absent where an auction holds it.
+    pub payer: Option<Party>,
     pub price: Option<crate::money::Money>,
     pub deadline: Timestamp,
     pub attempt: u32,
     pub phase: ReservationPhase,
+    pub ended_at: Option<Timestamp>,
     /// Absent: the agent is asked for the inquiry itself.
     pub invitation: Option<Arc<Invited>>,
 }
@@ -357,6 +387,7 @@ pub enum Timer {
     AgentIsAbsent(AgentId),
     SessionIsIdle(SessionId),
     SessionIsLong(SessionId),
+    SelectsAgain(InquiryId),
 }
 
 /// One change to take back. What a bid changes stands here as it is; rows that are large and change seldom are
@@ -386,6 +417,9 @@ pub enum Undo {
     ClosedRemoved(Timestamp, SessionId),
     WaitingAdded(InquiryId),
     WaitingRemoved(Place),
+    UnassignedAdded(InquiryId),
+    UnassignedRemoved(Place),
+    Enrolled,
     Source(LogName, Option<Taken>),
     Scalars(Box<Scalars>),
 }
@@ -426,6 +460,8 @@ pub struct Scalars {
     /// Agents registered here.
     pub agents: u32,
     pub locations: Arc<[Location]>,
+    /// Agents selected so far, by the platform.
+    pub selections: u64,
 }
 
 /// The last event taken over from another log. The hash says which log that was: one that was restored goes on
@@ -445,6 +481,8 @@ pub struct State {
     /// By name; few, and named by operators.
     pub call_servers: BTreeMap<LogName, CallServer>,
     pub agents: Table<Agent>,
+    /// In order of registration: an agent's number is its place here, from 1.
+    pub roster: Vec<AgentId>,
     pub queues: Table<Queue>,
     /// Open queues.
     pub queue_topics: BTreeMap<Topic, QueueId>,
@@ -460,6 +498,8 @@ pub struct State {
     pub timers: BTreeSet<(Timestamp, Timer)>,
     /// Unsold inquiries with rounds left.
     pub waiting: Waiting,
+    /// Routed inquiries that nobody is asked about.
+    pub unassigned: Waiting,
     /// Closed sessions whose agents may still write, by closing.
     pub closed_sessions: BTreeSet<(Timestamp, SessionId)>,
     /// The last event taken over from each log.
@@ -491,6 +531,8 @@ impl PartialEq for State {
             && self.webhooks == other.webhooks
             && self.timers == other.timers
             && self.waiting == other.waiting
+            && self.unassigned == other.unassigned
+            && self.roster == other.roster
             && self.closed_sessions == other.closed_sessions
             && self.sources == other.sources
             && self.scalars == other.scalars
@@ -569,6 +611,15 @@ impl State {
                 Undo::WaitingRemoved(place) => {
                     self.waiting.insert(place);
                 }
+                Undo::UnassignedAdded(inquiry) => {
+                    self.unassigned.remove(inquiry);
+                }
+                Undo::UnassignedRemoved(place) => {
+                    self.unassigned.insert(place);
+                }
+                Undo::Enrolled => {
+                    self.roster.pop();
+                }
                 Undo::Source(key, old) => restore(&mut self.sources, key, old),
                 Undo::Scalars(old) => self.scalars = *old,
             }
@@ -605,6 +656,21 @@ impl State {
         if let Some(place) = self.waiting.remove(inquiry) {
             self.journal.entries.push(Undo::WaitingRemoved(place));
         }
+    }
+    pub(crate) fn add_unassigned(&mut self, place: Place) {
+        let inquiry = place.inquiry();
+        if self.unassigned.insert(place) {
+            self.journal.entries.push(Undo::UnassignedAdded(inquiry));
+        }
+    }
+    pub(crate) fn remove_unassigned(&mut self, inquiry: InquiryId) {
+        if let Some(place) = self.unassigned.remove(inquiry) {
+            self.journal.entries.push(Undo::UnassignedRemoved(place));
+        }
+    }
+    pub(crate) fn enroll(&mut self, agent: AgentId) {
+        self.roster.push(agent);
+        self.journal.entries.push(Undo::Enrolled);
     }
     /// Changes what a bid changes of its auction.
     pub(crate) fn change_bidding<R>(

@@ -1,4 +1,5 @@
-//! Who waits for its next round: unsold inquiries with rounds left, by what they demand of an agent.
+//! Who waits for an agent: unsold inquiries with rounds left, and routed ones that nobody is asked about, each in
+//! an index of its own, by what they demand of an agent.
 //!
 //! It promises that an agent who became free finds what it can serve without looking at what it cannot.
 //! Whatever strangers put there that nobody is skilled in costs the search as many steps as there are
@@ -157,6 +158,9 @@ mod tests {
             conferences: 0,
             rounds_at: None,
             present_until: None,
+            worked_at: Timestamp(0),
+            selected: 0,
+            values: Arc::new([]),
         }
     }
 

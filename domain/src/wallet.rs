@@ -32,6 +32,11 @@ pub fn available(state: &State, owner: Party, currency: Currency) -> Option<Deci
     }
 }
 
+/// Whether the owner can hold or spend a price now.
+pub(crate) fn can_pay(state: &State, owner: Party, price: Money) -> bool {
+    available(state, owner, price.currency()).is_none_or(|free| free >= price.amount())
+}
+
 pub fn credit(state: &State, owner: Party, amount: Money, reference: &str, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
     let known = match owner {
         Party::Agent(id) => state.agents.get(id).is_some(),

@@ -91,6 +91,7 @@ stored! {
     "inquiry.registered.v1" => Inquiry(InquiryEvent::Registered);
     "inquiry.information_requested.v1" => Inquiry(InquiryEvent::InformationRequested);
     "inquiry.information_answered.v1" => Inquiry(InquiryEvent::InformationAnswered);
+    "inquiry.selection_made.v1" => Inquiry(InquiryEvent::SelectionMade);
     "inquiry.requeued.v1" => Inquiry(InquiryEvent::Requeued);
     "inquiry.withdrawn.v1" => Inquiry(InquiryEvent::Withdrawn);
     "inquiry.expired.v1" => Inquiry(InquiryEvent::Expired);
@@ -111,6 +112,7 @@ stored! {
     "agent.rounds_put_off.v1" => Agent(AgentEvent::RoundsPutOff);
     "agent.rounds_resumed.v1" => Agent(AgentEvent::RoundsResumed);
     "agent.presence_reported.v1" => Agent(AgentEvent::PresenceReported);
+    "agent.standing_value_set.v1" => Agent(AgentEvent::StandingValueSet);
     "wallet.opened.v1" => Wallet(WalletEvent::Opened);
     "wallet.credited.v1" => Wallet(WalletEvent::Credited);
     "wallet.credit_limit_set.v1" => Wallet(WalletEvent::CreditLimitSet);

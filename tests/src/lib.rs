@@ -392,9 +392,14 @@ impl Town {
 
     /// Publishes an offer with this auction; offer and link.
     pub fn publish(&mut self, auction: Value, more: Value) -> (String, String) {
+        self.offer(json!({"auction": auction}), more)
+    }
+
+    /// The same for an offer that is allocated in any way.
+    pub fn offer(&mut self, allocation: Value, more: Value) -> (String, String) {
         let mut input = json!({
             "providerId": self.provider_id, "title": "Help with cards", "channels": ["MESSAGE"],
-            "links": [{"label": "I lost my card", "topic": "cards/lost"}], "allocation": {"auction": auction},
+            "links": [{"label": "I lost my card", "topic": "cards/lost"}], "allocation": allocation,
         });
         for (name, value) in more.as_object().expect("an object") {
             input[name] = value.clone();

@@ -2,10 +2,12 @@
 //! for what waits for them. What they are doing follows from reservations and sessions.
 
 use crate::ids::{AgentId, CallServerId, ProviderId};
+use crate::money::Money;
 use crate::patch::Patch;
 use crate::sealed::Sealed;
+use crate::terms::Direction;
 use crate::time::Timestamp;
-use crate::topic::Skill;
+use crate::topic::{Skill, Topic};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,7 @@ pub enum AgentEvent {
     RoundsPutOff(AgentRoundsPutOff),
     RoundsResumed(AgentRoundsResumed),
     PresenceReported(AgentPresenceReported),
+    StandingValueSet(StandingValueSet),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,4 +113,19 @@ pub struct AgentPresenceReported {
     /// The process that has their feeds. Absent: none looked, since the platform was down, and they get their time anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+}
+
+/// What the agent would pay (FORWARD) or take (REVERSE) for a topic, and for what lies beneath it, without being asked.
+/// In place of what it named for the same topic and direction before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingValueSet {
+    pub agent: AgentId,
+    pub direction: Direction,
+    pub topic: Topic,
+    /// Absent: until it is set anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
+    /// Absent: it names none any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Money>,
 }

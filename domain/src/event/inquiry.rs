@@ -1,11 +1,12 @@
 //! Events of an inquiry: registered, informed, withdrawn, expired, back in its place, completed.
 
 use crate::event::community::{Classified, SourcePosition};
-use crate::ids::{CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId};
+use crate::ids::{AgentId, CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId};
 use crate::sealed::Sealed;
 use crate::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
 use crate::time::Timestamp;
 use crate::topic::{Skill, Topic};
+use crate::why::Why;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,7 @@ pub enum InquiryEvent {
     Registered(Box<InquiryRegistered>),
     InformationRequested(InformationRequested),
     InformationAnswered(InformationAnswered),
+    SelectionMade(SelectionMade),
     Requeued(InquiryRequeued),
     Withdrawn(InquiryWithdrawn),
     Expired(InquiryExpired),
@@ -71,6 +73,16 @@ pub struct InformationAnswered {
     pub outcome: InformationOutcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Sealed>,
+}
+
+/// An agent was chosen without an auction: it selected the inquiry itself, or the platform selected it. Absent:
+/// nobody could be. A session or a reservation follows in the same decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectionMade {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    pub inquiry: InquiryId,
+    pub why: Why,
 }
 
 /// Nobody is left to ask: the inquiry is back at its old place.

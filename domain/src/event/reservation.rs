@@ -1,5 +1,6 @@
 //! Events of reservations: one inquiry before one agent until a deadline.
 
+use crate::event::wallet::Party;
 use crate::ids::{AgentId, AuctionId, BidId, InquiryId, ReservationId, SessionId};
 use crate::money::Money;
 use crate::sealed::Sealed;
@@ -59,6 +60,10 @@ pub struct ReservationOpened {
     /// INVITED and TRANSFER.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invitation: Option<Box<Invitation>>,
+    /// Whose money the price is held of until the reservation ends. Absent where an auction's award holds it, or
+    /// nothing is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer: Option<Party>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
     pub purpose: Purpose,

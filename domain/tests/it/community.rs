@@ -443,18 +443,15 @@ fn a_call_servers_name_is_unique_and_not_the_houses() {
 // What may be published.
 
 #[test]
-fn what_nothing_serves_yet_is_not_offered() {
+fn the_best_value_needs_a_bound() {
     let mut front = front(plain());
-    let claim = Allocation::Claim { direction: Direction::Reverse, price: None };
-    let routed = Allocation::Routed { direction: Direction::Forward, policy: RoutingPolicy::RoundRobin, price: None };
-    for (allocation, name) in [(claim, "claim"), (routed, "routed")] {
-        let refused = Refusal::invalid(&["allocation", name], "not offered yet");
-        let terms = OfferTerms { allocation: allocation.clone(), ..plain() };
-        let publish = Command::PublishOffer { provider: front.provider, terms, links: vec![] };
-        assert_eq!(front.market.asks(Actor::Provider(front.provider), publish), Err(refused.clone()));
-        let change = OfferChange { allocation: Some(allocation), ..OfferChange::default() };
-        assert_eq!(front.revises(1, change), Err(refused));
-    }
+    let routed = |price| Allocation::Routed { direction: Direction::Reverse, policy: RoutingPolicy::BestValue, price };
+    let change = |price| OfferChange { allocation: Some(routed(price)), ..OfferChange::default() };
+    let refused = front.revises(1, change(None)).unwrap_err();
+    assert_eq!(refused.field().unwrap(), ["allocation", "routed", "price"]);
+    let refused = front.revises(1, change(Some(eur("0.00")))).unwrap_err();
+    assert_eq!(refused.field().unwrap(), ["allocation", "routed", "price", "amount"]);
+    front.revises(1, change(Some(eur("0.01")))).unwrap();
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn without_an_auction_it_waits_in_its_queues_until_it_expires() {
             price: Some(eur("3.00")),
         },
     ] {
-        let mut market = Market::with(&[ANN]);
+        let mut market = Market::empty();
         let terms = OfferTerms { allocation, max_wait: seconds(100), ..terms::terms(forward(Open)) };
         market.inquires(terms, &["help"]);
         assert_eq!(market.row().state, InquiryState::Queued);

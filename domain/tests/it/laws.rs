@@ -9,14 +9,16 @@ use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::SourcePosition;
+use domain::event::inquiry::InquiryEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
 use domain::event::wallet::Party;
 use domain::ids::*;
 use domain::money::Money;
 use domain::state::State;
-use domain::terms::{AuctionFormat, AuctionRules, Direction, OfferTerms};
-use domain::time::Span;
+use domain::terms::RoutingPolicy::*;
+use domain::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferTerms};
+use domain::time::{Span, Timestamp};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
@@ -31,6 +33,17 @@ enum Deed {
         wrap_up: bool,
         topics: usize,
         patience: i64,
+    },
+    Claim {
+        agent: usize,
+        inquiry: usize,
+    },
+    Value {
+        agent: usize,
+        topic: usize,
+        cents: i64,
+        forward: bool,
+        seconds: i64,
     },
     Bid {
         agent: usize,
@@ -108,8 +121,8 @@ enum Deed {
 
 const TOPICS: [&[&str]; 4] = [&["help"], &["help/cards"], &["cards", "cards/lost"], &["help", "cards"]];
 
-/// The auctions of the market: formats, directions, and what makes closings and chains of every kind.
-fn menu() -> Vec<AuctionRules> {
+/// How agents come to the market's inquiries: formats, directions, and what makes closings and chains of every kind.
+fn menu() -> Vec<Allocation> {
     let mut menu = vec![];
     for direction in [Direction::Forward, Direction::Reverse] {
         for format in [
@@ -119,13 +132,24 @@ fn menu() -> Vec<AuctionRules> {
             AuctionFormat::Proxy,
         ] {
             let plain = AuctionRules { rounds: 2, ..auction(direction, format) };
-            menu.push(plain.clone());
+            menu.push(Allocation::Auction(plain.clone()));
             let reserved = plain.reserve("5.00");
-            menu.push(reserved.clone().hidden().rounds(3));
+            menu.push(Allocation::Auction(reserved.clone().hidden().rounds(3)));
             if !format.is_sealed() {
                 let buy_now = if direction == Direction::Forward { "8.00" } else { "2.00" };
-                menu.push(reserved.soft_close(15, 90).buy_now(buy_now).step("0", "0.25"));
+                let rules = reserved.soft_close(15, 90).buy_now(buy_now).step("0", "0.25");
+                menu.push(Allocation::Auction(rules));
             }
+        }
+        for price in [None, Some(eur("2.00"))] {
+            menu.push(Allocation::Claim { direction, price });
+            // As many again, so that they are about as frequent as auctions.
+            for policy in [LongestIdle, BestSkilled, RoundRobin, LongestIdle, RoundRobin] {
+                menu.push(Allocation::Routed { direction, policy, price });
+            }
+        }
+        for bound in ["1.00", "4.00"] {
+            menu.push(Allocation::Routed { direction, policy: BestValue, price: Some(eur(bound)) });
         }
     }
     menu
@@ -137,6 +161,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let one = prop_oneof![
         6 => (some.clone(), any::<bool>(), 0usize..4, prop_oneof![3 => Just(0), 1 => 1i64..40]).prop_map(|(rules, wrap_up, topics, patience)| Deed::Ask { rules, wrap_up, topics, patience }),
         40 => (agent.clone(), some.clone(), 50i64..1_200).prop_map(|(agent, auction, cents)| Deed::Bid { agent, auction, cents }),
+        6 => (agent.clone(), some.clone()).prop_map(|(agent, inquiry)| Deed::Claim { agent, inquiry }),
+        4 => (agent.clone(), 0usize..4, -80i64..600, any::<bool>(), 0i64..90).prop_map(|(agent, topic, cents, forward, seconds)| Deed::Value { agent, topic, cents, forward, seconds }),
         2 => some.clone().prop_map(|bid| Deed::WithdrawBid { bid }),
         2 => some.clone().prop_map(|asked| Deed::View { asked }),
         12 => some.clone().prop_map(|asked| Deed::Accept { asked }),
@@ -177,15 +203,37 @@ fn seen<T: Copy>(market: &Market, pick: impl Fn(&Event) -> Option<T>, number: us
     if reach == 0 { None } else { all.get(all.len() - 1 - number % reach).copied() }
 }
 
+fn registered(event: &Event) -> Option<InquiryId> {
+    match event {
+        Event::Inquiry(InquiryEvent::Registered(e)) => Some(e.inquiry),
+        _ => None,
+    }
+}
+
+/// Each recorded choice is what the state just before it gives, and the best by a reckoning of its own.
+fn choices_are_the_best(log: &[(Timestamp, Event)]) {
+    let mut state = State::default();
+    for (at, event) in log {
+        if let Event::Inquiry(InquiryEvent::SelectionMade(e)) = event
+            && let Allocation::Routed { .. } = &state.inquiries.get(e.inquiry).unwrap().terms.allocation
+        {
+            assert_eq!(domain::routing::why(&state, e.inquiry, *at).as_ref(), Some(&e.why), "recomputed");
+            assert_eq!(routed::best(&state, e.inquiry, *at), e.agent, "the best of those who could have it");
+        }
+        domain::decide::apply(&mut state, event, *at);
+    }
+}
+
 /// Does it, whatever the answer: refusals too must change nothing.
-fn does(market: &mut Market, deed: &Deed, menu: &[AuctionRules]) {
+fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
     let session_of = |event: &Event| match event {
         Event::Session(SessionEvent::Opened(e)) => Some((e.session, e.channel, e.agent)),
         _ => None,
     };
     match deed {
         Deed::Ask { rules, wrap_up, topics, patience } => {
-            let terms = terms::terms(menu[rules % menu.len()].clone());
+            let allocation = menu[rules % menu.len()].clone();
+            let terms = OfferTerms { allocation, ..terms::terms(forward(AuctionFormat::Open)) };
             let max_wait = if *patience == 0 { terms.max_wait } else { Span::seconds(*patience) };
             let terms = OfferTerms { wrap_up: terms.wrap_up.filter(|_| *wrap_up), max_wait, ..terms };
             market.registers(terms, TOPICS[*topics]).unwrap();
@@ -198,6 +246,21 @@ fn does(market: &mut Market, deed: &Deed, menu: &[AuctionRules]) {
             if let Some(auction) = seen(market, opened, *auction) {
                 let _ = market.agent(AGENTS[*agent], Command::PlaceBid { auction, amount: cents(*amount) });
             }
+        }
+        Deed::Claim { agent, inquiry } => {
+            if let Some(inquiry) = seen(market, registered, *inquiry) {
+                let _ = market.agent(AGENTS[*agent], Command::ClaimInquiry { inquiry });
+            }
+        }
+        Deed::Value { agent, topic: number, cents: amount, forward, seconds } => {
+            let command = Command::SetStandingValue {
+                agent: AGENTS[*agent],
+                topic: topic(["help", "cards", "cards/lost", "help/cards"][*number]),
+                direction: if *forward { Direction::Forward } else { Direction::Reverse },
+                value: (*amount > 0).then(|| cents(*amount)),
+                valid_until: (*seconds > 0).then(|| market.now + Span::seconds(*seconds)),
+            };
+            market.agent(AGENTS[*agent], command).unwrap();
         }
         Deed::WithdrawBid { bid } => {
             let placed = |event: &Event| match event {
@@ -214,10 +277,6 @@ fn does(market: &mut Market, deed: &Deed, menu: &[AuctionRules]) {
             answer(market, *asked, |reservation| Command::DeclineReservation { reservation, reason: None })
         }
         Deed::Withdraw { inquiry } => {
-            let registered = |event: &Event| match event {
-                Event::Inquiry(domain::event::inquiry::InquiryEvent::Registered(e)) => Some(e.inquiry),
-                _ => None,
-            };
             if let Some(inquiry) = seen(market, registered, *inquiry) {
                 let _ = market.customer(Command::WithdrawInquiry { inquiry, reason: None });
             }
@@ -382,6 +441,8 @@ proptest! {
         let (state, log) = decided_again(&market.steps);
         prop_assert!(state == market.state, "deciding again gives the state");
         prop_assert!(log.iter().eq(market.log.iter().map(|(_, event)| event)), "and the events");
+
+        choices_are_the_best(&market.log);
 
         // Written as a snapshot in the middle of the day, and read again, it goes on as if nothing had been.
         let (day, cut) = (&market.log, market.log.len() / 2);

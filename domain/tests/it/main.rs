@@ -9,6 +9,7 @@ mod support;
 
 mod agents;
 mod bidding;
+mod claims;
 mod closing;
 mod community;
 mod conference;
@@ -21,5 +22,6 @@ mod prices;
 mod queues;
 mod reservations;
 mod rounds;
+mod routed;
 mod sessions;
 mod webhooks;

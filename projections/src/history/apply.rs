@@ -141,7 +141,9 @@ impl<'a> Fold<'a> {
     fn inquiry(&self, e: &Recorded, event: &InquiryEvent) -> Result<(), HistoryError> {
         match event {
             InquiryEvent::Registered(i) => self.registered(i),
-            InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => Ok(()),
+            InquiryEvent::InformationRequested(_)
+            | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::SelectionMade(_) => Ok(()),
             InquiryEvent::Requeued(i) => self.inquiry_is(e, i.inquiry, InquiryState::Queued),
             InquiryEvent::Withdrawn(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Withdrawn),
             InquiryEvent::Expired(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Expired),

@@ -294,6 +294,7 @@ pub(crate) fn life() -> Logs {
             deadline,
             inquiry: INQUIRY,
             invitation: None,
+            payer: None,
             price: Some(eur("7.00")),
             purpose: Purpose::Awarded,
             reservation,

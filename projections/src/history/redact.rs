@@ -9,6 +9,7 @@ use domain::actor::Actor;
 use domain::event::Event;
 use domain::event::auction::{AuctionEvent, BidPlaced, Standing};
 use domain::event::community::OfferEvent;
+use domain::event::inquiry::InquiryEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::ids::{AuctionId, Subject};
 use domain::terms::AuctionFormat;
@@ -81,6 +82,7 @@ fn by_event(viewer: &Actor, event: &Event, facts: &dyn Facts) -> Vec<String> {
             }
             paths
         }
+        Event::Inquiry(InquiryEvent::SelectionMade(e)) => why(viewer, &e.why, false),
         Event::Auction(AuctionEvent::Unsold(e)) => why(viewer, &e.why, may_be_proxy(e.auction, facts)),
         Event::Auction(
             AuctionEvent::Opened(_)

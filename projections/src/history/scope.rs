@@ -85,6 +85,7 @@ impl Scope {
             | Event::Inquiry(
                 InquiryEvent::InformationRequested(_)
                 | InquiryEvent::InformationAnswered(_)
+                | InquiryEvent::SelectionMade(_)
                 | InquiryEvent::Requeued(_)
                 | InquiryEvent::Withdrawn(_)
                 | InquiryEvent::Expired(_)

@@ -18,6 +18,7 @@ use domain::actor::Actor;
 use domain::event::Event;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
+use domain::event::inquiry::InquiryEvent;
 use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::event::wallet::{Party, WalletEvent};
@@ -231,10 +232,20 @@ fn concerns_finance(event: &Event) -> bool {
 fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> bool {
     match &event.event {
         Event::Offer(OfferEvent::Accepted(e)) => e.customer == id,
+        // Who else could have had it is no customer's business.
+        Event::Inquiry(InquiryEvent::SelectionMade(_)) => false,
         // What agents say and do beside MAIN is not there for the customer.
         Event::Session(SessionEvent::MessageSent(e)) if e.side => false,
         Event::Session(SessionEvent::ChannelConnected(e)) if e.side => false,
-        Event::Inquiry(_)
+        Event::Inquiry(
+            InquiryEvent::Registered(_)
+            | InquiryEvent::InformationRequested(_)
+            | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::Requeued(_)
+            | InquiryEvent::Withdrawn(_)
+            | InquiryEvent::Expired(_)
+            | InquiryEvent::Completed(_),
+        )
         | Event::Session(
             SessionEvent::Opened(_)
             | SessionEvent::MessageSent(_)

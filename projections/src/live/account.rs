@@ -1,4 +1,4 @@
-//! Accounts: an owner's money in one currency on one call server, and what of it is held for auctions.
+//! Accounts: an owner's money in one currency on one call server, and what of it is held for auctions and reservations.
 //!
 //! A bid holds, it never books. Escrow takes the price from the payer's balance and the hold with it.
 //! A provider without an account there is on account without limit: nothing of it is counted here.
@@ -9,9 +9,10 @@ use super::error::Misfit;
 use domain::currency::Currency;
 use domain::event::auction::{AuctionAwarded, AuctionEvent, BidPlaced, Standing};
 use domain::event::community::CreditLimitGranted;
+use domain::event::reservation::ReservationEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::event::wallet::{Party, WalletEvent};
-use domain::ids::{AccountId, AgentId, AuctionId, BidId, InquiryId, ProviderId, SettlementId};
+use domain::ids::{AccountId, AgentId, AuctionId, BidId, InquiryId, ProviderId, ReservationId, SettlementId};
 use domain::log::{LogName, Seq};
 use domain::money::{Money, MoneyError};
 use domain::terms::{AuctionFormat, Direction};
@@ -56,14 +57,34 @@ pub enum Secret {
     Proxy,
 }
 
-/// Money held for one auction. There is one hold at most per account and auction.
+/// What money is held for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum HeldFor {
+    Auction(AuctionId),
+    /// Of a routed inquiry, at a fixed price or a standing value, until it ends.
+    Reservation(ReservationId),
+}
+
+impl HeldFor {
+    /// No two things have one.
+    pub fn number(self) -> u128 {
+        match self {
+            HeldFor::Auction(id) => id.0,
+            HeldFor::Reservation(id) => id.0,
+        }
+    }
+}
+
+/// Money held for one auction or reservation. There is one hold at most per account and either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldRow {
-    pub auction: AuctionId,
+    pub held_for: HeldFor,
     pub inquiry: InquiryId,
-    pub bid: BidId,
+    pub bid: Option<BidId>,
     pub amount: Money,
     pub since: Timestamp,
+    /// The deadline of a reservation.
+    pub expires_at: Option<Timestamp>,
     pub seq: Seq,
     /// Absent where everybody who sees the account may see the hold: that of an award is public, as its
     /// price is.
@@ -74,31 +95,31 @@ pub struct HoldRow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     row: AccountRow,
-    holds: BTreeMap<AuctionId, HoldRow>,
+    holds: BTreeMap<HeldFor, HoldRow>,
 }
 
 impl Account {
     pub fn row(&self) -> &AccountRow {
         &self.row
     }
-    /// By auction.
-    pub fn holds(&self) -> &BTreeMap<AuctionId, HoldRow> {
+    /// Auctions first.
+    pub fn holds(&self) -> &BTreeMap<HeldFor, HoldRow> {
         &self.holds
     }
 
     fn hold(&mut self, hold: HoldRow) -> Result<(), Misfit> {
-        self.release(hold.auction, hold.seq)?;
+        self.release(hold.held_for, hold.seq)?;
         self.row.held = self.row.held.plus(hold.amount)?;
         // A position that moves would tell of a secret hold.
         if hold.secret.is_none() {
             self.row.seq = hold.seq;
         }
-        self.holds.insert(hold.auction, hold);
+        self.holds.insert(hold.held_for, hold);
         Ok(())
     }
 
-    fn release(&mut self, auction: AuctionId, seq: Seq) -> Result<(), Misfit> {
-        if let Some(hold) = self.holds.remove(&auction) {
+    fn release(&mut self, held_for: HeldFor, seq: Seq) -> Result<(), Misfit> {
+        if let Some(hold) = self.holds.remove(&held_for) {
             self.row.held = self.row.held.minus(hold.amount)?;
             if hold.secret.is_none() {
                 self.row.seq = seq;
@@ -240,15 +261,16 @@ impl Accounts {
         let (owner, currency) = (Party::Agent(e.agent), e.amount.currency());
         let account = self.in_currency(owner, currency);
         match (account, e.hold) {
-            (Some(account), None) => account.release(e.auction, recorded.seq),
+            (Some(account), None) => account.release(HeldFor::Auction(e.auction), recorded.seq),
             (None, None) => Ok(()),
             (None, Some(_)) => Err(Misfit::NoAccount { owner, currency }),
             (Some(account), Some(amount)) => account.hold(HoldRow {
-                auction: e.auction,
+                held_for: HeldFor::Auction(e.auction),
                 inquiry: e.inquiry,
-                bid: e.bid,
+                bid: Some(e.bid),
                 amount,
                 since: recorded.time,
+                expires_at: None,
                 seq: recorded.seq,
                 secret: match facts.format {
                     AuctionFormat::SealedFirstPrice | AuctionFormat::SealedSecondPrice => Some(Secret::Sealed),
@@ -264,11 +286,12 @@ impl Accounts {
         let payer = facts.payer(e.agent);
         match self.in_currency(payer, currency) {
             Some(account) => account.hold(HoldRow {
-                auction: e.auction,
+                held_for: HeldFor::Auction(e.auction),
                 inquiry: e.inquiry,
-                bid: e.bid,
+                bid: Some(e.bid),
                 amount: e.hold,
                 since: recorded.time,
+                expires_at: None,
                 seq: recorded.seq,
                 secret: (facts.format == AuctionFormat::Proxy && e.hold != e.price).then_some(Secret::Proxy),
             }),
@@ -280,11 +303,44 @@ impl Accounts {
     fn free(&mut self, payer: Party, auction: AuctionId, bid: BidId, recorded: &Recorded) -> Result<(), Misfit> {
         for id in self.by_owner.get(&payer).into_iter().flatten() {
             let account = self.by_id.get_mut(id).ok_or(Misfit::Unknown((*id).into()))?;
-            if account.holds.get(&auction).is_some_and(|hold| hold.bid == bid) {
-                account.release(auction, recorded.seq)?;
+            let held_for = HeldFor::Auction(auction);
+            if account.holds.get(&held_for).is_some_and(|hold| hold.bid == Some(bid)) {
+                account.release(held_for, recorded.seq)?;
             }
         }
         Ok(())
+    }
+
+    /// `payer` and price of the reservation, as it opened.
+    pub(super) fn on_reservation(
+        &mut self,
+        event: &ReservationEvent,
+        payer: Option<(Party, Money)>,
+        recorded: &Recorded,
+    ) -> Result<(), Misfit> {
+        let Some((payer, price)) = payer else { return Ok(()) };
+        let Some(account) = self.in_currency(payer, price.currency()) else { return missing(payer, price.currency()) };
+        let held_for = HeldFor::Reservation(match event {
+            ReservationEvent::Opened(e) => {
+                return account.hold(HoldRow {
+                    held_for: HeldFor::Reservation(e.reservation),
+                    inquiry: e.inquiry,
+                    bid: None,
+                    amount: price,
+                    since: recorded.time,
+                    expires_at: Some(e.deadline),
+                    seq: recorded.seq,
+                    secret: None,
+                });
+            }
+            ReservationEvent::Viewed(_) | ReservationEvent::InvitationAnswered(_) => return Ok(()),
+            // What the session costs is in escrow from the next event on.
+            ReservationEvent::Accepted(e) => e.reservation,
+            ReservationEvent::Declined(e) => e.reservation,
+            ReservationEvent::Lapsed(e) => e.reservation,
+            ReservationEvent::Rescinded(e) => e.reservation,
+        });
+        account.release(held_for, recorded.seq)
     }
 
     /// `auction`: the one that the settlement's bid won.
@@ -301,7 +357,7 @@ impl Accounts {
                     return missing(e.payer, e.price.currency());
                 };
                 if let Some(auction) = auction {
-                    account.release(auction, recorded.seq)?;
+                    account.release(HeldFor::Auction(auction), recorded.seq)?;
                 }
                 account.row.balance = account.row.balance.minus(e.price)?;
                 account.row.seq = recorded.seq;

@@ -11,6 +11,7 @@ use domain::event::session::SessionEvent;
 use domain::ids::{AgentId, InquiryId, ProviderId, ReservationId, SessionId};
 use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
+use domain::state::StandingValue;
 use domain::time::Timestamp;
 use domain::topic::Skill;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,8 @@ pub struct AgentRow {
     /// Pending reservations and open sessions.
     pub load: u32,
     pub registered_at: Timestamp,
+    /// One of a topic and direction, the one set last at the end.
+    pub values: Arc<[StandingValue]>,
 }
 
 /// A pending reservation of an agent. Sorts by deadline.
@@ -201,6 +204,7 @@ impl Agents {
                     status_since: recorded.time,
                     load: 0,
                     registered_at: recorded.time,
+                    values: Arc::new([]),
                 };
                 let before = (row.status, row.status_since);
                 let agent = Agent {
@@ -237,6 +241,18 @@ impl Agents {
                 row.will = e.will;
                 row.will_reason = Some(e.reason);
                 self.tell(recorded, false, changed)?;
+                e.agent
+            }
+            AgentEvent::StandingValueSet(e) => {
+                let row = &mut self.known(e.agent)?.row;
+                let others = row.values.iter().filter(|known| !known.is_for(&e.topic, e.direction)).cloned();
+                let named = e.value.map(|value| StandingValue {
+                    direction: e.direction,
+                    topic: e.topic.clone(),
+                    valid_until: e.valid_until,
+                    value,
+                });
+                row.values = others.chain(named).collect();
                 e.agent
             }
             // How far the platform has looked for what waits for it is no news to the agent.

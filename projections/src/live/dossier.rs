@@ -41,6 +41,8 @@ pub struct Dossier {
     session: Option<Session>,
     settlement: Option<Settlement>,
     decisions: Vec<DecisionRow>,
+    /// How often it was put back into its place.
+    requeued: u32,
 }
 
 /// The inquiry that an event concerns.
@@ -86,12 +88,13 @@ impl Dossier {
     /// it. A later attempt alone says nothing: a new round has a first choice of its own, and who was rescinded
     /// because the platform was late is asked again.
     pub fn is_second(&self, e: &ReservationOpened) -> bool {
-        self.reservations.iter().any(|earlier| stands_back_for(earlier, e))
+        self.reservations.iter().any(|earlier| stands_back_for(earlier, self.requeued, e))
     }
     /// The same of a reservation that opened long ago: who refused before it has not changed its mind.
     pub fn was_second(&self, e: &ReservationOpened) -> bool {
+        let chain = self.reservation(e.reservation).map_or(0, |row| row.chain);
         let mut earlier = self.reservations.iter().take_while(|earlier| earlier.id != e.reservation);
-        earlier.any(|earlier| stands_back_for(earlier, e))
+        earlier.any(|earlier| stands_back_for(earlier, chain, e))
     }
     pub fn session(&self) -> Option<&Session> {
         self.session.as_ref()
@@ -143,6 +146,7 @@ impl Dossier {
             session: None,
             settlement: None,
             decisions: Vec::new(),
+            requeued: 0,
         };
         dossier.apply(recorded)?;
         Ok(dossier)
@@ -258,7 +262,11 @@ impl Dossier {
                 information.profile = e.profile.clone().map(Arc::new);
                 information.seq = recorded.seq;
             }
+            InquiryEvent::SelectionMade(e) => {
+                self.decisions.push(DecisionRow::new(DecisionKind::Selection, e.why.clone(), recorded));
+            }
             InquiryEvent::Requeued(e) => {
+                self.requeued += 1;
                 let inquiry = self.registered()?;
                 inquiry.state = InquiryState::Queued;
                 inquiry.expires_at = Some(e.expires_at);
@@ -336,7 +344,7 @@ impl Dossier {
                 if self.reservation(e.reservation).is_some() {
                     return Err(Misfit::Twice(e.reservation.into()));
                 }
-                self.reservations.push(ReservationRow::open(e, recorded));
+                self.reservations.push(ReservationRow::open(e, self.requeued, recorded));
                 if let Some(why) = e.invitation.as_ref().and_then(|invitation| invitation.why.clone()) {
                     self.decisions.push(DecisionRow::new(DecisionKind::Selection, why, recorded));
                 }
@@ -384,9 +392,11 @@ impl Dossier {
     }
 }
 
-/// Whether another agent refused the same selection's reservation.
-fn stands_back_for(earlier: &ReservationRow, e: &ReservationOpened) -> bool {
+/// Whether another agent refused the same selection's reservation: in the same auction, or since the inquiry was last
+/// in its place.
+fn stands_back_for(earlier: &ReservationRow, chain: u32, e: &ReservationOpened) -> bool {
     let refused = matches!(earlier.state, ReservationState::Declined | ReservationState::Lapsed);
     let session = e.invitation.as_ref().map(|invitation| invitation.session);
-    refused && earlier.auction == e.auction && earlier.session == session && earlier.agent != e.agent
+    let same = earlier.chain == chain && earlier.auction == e.auction && earlier.session == session;
+    refused && same && earlier.agent != e.agent
 }

@@ -158,7 +158,7 @@ pub struct AcceptanceRow {
 pub enum DecisionKind {
     CallServer,
     Topics,
-    /// Of an agent by the platform.
+    /// Of an agent: by itself, or by the platform.
     Selection,
     Award,
 }

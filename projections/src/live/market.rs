@@ -158,6 +158,7 @@ impl Market {
             }
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_)
@@ -220,6 +221,18 @@ impl Market {
             | ReservationEvent::Rescinded(_)
             | ReservationEvent::InvitationAnswered(_) => false,
         };
+        let id = match event {
+            ReservationEvent::Opened(e) => e.reservation,
+            ReservationEvent::Viewed(e) => e.reservation,
+            ReservationEvent::Accepted(e) => e.reservation,
+            ReservationEvent::Declined(e) => e.reservation,
+            ReservationEvent::Lapsed(e) => e.reservation,
+            ReservationEvent::Rescinded(e) => e.reservation,
+            ReservationEvent::InvitationAnswered(e) => e.reservation,
+        };
+        let inquiry = inquiry_of(recorded).and_then(|id| self.dossiers.get(&id));
+        let payer = inquiry.and_then(|dossier| dossier.read(|dossier| dossier.reservation(id)?.held_of()));
+        self.accounts.on_reservation(event, payer, recorded)?;
         self.agents.on_reservation(event, is_second, recorded)
     }
 

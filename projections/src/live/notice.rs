@@ -100,7 +100,8 @@ pub fn notice_of(recorded: &Recorded, is_second: bool, changes: bool) -> Option<
             | AgentEvent::Updated(_)
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
-            | AgentEvent::PresenceReported(_),
+            | AgentEvent::PresenceReported(_)
+            | AgentEvent::StandingValueSet(_),
         )
         | Event::Provider(_)
         | Event::Offer(_)

@@ -169,6 +169,7 @@ impl Queues {
             InquiryEvent::Completed(e) => self.leave(e.inquiry, recorded),
             // It stood at its place all the while.
             InquiryEvent::Requeued(_)
+            | InquiryEvent::SelectionMade(_)
             | InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_) => {}
         }

@@ -5,7 +5,7 @@
 //! An id is looked for in each call server in turn; with a list over several, each gives a page and the
 //! first rows of all are kept.
 
-use super::account::{AccountRow, HoldRow};
+use super::account::{AccountRow, HeldFor, HoldRow};
 use super::agent::{Agent, AgentRow, AgentStatus, Engagement, PendingReservation};
 use super::auction::{AuctionRow, BidRow};
 use super::community::{CallServerRow, OfferRow, ProviderRow};
@@ -252,10 +252,10 @@ impl Live {
     }
     /// What an account holds for an auction.
     pub fn hold(&self, account: AccountId, auction: AuctionId) -> Option<HoldRow> {
-        self.find(|market| market.accounts.get(account)?.holds().get(&auction).copied())
+        self.find(|market| market.accounts.get(account)?.holds().get(&HeldFor::Auction(auction)).copied())
     }
-    /// By auction.
-    pub fn holds(&self, account: AccountId, after: Option<AuctionId>, limit: usize) -> Vec<HoldRow> {
+    /// Auctions first.
+    pub fn holds(&self, account: AccountId, after: Option<HeldFor>, limit: usize) -> Vec<HoldRow> {
         let rows = self.find(|market| {
             let holds = market.accounts.get(account)?.holds();
             Some(holds.range(super::past(after)).take(limit).map(|(_, hold)| *hold).collect())

@@ -2,6 +2,7 @@
 
 use super::error::Misfit;
 use domain::event::reservation::{Purpose, RescindReason, ReservationEvent, ReservationOpened};
+use domain::event::wallet::Party;
 use domain::ids::{AgentId, AuctionId, BidId, InquiryId, ReservationId, SessionId};
 use domain::log::{LogName, Seq};
 use domain::money::Money;
@@ -36,7 +37,11 @@ pub struct ReservationRow {
     pub session: Option<SessionId>,
     pub note: Option<Arc<Sealed>>,
     pub state: ReservationState,
+    /// Of whose account the price is held; absent where an auction holds it, or nothing is paid.
+    pub payer: Option<Party>,
     pub price: Option<Money>,
+    /// How often the inquiry had been put back into its place before.
+    pub chain: u32,
     /// 1 for the first agent asked, 2 for the second.
     pub attempt: u32,
     pub reserved_at: Timestamp,
@@ -50,7 +55,7 @@ pub struct ReservationRow {
 }
 
 impl ReservationRow {
-    pub(super) fn open(e: &ReservationOpened, recorded: &Recorded) -> ReservationRow {
+    pub(super) fn open(e: &ReservationOpened, chain: u32, recorded: &Recorded) -> ReservationRow {
         ReservationRow {
             id: e.reservation,
             log: recorded.log.clone(),
@@ -64,7 +69,9 @@ impl ReservationRow {
             session: e.invitation.as_ref().map(|invitation| invitation.session),
             note: e.invitation.as_ref().and_then(|invitation| invitation.note.clone()).map(Arc::new),
             state: ReservationState::Pending,
+            payer: e.payer,
             price: e.price,
+            chain,
             attempt: e.attempt,
             reserved_at: recorded.time,
             deadline: e.deadline,
@@ -73,6 +80,11 @@ impl ReservationRow {
             second_agent: None,
             rescinded_for: None,
         }
+    }
+
+    /// Whose money it holds while it is pending, and how much.
+    pub fn held_of(&self) -> Option<(Party, Money)> {
+        self.payer.zip(self.price)
     }
 
     /// Everything after the opening.

@@ -286,6 +286,7 @@ pub(super) fn reserved(inquiry: u128, reservation: u128, agent: AgentId, attempt
         deadline: at(deadline),
         inquiry: InquiryId(inquiry),
         invitation: None,
+        payer: None,
         price: None,
         purpose: Purpose::Awarded,
         reservation: ReservationId(reservation),

@@ -40,7 +40,7 @@ fn one_hold_an_agent_from_outbid_to_award_to_second_to_escrow() {
     // Ben raises itself: one hold, of the new bid.
     desk.at(5, [bid(1, 3, BEN, "15", Standing::Leads, Some("15"), Some(2))]);
     let holds = desk.live.holds(AccountId(2), None, 10);
-    assert_eq!((holds.len(), holds[0].bid.0, holds[0].amount, holds[0].secret), (1, 3, eur("15"), None));
+    assert_eq!((holds.len(), holds[0].bid.unwrap().0, holds[0].amount, holds[0].secret), (1, 3, eur("15"), None));
     // The superseded bid's loss does not touch it, and neither does a bid without effect.
     desk.at(6, [lost(1, 2, BEN, LossReason::Outbid), bid(1, 4, BEN, "14", Standing::NoEffect, None, None)]);
     assert_eq!(held(&desk, 2), "15.00 EUR");

@@ -202,6 +202,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         deadline,
         inquiry,
         invitation: None,
+        payer: None,
         price: Some(eur("9.00")),
         purpose: Purpose::Awarded,
         reservation,
@@ -459,6 +460,8 @@ fn samples() -> Vec<(&'static str, Event)> {
             "bare",
             InformationAnswered { customer, inquiry, outcome: InformationOutcome::Unavailable, profile: None }.into(),
         ),
+        ("", SelectionMade { agent: Some(agent), inquiry, why: why() }.into()),
+        ("bare", SelectionMade { agent: None, inquiry, why: bare_why() }.into()),
         ("", InquiryRequeued { expires_at: closes_at, inquiry }.into()),
         ("", InquiryWithdrawn { inquiry, reason: Some(sealed("cmVhc29u")) }.into()),
         ("bare", InquiryWithdrawn { inquiry, reason: None }.into()),
@@ -566,6 +569,28 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("", AgentRoundsResumed { agent }.into()),
         (
             "",
+            StandingValueSet {
+                agent,
+                direction: Direction::Reverse,
+                topic: "cards/lost".parse().unwrap(),
+                valid_until: Some(closes_at),
+                value: Some(eur("9.00")),
+            }
+            .into(),
+        ),
+        (
+            "bare",
+            StandingValueSet {
+                agent,
+                direction: Direction::Forward,
+                topic: "cards".parse().unwrap(),
+                valid_until: None,
+                value: None,
+            }
+            .into(),
+        ),
+        (
+            "",
             AgentPresenceReported {
                 agents: vec![agent, AgentId(9)],
                 call_server: Some(SERVER),
@@ -610,6 +635,17 @@ fn samples() -> Vec<(&'static str, Event)> {
             "bare",
             ReservationOpened { auction: None, bid: None, price: None, purpose: Purpose::Selected, ..opened.clone() }
                 .into(),
+        ),
+        (
+            "held",
+            ReservationOpened {
+                auction: None,
+                bid: None,
+                payer: Some(Party::Provider(PROVIDER)),
+                purpose: Purpose::Selected,
+                ..opened.clone()
+            }
+            .into(),
         ),
         ("", opened.clone().into()),
         ("", ReservationViewed { agent, inquiry, reservation }.into()),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing fails, which is what it is for")]
 
+mod allocation;
 mod attack;
 mod bad_input;
 mod conference;

@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 37] = [
+const MUTATIONS: [(&str, &[&str], &str); 39] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -28,6 +28,11 @@ const MUTATIONS: [(&str, &[&str], &str); 37] = [
     ),
     ("updateAgent", &["operator"], r#"{"agentId": "agt_00000000000000000000000000"}"#),
     ("setAgentStatus", &["agent", "operator"], r#"{"agentId": "agt_00000000000000000000000000", "status": "BREAK"}"#),
+    (
+        "setStandingValue",
+        &["agent", "operator"],
+        r#"{"agentId": "agt_00000000000000000000000000", "topic": "cards", "direction": "FORWARD"}"#,
+    ),
     ("declareQueue", &["operator"], r#"{"callServer": "absent", "topic": "cards"}"#),
     ("retireQueue", &["operator"], r#"{"queueId": "que_00000000000000000000000000"}"#),
     (
@@ -57,6 +62,7 @@ const MUTATIONS: [(&str, &[&str], &str); 37] = [
         r#"{"offerId": "off_00000000000000000000000000", "topic": "cards", "channel": "MESSAGE"}"#,
     ),
     ("withdrawInquiry", &["customer", "operator"], r#"{"inquiryId": "inq_00000000000000000000000000"}"#),
+    ("claimInquiry", &["agent"], r#"{"inquiryId": "inq_00000000000000000000000000"}"#),
     (
         "placeBid",
         &["agent"],

@@ -1,6 +1,7 @@
 //! Agents, the queues of their call server, and wallets.
 
-use super::super::types::enums::AgentWill;
+use super::super::scalars::DateTime;
+use super::super::types::enums::{AgentWill, AuctionDirection};
 use super::parse::{self, Clearable, MoneyInput, Path, SkillInput};
 use async_graphql::{ID, InputObject};
 use domain::command::Command;
@@ -43,6 +44,16 @@ pub struct SetAgentStatusInput {
     pub agent_id: Option<ID>,
     pub status: AgentWill,
     pub reason: Option<String>,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct SetStandingValueInput {
+    pub agent_id: Option<ID>,
+    pub topic: String,
+    pub direction: AuctionDirection,
+    pub value: Option<MoneyInput>,
+    pub valid_until: Option<DateTime>,
     pub idempotency_key: String,
 }
 
@@ -158,6 +169,25 @@ fn credit_limit(given: Option<&MoneyInput>) -> Result<Option<Money>, Refusal> {
 
 /// Why an agent's status is set, in its own or an operator's words.
 pub const REASON_CHARS_MAX: usize = 500;
+
+impl SetStandingValueInput {
+    /// The agent that is named, if one is.
+    pub fn agent(&self) -> Result<Option<AgentId>, Refusal> {
+        self.agent_id.as_ref().map(|id| parse::id(id, "agentId")).transpose()
+    }
+
+    pub fn parse(&self, agent: AgentId) -> Result<Command, Refusal> {
+        let path = Path::Input;
+        let money = |value| parse::money(&path.member("value"), value);
+        Ok(Command::SetStandingValue {
+            agent,
+            topic: parse::topic(&path.member("topic"), &self.topic)?,
+            direction: self.direction.into(),
+            value: self.value.as_ref().map(money).transpose()?,
+            valid_until: self.valid_until.map(|until| until.0),
+        })
+    }
+}
 
 impl SetAgentStatusInput {
     /// The agent that is named; absent: the one who asks.

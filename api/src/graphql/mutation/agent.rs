@@ -3,7 +3,7 @@
 use super::call::{Call, Step, Stop, answer};
 use super::payload::AgentPayload;
 use crate::errors::{ErrorCode, code};
-use crate::graphql::input::agent::{RegisterAgentInput, SetAgentStatusInput, UpdateAgentInput};
+use crate::graphql::input::agent::{RegisterAgentInput, SetAgentStatusInput, SetStandingValueInput, UpdateAgentInput};
 use crate::graphql::types::Agent;
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
@@ -33,6 +33,11 @@ impl Agents {
     async fn set_agent_status(&self, ctx: &Context<'_>, input: SetAgentStatusInput) -> Result<AgentPayload, Error> {
         let call = Call::begin(ctx, rights::SET_AGENT_STATUS, &input, &input.idempotency_key)?;
         answer(set_agent_status(&call, &input)).await
+    }
+
+    async fn set_standing_value(&self, ctx: &Context<'_>, input: SetStandingValueInput) -> Result<AgentPayload, Error> {
+        let call = Call::begin(ctx, rights::SET_STANDING_VALUE, &input, &input.idempotency_key)?;
+        answer(set_standing_value(&call, &input)).await
     }
 }
 
@@ -69,17 +74,29 @@ async fn update_agent(call: &Call, input: &UpdateAgentInput) -> Step<AgentPayloa
 }
 
 async fn set_agent_status(call: &Call, input: &SetAgentStatusInput) -> Step<AgentPayload> {
-    let named = input.parse()?;
-    let agent = match (&call.actor, named) {
-        (Actor::Agent(own), None) => *own,
-        (Actor::Agent(own), Some(named)) if *own != named => return Err(Refusal::NotFound { field: "agentId" }.into()),
-        (_, Some(named)) => named,
-        (_, None) => return Err(Refusal::invalid(&["agentId"], "name the agent").into()),
-    };
+    let agent = itself_or_named(call, input.parse()?)?;
     let log = log_of(call, agent)?;
     let note = call.seal(agent, input.reason.clone()).await?;
     let done = call.submit(&log, Command::SetAgentStatus { agent, will: input.status.into(), note }).await?;
     Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))
+}
+
+async fn set_standing_value(call: &Call, input: &SetStandingValueInput) -> Step<AgentPayload> {
+    let agent = itself_or_named(call, input.agent()?)?;
+    let command = input.parse(agent)?;
+    let log = log_of(call, agent)?;
+    let done = call.submit(&log, command).await?;
+    Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))
+}
+
+/// An agent means itself; an operator names one.
+fn itself_or_named(call: &Call, named: Option<AgentId>) -> Step<AgentId> {
+    match (&call.actor, named) {
+        (Actor::Agent(own), None) => Ok(*own),
+        (Actor::Agent(own), Some(named)) if *own != named => Err(Refusal::NotFound { field: "agentId" }.into()),
+        (_, Some(named)) => Ok(named),
+        (_, None) => Err(Refusal::invalid(&["agentId"], "name the agent").into()),
+    }
 }
 
 /// The call server of an agent. Agents never leave.

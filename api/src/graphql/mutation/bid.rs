@@ -1,6 +1,7 @@
 //! Bids.
 
 use super::call::{Call, Done, Step, answer};
+use super::inquiry::agents_market;
 use super::payload::BidPayload;
 use crate::graphql::input::parse::{self, Path};
 use crate::graphql::input::work::{PlaceBidInput, WithdrawBidInput};
@@ -11,7 +12,6 @@ use domain::command::{Command, rights};
 use domain::event::Event;
 use domain::event::auction::AuctionEvent;
 use domain::ids::{AuctionId, BidId};
-use domain::log::LogName;
 use domain::refusal::Refusal;
 use projections::live::Dossier;
 use projections::live::auction::AuctionState;
@@ -77,13 +77,6 @@ async fn withdraw_bid(call: &Call, input: &WithdrawBidInput, wanted: Wanted) -> 
     };
     let done = call.submit_about(&log, bid, Command::WithdrawBid { bid }, closed).await?;
     bid_payload(call, done, wanted).await
-}
-
-fn agents_market(call: &Call) -> Option<LogName> {
-    match call.actor {
-        Actor::Agent(agent) => call.app.live.market_of(agent),
-        _ => None,
-    }
 }
 
 async fn bid_payload(call: &Call, done: Done, wanted: Wanted) -> Step<BidPayload> {

@@ -1,15 +1,19 @@
-//! Withdrawing an inquiry.
+//! Withdrawing an inquiry, and claiming one.
 
 use super::call::{Call, Step, answer};
-use super::payload::InquiryPayload;
+use super::payload::{InquiryPayload, SessionPayload};
 use crate::graphql::input::parse;
-use crate::graphql::input::work::{WithdrawInquiryInput, reason};
-use crate::graphql::types::Inquiry;
+use crate::graphql::input::work::{ClaimInquiryInput, WithdrawInquiryInput, reason};
+use crate::graphql::types::{Inquiry, Session};
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
 use domain::command::{Command, rights};
+use domain::event::Event;
+use domain::event::session::SessionEvent;
 use domain::ids::{CustomerId, InquiryId};
+use domain::log::LogName;
 use domain::refusal::Refusal;
+use domain::terms::Allocation;
 use projections::live::Dossier;
 
 #[derive(Default)]
@@ -20,6 +24,11 @@ impl Inquiries {
     async fn withdraw_inquiry(&self, ctx: &Context<'_>, input: WithdrawInquiryInput) -> Result<InquiryPayload, Error> {
         let call = Call::begin(ctx, rights::WITHDRAW_INQUIRY, &input, &input.idempotency_key)?;
         answer(withdraw_inquiry(&call, &input)).await
+    }
+
+    async fn claim_inquiry(&self, ctx: &Context<'_>, input: ClaimInquiryInput) -> Result<SessionPayload, Error> {
+        let call = Call::begin(ctx, rights::CLAIM_INQUIRY, &input, &input.idempotency_key)?;
+        answer(claim_inquiry(&call, &input)).await
     }
 }
 
@@ -35,6 +44,39 @@ async fn withdraw_inquiry(call: &Call, input: &WithdrawInquiryInput) -> Step<Inq
     let command = Command::WithdrawInquiry { inquiry, reason };
     let done = call.submit_about(&log, inquiry, command, closed).await?;
     Ok(InquiryPayload::new(&done, Inquiry::load(&call.app, &call.actor, inquiry).await?))
+}
+
+async fn claim_inquiry(call: &Call, input: &ClaimInquiryInput) -> Step<SessionPayload> {
+    let inquiry: InquiryId = parse::id(&input.inquiry_id, "inquiryId")?;
+    let log = call.log_of(inquiry, "inquiryId").await?;
+    // An agent of another call server sees no inquiry here, open or closed.
+    let here = || agents_market(call).is_some_and(|own| own == log);
+    let gone = |dossier: &Dossier, _: &Actor| here().then(|| how_it_went(dossier))?;
+    let done = call.submit_about(&log, inquiry, Command::ClaimInquiry { inquiry }, gone).await?;
+    let (session, inquiry) = done.one(|event| match event {
+        Event::Session(SessionEvent::Opened(e)) => Some((e.session, e.inquiry)),
+        _ => None,
+    })?;
+    let session = Session::load(&call.app, &call.actor, session).await?;
+    Ok(SessionPayload::new(&done, session, Inquiry::load(&call.app, &call.actor, inquiry).await?))
+}
+
+/// Of an inquiry that is over: whether somebody had it, or nobody could have it any more.
+fn how_it_went(dossier: &Dossier) -> Option<Refusal> {
+    let row = dossier.inquiry().filter(|row| row.state.is_final())?;
+    Some(match (&row.terms.allocation, dossier.session()) {
+        (Allocation::Routed { .. } | Allocation::Auction(_), _) => Refusal::OtherAllocation,
+        (Allocation::Claim { .. }, Some(_)) => Refusal::InquiryTaken,
+        (Allocation::Claim { .. }, None) => Refusal::InquiryClosed,
+    })
+}
+
+/// The call server of the agent who calls.
+pub(super) fn agents_market(call: &Call) -> Option<LogName> {
+    match call.actor {
+        Actor::Agent(agent) => call.app.live.market_of(agent),
+        _ => None,
+    }
 }
 
 /// Its customer, or an operator; to anybody else it is not there.

@@ -195,6 +195,16 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&ben, "completeWrapUp", json!({ "sessionId": session }), "session { id }").await;
 
     table.does(&provider, "deleteWebhook", json!({ "webhookId": webhook }), "webhook { id }").await;
+    let value = json!({ "topic": "cards", "direction": "FORWARD", "value": { "amount": "1", "currency": "EUR" } });
+    table.does(&ann, "setStandingValue", value, "agent { standingValues { topic } }").await;
+
+    // One that an agent selects itself.
+    let input = json!({ "title": "c", "links": [{ "label": "Cards", "topic": "cards" }], "channels": ["MESSAGE"], "allocation": { "claim": {} } });
+    let claimed = table.does(&provider, "publishOffer", input, "offer { id links { id } }").await;
+    let link = &claimed["offer"]["links"][0]["id"];
+    let input = json!({ "offerId": claimed["offer"]["id"], "linkId": link, "channel": "MESSAGE" });
+    let asked = id(&table.does(&nobody, "acceptOffer", input, "inquiry { id }").await, "inquiry");
+    table.does(&ann, "claimInquiry", json!({ "inquiryId": asked }), "session { id }").await;
 
     let all: BTreeSet<String> = rights::ALL.iter().map(|(mutation, _)| (*mutation).to_owned()).collect();
     assert_eq!(table.done, all, "every mutation is in this table");

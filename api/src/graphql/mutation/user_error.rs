@@ -137,11 +137,15 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::BidTooHigh { .. } => UserErrorCode::BidTooHigh,
             Refusal::BidCurrency { .. } => UserErrorCode::BidCurrency,
             Refusal::BidNotWithdrawable => UserErrorCode::BidNotWithdrawable,
-            Refusal::InsufficientFunds { .. } | Refusal::ProviderOutOfFunds => UserErrorCode::InsufficientFunds,
+            Refusal::InsufficientFunds { .. } | Refusal::ProviderOutOfFunds | Refusal::ProviderCannotPay => {
+                UserErrorCode::InsufficientFunds
+            }
             Refusal::AgentNotAvailable => UserErrorCode::AgentNotAvailable,
             Refusal::AgentLacksSkill => UserErrorCode::AgentLacksSkill,
             Refusal::AgentAtCapacity => UserErrorCode::AgentAtCapacity,
             Refusal::AgentNotIndependent => UserErrorCode::AgentNotIndependent,
+            Refusal::InquiryTaken => UserErrorCode::InquiryTaken,
+            Refusal::OtherAllocation => UserErrorCode::OtherAllocation,
             Refusal::InquiryClosed => UserErrorCode::InquiryClosed,
             Refusal::ReservationLapsed => UserErrorCode::ReservationLapsed,
             Refusal::ReservationRescinded => UserErrorCode::ReservationRescinded,
@@ -183,6 +187,9 @@ impl From<Refusal> for UserError {
             | Refusal::NotAllowedNow { .. }
             | Refusal::LimitReached { .. }
             | Refusal::ProviderOutOfFunds
+            | Refusal::ProviderCannotPay
+            | Refusal::InquiryTaken
+            | Refusal::OtherAllocation
             | Refusal::OfferRetired
             | Refusal::OfferExpired
             | Refusal::ChannelNotOffered
@@ -240,6 +247,9 @@ mod tests {
             Refusal::BidNotWithdrawable,
             Refusal::InsufficientFunds { available: money },
             Refusal::ProviderOutOfFunds,
+            Refusal::ProviderCannotPay,
+            Refusal::InquiryTaken,
+            Refusal::OtherAllocation,
             Refusal::AgentNotAvailable,
             Refusal::AgentLacksSkill,
             Refusal::AgentAtCapacity,

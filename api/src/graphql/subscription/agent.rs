@@ -238,7 +238,8 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
             | AgentEvent::Updated(_)
             | AgentEvent::StatusSet(_)
             | AgentEvent::RoundsPutOff(_)
-            | AgentEvent::RoundsResumed(_),
+            | AgentEvent::RoundsResumed(_)
+            | AgentEvent::StandingValueSet(_),
         ) => Some((AgentFeedKind::StatusChanged, Told::default())),
         Event::Provider(_)
         | Event::Offer(_)

@@ -77,7 +77,8 @@ fn changes_an_agent(event: &Event) -> bool {
             | AgentEvent::Updated(_)
             | AgentEvent::StatusSet(_)
             | AgentEvent::RoundsPutOff(_)
-            | AgentEvent::RoundsResumed(_),
+            | AgentEvent::RoundsResumed(_)
+            | AgentEvent::StandingValueSet(_),
         ) => true,
         Event::Reservation(event) => {
             !matches!(event, ReservationEvent::Viewed(_) | ReservationEvent::InvitationAnswered(_))

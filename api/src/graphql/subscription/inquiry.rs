@@ -156,7 +156,9 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_)
             | InquiryEvent::Completed(_) => Some(None),
-            InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => None,
+            InquiryEvent::InformationRequested(_)
+            | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::SelectionMade(_) => None,
         },
         Event::Auction(AuctionEvent::Opened(_) | AuctionEvent::Unsold(_)) => Some(None),
         Event::Auction(
@@ -217,6 +219,7 @@ fn moves(event: &Event) -> bool {
             InquiryEvent::Registered(_) | InquiryEvent::Withdrawn(_) | InquiryEvent::Expired(_) => true,
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Completed(_) => false,
         },

@@ -115,6 +115,7 @@ fn kind(event: &Event) -> Option<QueueFeedKind> {
             InquiryEvent::Requeued(_) => Some(QueueFeedKind::Changed),
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Completed(_) => None,
         },
         Event::Session(event) => match event {

@@ -165,10 +165,10 @@ impl Account {
         let app = app(ctx);
         let list = format_args!("holds of {}", self.row.id).to_string();
         let pager = Pager::<u128>::new(app, &self.eyes, list, &(), first, after)?;
-        let (rows, more) = pager.slice(self.holds.iter(), |hold| hold.auction.0, false);
+        let (rows, more) = pager.slice(self.holds.iter(), |hold| hold.held_for.number(), false);
         let mut nodes = Vec::with_capacity(rows.len());
         for row in rows {
-            nodes.push((row.auction.0, Hold::of(app, &self.eyes, row).await?));
+            nodes.push((row.held_for.number(), Hold::of(app, &self.eyes, row).await?));
         }
         Ok(HoldConnection::page(&pager, (nodes, more)))
     }
@@ -207,13 +207,19 @@ pub struct Hold {
     amount: Money,
     bid: Option<Bid>,
     since: DateTime,
+    expires_at: Option<DateTime>,
 }
 
 connection!(HoldConnection, HoldEdge, Hold);
 
 impl Hold {
     async fn of(app: &Arc<App>, eyes: &Eyes, row: &HoldRow) -> Result<Hold, Error> {
-        Ok(Hold { amount: row.amount.into(), bid: Bid::load(app, eyes, row.bid).await?, since: DateTime(row.since) })
+        let bid = match row.bid {
+            Some(bid) => Bid::load(app, eyes, bid).await?,
+            None => None,
+        };
+        let expires_at = row.expires_at.map(DateTime);
+        Ok(Hold { amount: row.amount.into(), bid, since: DateTime(row.since), expires_at })
     }
 }
 

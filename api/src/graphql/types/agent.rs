@@ -11,7 +11,7 @@ use super::provider::Provider;
 use super::reservation::Reservation;
 use super::rights::{Sight, sees_agent, sees_money_of, sees_provider, sees_status};
 use super::session::Session;
-use super::terms::Skill;
+use super::terms::{Skill, StandingValue};
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
@@ -180,6 +180,9 @@ impl Agent {
             return Ok(None);
         }
         Account::of(app(ctx), &self.eyes, Some(&self.row.log), owner).await.map(Some)
+    }
+    async fn standing_values(&self) -> Option<Vec<StandingValue>> {
+        self.sees_status().then(|| self.row.values.iter().map(StandingValue::from).collect())
     }
     async fn notices(
         &self,

@@ -34,7 +34,7 @@ use domain::ids::{AgentId, AuctionId, CustomerId, ProviderId, Subject};
 use domain::log::LogName;
 use domain::time::Timestamp;
 use projections::history::rows;
-use projections::live::account::{AccountRow, HoldRow, Secret};
+use projections::live::account::{AccountRow, HeldFor, HoldRow, Secret};
 use projections::live::auction::{AuctionRow, AuctionState, BidRow, BidState};
 use projections::live::community::{OfferRow, OfferState};
 use projections::live::inquiry::{InquiryRow, InquiryState};
@@ -377,7 +377,8 @@ pub(crate) fn sees_bid(viewer: &Actor, auction: &AuctionRow, bidder: AgentId) ->
 /// What of an account is held, as far as the viewer sees it. What tells of a sealed bid is its owner's alone for as
 /// long as that is sealed, what tells of a PROXY maximum for ever; of the past, too.
 pub(crate) async fn seen_holds(app: &Arc<App>, eyes: &Eyes, account: &AccountRow) -> Result<Vec<HoldRow>, Error> {
-    let all = eyes.live(app).holds(account.id, None, usize::MAX);
+    let mut all = eyes.live(app).holds(account.id, None, usize::MAX);
+    all.sort_by_key(|hold| hold.held_for.number());
     if is_party(&eyes.viewer, account.owner) {
         return Ok(all);
     }
@@ -386,7 +387,10 @@ pub(crate) async fn seen_holds(app: &Arc<App>, eyes: &Eyes, account: &AccountRow
         let sees = match hold.secret {
             None => true,
             Some(Secret::Proxy) => false,
-            Some(Secret::Sealed) => eyes.past.is_some() && has_closed(app, hold.auction).await?,
+            Some(Secret::Sealed) => match hold.held_for {
+                HeldFor::Auction(auction) => eyes.past.is_some() && has_closed(app, auction).await?,
+                HeldFor::Reservation(_) => true,
+            },
         };
         if sees {
             seen.push(hold);

@@ -2,7 +2,7 @@
 
 use super::enums::{AuctionDirection, AuctionFormat, RoutingPolicy};
 use super::money::{Money, at_exponent};
-use crate::graphql::scalars::{CurrencyCode, Decimal, Duration};
+use crate::graphql::scalars::{CurrencyCode, DateTime, Decimal, Duration};
 use async_graphql::{SimpleObject, Union};
 use domain::terms;
 
@@ -116,4 +116,25 @@ impl AuctionRules {
 pub struct IncrementStep {
     from: Decimal,
     by: Decimal,
+}
+
+/// What an agent would pay (FORWARD) or take (REVERSE) for a topic without being asked: the price under BEST_VALUE, the
+/// maximum in PROXY auctions.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct StandingValue {
+    topic: String,
+    direction: AuctionDirection,
+    value: Money,
+    valid_until: Option<DateTime>,
+}
+
+impl From<&domain::state::StandingValue> for StandingValue {
+    fn from(value: &domain::state::StandingValue) -> StandingValue {
+        StandingValue {
+            topic: value.topic.to_string(),
+            direction: value.direction.into(),
+            value: value.value.into(),
+            valid_until: value.valid_until.map(DateTime),
+        }
+    }
 }

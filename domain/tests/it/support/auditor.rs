@@ -27,6 +27,8 @@ pub struct Auditor {
     limits: BTreeMap<AccountKey, Option<Decimal>>,
     /// One hold per payer and auction.
     holds: BTreeMap<(Party, AuctionId), (Currency, Decimal)>,
+    /// What a pending reservation holds, where no auction does.
+    reserved: BTreeMap<ReservationId, (Party, Currency, Decimal)>,
     directions: BTreeMap<AuctionId, Direction>,
     open_auctions: BTreeSet<AuctionId>,
     inquiry_of: BTreeMap<AuctionId, InquiryId>,
@@ -124,7 +126,9 @@ impl Auditor {
             | Event::Offer(_)
             | Event::CallServer(_)
             | Event::Queue(_)
-            | Event::Agent(AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_)) => {}
+            | Event::Agent(
+                AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_) | AgentEvent::StandingValueSet(_),
+            ) => {}
             Event::Agent(AgentEvent::StatusSet(e)) => {
                 let until = self.present_until.remove(&e.agent);
                 if e.reason == WillReason::Absent {
@@ -170,6 +174,10 @@ impl Auditor {
                 let wait = self.waits.get_mut(&e.inquiry).expect("it waited before");
                 wait.since = Some(at);
                 assert_eq!(e.expires_at, at + wait.left, "it waits for what was left");
+            }
+            InquiryEvent::SelectionMade(e) => {
+                assert!(!self.served.contains(&e.inquiry), "who is served is selected no more");
+                assert_eq!(e.agent.map(Subject::from), e.why.chosen, "what was chosen is what is recorded");
             }
             InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => {}
         }
@@ -263,6 +271,10 @@ impl Auditor {
                     }
                 }
                 self.pending.insert(e.reservation, (e.inquiry, e.agent, e.auction));
+                if let (Some(payer), Some(price)) = (e.payer, e.price) {
+                    assert!(e.auction.is_none(), "an auction's award holds its price itself");
+                    self.reserved.insert(e.reservation, (payer, price.currency(), price.amount()));
+                }
                 if joins || e.invitation.is_none() {
                     assert!(self.load(e.agent) <= self.capacities[&e.agent], "nobody is asked beyond its capacity");
                     let wraps_up = self.wrap_ups.iter().any(|(_, agent)| *agent == e.agent);
@@ -272,6 +284,7 @@ impl Auditor {
             }
             ReservationEvent::Viewed(e) => assert!(self.pending.contains_key(&e.reservation)),
             ReservationEvent::Accepted(e) => {
+                self.reserved.remove(&e.reservation);
                 self.pending.remove(&e.reservation).expect("a reservation ends once");
             }
             ReservationEvent::InvitationAnswered(e) => {
@@ -285,6 +298,7 @@ impl Auditor {
 
     /// The agent did not take it: what was held for it is free.
     fn ends(&mut self, id: ReservationId) {
+        self.reserved.remove(&id);
         let (inquiry, agent, auction) = self.pending.remove(&id).expect("a reservation ends once");
         self.invitations.remove(&id);
         if let Some(auction) = auction {
@@ -297,6 +311,7 @@ impl Auditor {
         match event {
             SessionEvent::Opened(e) => {
                 assert!(self.served.insert(e.inquiry), "an inquiry is consumed exactly once");
+                self.waits.get_mut(&e.inquiry).expect("it waits").stops(at);
                 self.sessions.insert(e.session, vec![e.agent]);
                 self.leads.insert(e.session, e.agent);
                 self.ends_at.insert(e.session, at + Span::minutes(8 * 60));
@@ -387,6 +402,9 @@ impl Auditor {
         for ((party, _), (currency, amount)) in &self.holds {
             *held.entry((*party, *currency)).or_default() += amount;
         }
+        for (party, currency, amount) in self.reserved.values() {
+            *held.entry((*party, *currency)).or_default() += amount;
+        }
         for (key, balance) in &self.balances {
             let account = state.accounts.get(*key).expect("an account stays");
             let held = held.remove(key).unwrap_or_default();
@@ -427,6 +445,7 @@ impl Auditor {
         });
         assert!(!forgotten, "a queue's depth is the inquiries that stand in it");
         self.nobody_waits_beside_a_free_agent(state, now);
+        super::routed::nobody_waits_for_whom_it_could_have(state, now);
         if state.inquiries.is_empty() {
             self.nothing_is_left(state);
         }
@@ -476,7 +495,7 @@ impl Auditor {
             state.reservations.len(),
             // For a day their agents may still write; who has handed over wraps up.
             state.sessions.len() - state.closed_sessions.len() - self.handed_over(),
-            state.waiting.len(),
+            state.waiting.len() + state.unassigned.len(),
         ];
         assert_eq!(rows, [0; 6], "open work leaves nothing behind");
         // Who has handed over may still wrap up when all is over.

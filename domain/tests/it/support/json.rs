@@ -71,6 +71,7 @@ payloads! {
     Inquiry(InquiryEvent::Registered) = "inquiry.registered";
     Inquiry(InquiryEvent::InformationRequested) = "inquiry.information_requested";
     Inquiry(InquiryEvent::InformationAnswered) = "inquiry.information_answered";
+    Inquiry(InquiryEvent::SelectionMade) = "inquiry.selection_made";
     Inquiry(InquiryEvent::Requeued) = "inquiry.requeued";
     Inquiry(InquiryEvent::Withdrawn) = "inquiry.withdrawn";
     Inquiry(InquiryEvent::Expired) = "inquiry.expired";
@@ -89,6 +90,7 @@ payloads! {
     Agent(AgentEvent::Updated) = "agent.updated";
     Agent(AgentEvent::StatusSet) = "agent.status_set";
     Agent(AgentEvent::RoundsPutOff) = "agent.rounds_put_off";
+    Agent(AgentEvent::StandingValueSet) = "agent.standing_value_set";
     Agent(AgentEvent::RoundsResumed) = "agent.rounds_resumed";
     Agent(AgentEvent::PresenceReported) = "agent.presence_reported";
     Wallet(WalletEvent::Opened) = "wallet.opened";

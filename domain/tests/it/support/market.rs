@@ -292,6 +292,30 @@ impl Market {
         let deadline = row.deadline;
         self.until(deadline)
     }
+    /// The agent selects the inquiry itself.
+    pub fn claims(&mut self, agent: AgentId) -> Answer {
+        let inquiry = self.inquiry;
+        self.agent(agent, Command::ClaimInquiry { inquiry })
+    }
+    /// The provider may owe this much.
+    pub fn limits(&mut self, provider: ProviderId, limit: &str) {
+        let seq = self.steps.len() as u64;
+        let source = SourcePosition { hash: "00".to_owned(), log: "limits".parse().unwrap(), seq };
+        let grant = Command::GrantCreditLimits { provider, limits: vec![eur(limit)], lifted: vec![], source };
+        self.asks(Actor::System, grant).unwrap();
+    }
+    /// What the agent would pay or take for a topic.
+    pub fn values(
+        &mut self,
+        agent: AgentId,
+        about: &str,
+        direction: domain::terms::Direction,
+        value: Option<&str>,
+        valid_until: Option<Timestamp>,
+    ) -> Answer {
+        let (topic, value) = (topic(about), value.map(eur));
+        self.agent(agent, Command::SetStandingValue { agent, topic, direction, value, valid_until })
+    }
     pub fn withdraws(&mut self) -> Answer {
         let inquiry = self.inquiry;
         self.customer(Command::WithdrawInquiry { inquiry, reason: None })

@@ -3,6 +3,7 @@
 pub mod auditor;
 pub mod json;
 pub mod market;
+pub mod routed;
 pub mod terms;
 
 pub use auditor::Auditor;

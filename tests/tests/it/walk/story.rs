@@ -235,6 +235,20 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     story.bid("Dan", &auction, "10.00");
     let notices = "viewer { agent { notices(first: 5) { edges { node { kind } } } } }";
     story.comes("Dan's reservation lapses", "Dan", notices, "RESERVATION_LAPSED");
+    // Somebody of whom nothing is known is routed to the best agent of main, whose money the price is held of.
+    let input = json!({"displayName": "Gil of Graz", "callServer": "main", "location": "home", "skills": [{"name": "cards", "level": 9}]});
+    let gil = text(&story.give("operator", "registerAgent", input)["agent"]["id"]);
+    story.credit(json!({"owner": gil}), "50.00");
+    let available = json!({"agentId": gil, "status": "AVAILABLE"});
+    story.give("operator", "setAgentStatus", available);
+    let value = json!({"topic": "loans", "direction": "REVERSE", "value": {"amount": "3.17", "currency": "EUR"}, "validUntil": "2999-01-01T00:00:00Z"});
+    story.give("Eve", "setStandingValue", value);
+    let price = json!({"amount": "2.47", "currency": "EUR"});
+    let routed = json!({"routed": {"direction": "FORWARD", "price": price, "policy": "BEST_SKILLED"}});
+    let routed = story.publish("rival", "cards/stolen", "PT10M", routed);
+    let input =
+        json!({"offerId": routed["id"], "linkId": routed["links"][0]["id"], "channel": "MESSAGE", "termsVersion": "1"});
+    story.house.client("").give("acceptOffer", input, "inquiry { id }");
     moments.push(story.now());
     moments
 }
