@@ -235,6 +235,7 @@ impl App {
         tokio::spawn(webhooks::send(Arc::downgrade(&app)));
         tokio::spawn(handover::open_call_servers(Arc::downgrade(&app), head.map_or(0, |seq| seq + 1)));
         tokio::spawn(subjects::follow(Arc::downgrade(&app)));
+        tokio::spawn(subjects::learn(Arc::downgrade(&app)));
         app.projector.wake();
         let house = Arc::downgrade(&app);
         let on_broken = Box::new(move |log: &LogName, error: &dyn std::error::Error| {
@@ -298,6 +299,8 @@ impl App {
         if !log.is_reserved() {
             let roaming = self.roaming.clone();
             subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| roaming.note(events)));
+            let ear = self.subjects.ear();
+            subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| ear.note(events)));
         }
         if *log == LogName::community() {
             let moved = self.community_moved.clone();

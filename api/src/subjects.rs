@@ -13,23 +13,30 @@ use crate::app::App;
 use crate::handover;
 use domain::event::Event;
 use domain::event::community::{Classified, OfferEvent, TopicScore};
-use domain::ids::CustomerId;
+use domain::event::inquiry::InquiryEvent;
+use domain::ids::{CustomerId, InquiryId};
 use domain::log::{LogName, Seq};
 use domain::topic::Topic;
 use domain::why::RANKED_MAX;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::collections::{HashMap, HashSet};
-use std::sync::{RwLock, Weak};
+use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
+use store::recorded::Recorded;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use topics::{Model, Taught, names};
 
 /// Who must have used a term before it may name a queue.
 const CUSTOMERS: usize = 5;
-/// Events of `community` that terms are counted from.
+/// Events of a log that are looked at when the house starts: for terms, and for what was confirmed.
 const LOOK_BACK: Seq = 100_000;
 /// Terms that are counted at most; later ones are not.
 const TERMS_MAX: usize = 200_000;
+/// Events read at once.
+const PAGE: usize = 1_000;
+/// Confirmed questions that are learned from at most.
+const LESSONS_MAX: u64 = 20_000;
 const RETRY: Duration = Duration::from_millis(500);
 /// Published names that are looked at.
 pub(crate) const NAMES_MAX: usize = 200;
@@ -52,7 +59,37 @@ pub(crate) struct Subjects {
     trained: HashSet<String>,
     nothing: HashSet<&'static str>,
     counted: RwLock<HashMap<u64, Used>>,
+    /// Confirmations, as the writers acknowledge them, to `learn`.
+    confirmed: UnboundedSender<Confirmed>,
+    to_learn: Mutex<Option<UnboundedReceiver<Confirmed>>>,
     secret: Hmac<Sha256>,
+}
+
+/// What an agent said that an inquiry is about.
+struct Confirmed {
+    log: LogName,
+    seq: Seq,
+    inquiry: InquiryId,
+    topics: Vec<Topic>,
+}
+
+impl Confirmed {
+    fn of(event: &Recorded) -> Option<Confirmed> {
+        let Event::Inquiry(InquiryEvent::TopicsConfirmed(e)) = &event.event else { return None };
+        Some(Confirmed { log: event.log.clone(), seq: event.seq, inquiry: e.inquiry, topics: e.topics.clone() })
+    }
+}
+
+/// Told of each acknowledged batch of a call server.
+pub(crate) struct Ear(UnboundedSender<Confirmed>);
+
+impl Ear {
+    pub(crate) fn note(&self, events: &[Arc<Recorded>]) {
+        for confirmed in events.iter().filter_map(|event| Confirmed::of(event)) {
+            // Nobody learns any more once the house stops.
+            let _ = self.0.send(confirmed);
+        }
+    }
 }
 
 /// By whom a term was used: hashes of the first customers, as many as are needed.
@@ -64,14 +101,35 @@ struct Used {
 
 impl Subjects {
     pub(crate) fn new(model: Option<Model>, secret: &[u8; 32]) -> Subjects {
+        let (confirmed, to_learn) = mpsc::unbounded_channel();
         let trained = model.iter().flat_map(Model::labels).flat_map(|label| names::words(label)).collect();
         Subjects {
             taught: RwLock::new(Taught::new(model.map(Into::into))),
             trained,
             nothing: NOTHING.split_whitespace().collect(),
             counted: RwLock::default(),
+            confirmed,
+            to_learn: Mutex::new(Some(to_learn)),
             secret: Hmac::new_from_slice(secret).expect("any length is a key"),
         }
+    }
+
+    pub(crate) fn ear(&self) -> Ear {
+        Ear(self.confirmed.clone())
+    }
+
+    /// A confirmed topic is the label that comes to it, or a new one.
+    fn teach(&self, question: &str, topics: &[Topic]) {
+        let mut taught = self.taught.write().expect("no holder panics");
+        if taught.lessons() >= LESSONS_MAX {
+            return;
+        }
+        let label = |topic: &Topic| {
+            let known = taught.labels().iter().find(|label| topic_of(label).as_ref() == Some(topic));
+            known.cloned().unwrap_or_else(|| topic.to_string())
+        };
+        let labels: Vec<String> = topics.iter().map(label).collect();
+        taught.teach(question, &labels);
     }
 
     /// `published`: the names that a question may be about where nothing was trained.
@@ -229,6 +287,61 @@ pub(crate) async fn follow(app: Weak<App>) {
         if page.is_empty() && moved.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// Learns what agents confirm: of each call server's newest events what was confirmed before the house started, then
+/// what is acknowledged. A question that can no longer be opened is not learned from.
+pub(crate) async fn learn(app: Weak<App>) {
+    let Some(mut to_learn) =
+        app.upgrade().and_then(|app| app.subjects.to_learn.lock().expect("no holder panics").take())
+    else {
+        return;
+    };
+    let mut known: HashMap<LogName, Seq> = HashMap::new();
+    if let Some(app) = app.upgrade() {
+        for server in app.live.call_servers() {
+            let Some(head) = app.live.head(&server.name) else { continue };
+            known.insert(server.name.clone(), head.seq);
+            let mut next = head.seq.saturating_sub(LOOK_BACK);
+            while next <= head.seq {
+                let (store, log) = (app.store.clone(), server.name.clone());
+                let wanted = usize::try_from(head.seq + 1 - next).unwrap_or(PAGE).min(PAGE);
+                let read = move || {
+                    let raws = store.read(&log, next, wanted).ok()?;
+                    let count = raws.len() as Seq;
+                    let events = raws.into_iter().filter_map(|raw| Recorded::open(&log, raw).ok());
+                    Some((count, events.filter_map(|event| Confirmed::of(&event)).collect::<Vec<_>>()))
+                };
+                let Ok(Some((count, page))) = tokio::task::spawn_blocking(read).await else {
+                    tracing::error!(log = %server.name, next, "subjects.unread");
+                    break;
+                };
+                for confirmed in &page {
+                    lesson(&app, confirmed).await;
+                }
+                if count == 0 {
+                    break;
+                }
+                next += count;
+            }
+        }
+    }
+    while let Some(confirmed) = to_learn.recv().await {
+        let Some(app) = app.upgrade() else { return };
+        if known.get(&confirmed.log).is_none_or(|seq| confirmed.seq > *seq) {
+            lesson(&app, &confirmed).await;
+        }
+    }
+}
+
+async fn lesson(app: &Arc<App>, confirmed: &Confirmed) {
+    let Ok(Some(dossier)) = app.dossier(confirmed.inquiry).await else { return };
+    let Some(sealed) = dossier.read(|dossier| dossier.inquiry().and_then(|row| row.question.clone())) else { return };
+    if let Ok(Some(text)) = app.open(&sealed).await
+        && let Some(question) = asked(&text)
+    {
+        app.subjects.teach(&question, &confirmed.topics);
     }
 }
 

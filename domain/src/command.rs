@@ -216,6 +216,12 @@ pub enum Command {
     ClaimInquiry {
         inquiry: InquiryId,
     },
+    ConfirmTopics {
+        inquiry: InquiryId,
+        topics: Vec<Topic>,
+        /// Those of `topics` that are published, or that the classifier knows.
+        known_topics: Vec<Topic>,
+    },
     PlaceBid {
         auction: AuctionId,
         amount: Money,
@@ -346,6 +352,7 @@ pub mod rights {
     pub const CREDIT_WALLET: Right = ("creditWallet", &[Finance]);
     pub const WITHDRAW_INQUIRY: Right = ("withdrawInquiry", &[Customer, Operator]);
     pub const CLAIM_INQUIRY: Right = ("claimInquiry", &[Agent]);
+    pub const CONFIRM_TOPICS: Right = ("confirmTopics", &[Agent]);
     pub const PLACE_BID: Right = ("placeBid", &[Agent]);
     pub const WITHDRAW_BID: Right = ("withdrawBid", &[Agent]);
     pub const VIEW_RESERVATION: Right = ("viewReservation", &[Agent]);
@@ -369,7 +376,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 39] = [
+    pub const ALL: [Right; 40] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -388,6 +395,7 @@ pub mod rights {
         CREDIT_WALLET,
         WITHDRAW_INQUIRY,
         CLAIM_INQUIRY,
+        CONFIRM_TOPICS,
         PLACE_BID,
         WITHDRAW_BID,
         VIEW_RESERVATION,
@@ -438,6 +446,7 @@ impl Command {
             Command::CreditWallet { .. } => rights::CREDIT_WALLET,
             Command::WithdrawInquiry { .. } => rights::WITHDRAW_INQUIRY,
             Command::ClaimInquiry { .. } => rights::CLAIM_INQUIRY,
+            Command::ConfirmTopics { .. } => rights::CONFIRM_TOPICS,
             Command::PlaceBid { .. } => rights::PLACE_BID,
             Command::WithdrawBid { .. } => rights::WITHDRAW_BID,
             Command::ViewReservation { .. } => rights::VIEW_RESERVATION,

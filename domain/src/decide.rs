@@ -99,6 +99,9 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::CreditWallet { owner, amount, reference } => wallet::credit(state, *owner, *amount, reference, ctx),
         Command::WithdrawInquiry { inquiry, reason } => inquiry::withdraw(state, *inquiry, reason, ctx),
         Command::ClaimInquiry { inquiry } => claim::claim(state, *inquiry, ctx),
+        Command::ConfirmTopics { inquiry, topics, known_topics } => {
+            inquiry::confirm_topics(state, *inquiry, topics, known_topics, ctx)
+        }
         Command::PlaceBid { auction, amount } => auction::place_bid(state, *auction, *amount, ctx),
         Command::WithdrawBid { bid } => auction::withdraw_bid(state, *bid, ctx),
         Command::ViewReservation { reservation } => reservation::view(state, *reservation, ctx),

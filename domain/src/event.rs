@@ -105,6 +105,7 @@ impl Event {
                 InquiryEvent::Withdrawn(e) => one(e.inquiry),
                 InquiryEvent::Expired(e) => one(e.inquiry),
                 InquiryEvent::Completed(e) => one(e.inquiry),
+                InquiryEvent::TopicsConfirmed(e) => two(e.inquiry, e.agent),
             },
             Event::Auction(event) => match event {
                 AuctionEvent::Opened(e) => two(e.auction, e.inquiry),
@@ -200,7 +201,8 @@ into_event! {
     Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
         InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Requeued(inquiry::InquiryRequeued),
-        Withdrawn(inquiry::InquiryWithdrawn), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted);
+        Withdrawn(inquiry::InquiryWithdrawn), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted),
+        TopicsConfirmed(inquiry::TopicsConfirmed);
     Auction(AuctionEvent): Opened(auction::AuctionOpened), BidPlaced(auction::BidPlaced), BidOutbid(auction::BidOutbid),
         BidWithdrawn(auction::BidWithdrawn), Extended(auction::AuctionExtended), Awarded(auction::AuctionAwarded),
         BidLost(auction::BidLost), BidForfeited(auction::BidForfeited), Unsold(auction::AuctionUnsold),

@@ -4,6 +4,7 @@
 
 use crate::actor::Actor;
 use crate::auction;
+use crate::check;
 use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::community::{OfferAccepted, SourcePosition};
@@ -17,7 +18,7 @@ use crate::sealed::Sealed;
 use crate::state::{AuctionPhase, Inquiry, InquiryState, ReservationPhase, State, Timer};
 use crate::terms::Allocation;
 use crate::time::Timestamp;
-use crate::topic::Skill;
+use crate::topic::{Skill, Topic};
 use crate::waiting::Place;
 use std::sync::Arc;
 
@@ -139,6 +140,31 @@ pub(crate) fn requeue(inquiry: &Inquiry, id: InquiryId, ctx: &Ctx) -> Event {
     InquiryRequeued { expires_at: ctx.now + inquiry.wait_left, inquiry: id }.into()
 }
 
+/// By the agent who has it, from consent until its wrap-up ends. Topics stand in clear, so they are known ones.
+pub fn confirm_topics(
+    state: &State,
+    id: InquiryId,
+    topics: &[Topic],
+    known: &[Topic],
+    ctx: &Ctx,
+) -> Result<Vec<Event>, Refusal> {
+    let inquiry = state.inquiries.get(id).ok_or(Refusal::NotFound { field: "inquiryId" })?;
+    let session = inquiry.session.and_then(|session| state.sessions.get(session));
+    let Actor::Agent(agent) = ctx.actor else { return Err(Refusal::Forbidden) };
+    if session.is_none_or(|session| session.agent != agent) {
+        return Err(Refusal::NotAllowedNow { message: "The agent who has the inquiry says what it is about." });
+    }
+    check::list(&["topics"], topics)?;
+    if topics.is_empty() {
+        return Err(Refusal::invalid(&["topics"], "at least one"));
+    }
+    if let Some(at) = topics.iter().position(|topic| !known.contains(topic)) {
+        return Err(Refusal::invalid_at(&["topics"], at, &[], "not a known subject matter"));
+    }
+    // After this point it is said.
+    Ok(vec![TopicsConfirmed { agent, inquiry: id, topics: topics.to_vec() }.into()])
+}
+
 pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
     match event {
         InquiryEvent::Registered(e) => {
@@ -172,7 +198,9 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 state.add_unassigned(place);
             }
         }
-        InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => {}
+        InquiryEvent::InformationRequested(_)
+        | InquiryEvent::InformationAnswered(_)
+        | InquiryEvent::TopicsConfirmed(_) => {}
         // Who is chosen is asked, or has the session, from the next event on.
         InquiryEvent::SelectionMade(e) => {
             if e.agent.is_none() {

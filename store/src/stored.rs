@@ -96,6 +96,7 @@ stored! {
     "inquiry.withdrawn.v1" => Inquiry(InquiryEvent::Withdrawn);
     "inquiry.expired.v1" => Inquiry(InquiryEvent::Expired);
     "inquiry.completed.v1" => Inquiry(InquiryEvent::Completed);
+    "inquiry.topics_confirmed.v1" => Inquiry(InquiryEvent::TopicsConfirmed);
     "auction.opened.v1" => Auction(AuctionEvent::Opened);
     "auction.bid_placed.v1" => Auction(AuctionEvent::BidPlaced);
     "auction.bid_outbid.v1" => Auction(AuctionEvent::BidOutbid);

@@ -1,6 +1,6 @@
 //! What is learned while questions come in: corrections on top of a model, or on top of nothing.
 //!
-//! Each confirmed question moves the labels that were wrong about it, so far that they are right next time, and no
+//! A confirmed question moves its own label up and the best other one down, where that was not led already, and no
 //! others (passive-aggressive updates on the same features). Taught in the same order, the same questions give the
 //! same scores. To forget somebody's question, teach anew without it.
 
@@ -8,11 +8,10 @@ use crate::features::{ByHash, Kind, LENGTHS, Sparse, each, ln};
 use crate::model::{Model, Verdict, ranked, standing};
 use std::sync::Arc;
 
-/// Where a label lies that a question is about, and at most where the others lie.
-const RIGHT: f32 = 1.0;
-const WRONG: f32 = -0.5;
-/// How far one question may move a label.
-const STEP_MAX: f32 = 1.5;
+/// By how much the label of a question leads the next one; half of what lacks is made good at once.
+const LEAD: f32 = 0.5;
+/// Where the next one lies at least: labels that nothing speaks for lie at -1.
+const NOBODY: f32 = -0.5;
 /// Where nothing was trained: what a question reaches that the best label, known in half of it, is meant by.
 const THRESHOLD_OF_NOTHING: f32 = 1.0;
 
@@ -20,7 +19,8 @@ const THRESHOLD_OF_NOTHING: f32 = 1.0;
 pub struct Taught {
     base: Option<Arc<Model>>,
     labels: Vec<String>,
-    /// The changes of each feature, by label; those of the constant feature under 0, which no feature's hash is.
+    /// The changes of each feature, by label. How likely a label is on its own stays as trained: questions come in
+    /// runs of one subject.
     changes: ByHash<Vec<(u32, f32)>>,
     lessons: u64,
 }
@@ -81,9 +81,6 @@ impl Taught {
                 scores[*label as usize] += value * change;
             }
         }
-        for (label, change) in self.changes.get(&0).into_iter().flatten() {
-            scores[*label as usize] += change;
-        }
         (scores, familiar as f32 / features.len().max(1) as f32)
     }
 
@@ -110,13 +107,22 @@ impl Taught {
             return;
         }
         let (scores, _) = self.scores(text, &features);
-        let square = 1.0 + features.iter().map(|(_, value)| value * value).sum::<f32>();
-        let step = |(at, score): (usize, &f32)| {
-            let miss = if meant.contains(&at) { (RIGHT - score).max(0.0) } else { (WRONG - score).min(0.0) };
-            (at as u32, (miss / square).clamp(-STEP_MAX, STEP_MAX))
-        };
-        let steps: Vec<(u32, f32)> = scores.iter().enumerate().map(step).filter(|(_, step)| *step != 0.0).collect();
-        for (hash, value) in features.iter().chain([&(0, 1.0)]) {
+        let square = features.iter().map(|(_, value)| value * value).sum::<f32>();
+        let mut steps: Vec<(u32, f32)> = Vec::new();
+        let rivals = (0..scores.len()).filter(|at| !meant.contains(at));
+        let rival = rivals.max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a)));
+        let to_beat = rival.map_or(NOBODY, |rival| scores[rival].max(NOBODY));
+        for at in meant {
+            let miss = to_beat + LEAD - scores[at];
+            if miss > 0.0 {
+                let step = miss / (2.0 * square);
+                steps.push((at as u32, step));
+                if let Some(rival) = rival.filter(|rival| scores[*rival] > NOBODY) {
+                    steps.push((rival as u32, -step));
+                }
+            }
+        }
+        for (hash, value) in &features {
             let changes = self.changes.entry(*hash).or_default();
             for (label, step) in &steps {
                 match changes.iter_mut().find(|(other, _)| other == label) {

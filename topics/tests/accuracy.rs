@@ -7,8 +7,9 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use topics::Model;
+use std::sync::Arc;
 use topics::table::{OUT_OF_SCOPE, Question, examples, read};
+use topics::{Model, Taught};
 
 fn data(file: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("CALLMARKET_SHARED").map(PathBuf::from) else {
@@ -98,4 +99,39 @@ fn clinc150() {
     let ids = ten("clinc150/ten_shot_ids.json").unwrap();
     let seen: Vec<_> = all.into_iter().filter(|question| ids.contains(&question.id)).collect();
     at_least("right, ten a label", measure(&seen, &validation).right, 82.5);
+}
+
+/// A model of ten questions a label; then a thousand others come in, and each is confirmed by who dealt with it.
+#[test]
+fn accuracy_rises_on_corrections() {
+    let Some(path) = data("banking77/train.csv") else { return };
+    let ids = ten("banking77/ten_shot_ids.json").unwrap();
+    let (seen, rest): (Vec<_>, Vec<_>) = read(&path, true).unwrap().into_iter().partition(|one| ids.contains(&one.id));
+    let (labels, learned) = examples(seen, "seen".as_ref()).unwrap();
+    let mut taught = Taught::new(Some(Arc::new(Model::train(labels, &learned))));
+    let (mut held, mut coming) = (Vec::new(), Vec::new());
+    for (at, question) in rest.iter().enumerate() {
+        match at % 9 {
+            0 => coming.push(question),
+            1 => held.push(question),
+            _ => {}
+        }
+    }
+    // Not in runs of one label.
+    coming.sort_by_key(|question| question.id.chars().rev().collect::<String>());
+    let right = |taught: &Taught| {
+        let hit = |question: &&&Question| {
+            let best = taught.classify(&question.text, 1).ranked[0].0;
+            taught.labels()[best as usize] == question.label
+        };
+        100.0 * held.iter().filter(hit).count() as f64 / held.len() as f64
+    };
+    let mut found = vec![right(&taught)];
+    for lessons in coming.chunks(coming.len().div_ceil(3)) {
+        lessons.iter().for_each(|question| taught.teach(&question.text, std::slice::from_ref(&question.label)));
+        found.push(right(&taught));
+    }
+    println!("{found:?}");
+    assert!(found.is_sorted(), "{found:?}");
+    assert!(found[3] >= found[0] + 3.0, "{found:?}");
 }

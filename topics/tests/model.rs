@@ -176,11 +176,14 @@ fn corrections_are_learned_and_nothing_else_is_forgotten() {
         verdict.in_scope.then(|| taught.labels()[verdict.ranked[0].0 as usize].clone())
     };
     assert_ne!(best(&taught, "my pin is blocked").as_deref(), Some("pin"));
-    taught.teach("my pin is blocked", &["pin".to_owned()]);
-    taught.teach("I forgot the pin number", &["pin".to_owned()]);
+    // A label that the model has not is learned from the third question on, or so.
+    for _ in 0..2 {
+        taught.teach("my pin is blocked", &["pin".to_owned()]);
+        taught.teach("I forgot the pin number", &["pin".to_owned()]);
+    }
     assert_eq!(best(&taught, "the pin is blocked again").as_deref(), Some("pin"));
     assert_eq!(best(&taught, "I lost my card yesterday").as_deref(), Some("lost"));
-    assert_eq!(taught.version(), format!("{}+2", base.version()));
+    assert_eq!(taught.version(), format!("{}+4", base.version()));
 }
 
 #[test]

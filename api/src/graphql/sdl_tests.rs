@@ -194,6 +194,7 @@ const MOVE_NO_MONEY: &[(&str, &[&str])] = &[
             "sendMessage",
             "saveNotes",
             "extendWrapUp",
+            "confirmTopics",
             "inviteAgent",
             "rescindReservation",
             "openSideChannel",

@@ -19,6 +19,7 @@ pub enum InquiryEvent {
     Withdrawn(InquiryWithdrawn),
     Expired(InquiryExpired),
     Completed(InquiryCompleted),
+    TopicsConfirmed(TopicsConfirmed),
 }
 
 /// An acceptance stands in the call server's queues, at the place of `accepted_at`.
@@ -110,4 +111,12 @@ pub struct InquiryExpired {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InquiryCompleted {
     pub inquiry: InquiryId,
+}
+
+/// The agent who has it says what it is about. It stays in the queues that it came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicsConfirmed {
+    pub agent: AgentId,
+    pub inquiry: InquiryId,
+    pub topics: Vec<Topic>,
 }

@@ -134,3 +134,29 @@ fn notes_are_the_agents_in_session_and_wrap_up() {
     market.agent(ANN, Command::EndSession { session }).unwrap();
     assert!(market.agent(ANN, save).is_ok());
 }
+
+#[test]
+fn who_has_an_inquiry_says_what_it_is_about() {
+    let (mut market, session) = talking(None);
+    let inquiry = market.state.sessions.get(session).unwrap().inquiry;
+    let queues = market.state.inquiries.get(inquiry).unwrap().queues.clone();
+    let says = |topics: &[&str]| Command::ConfirmTopics {
+        inquiry,
+        topics: topics.iter().map(|text| topic(text)).collect(),
+        known_topics: vec![topic("cards"), topic("loans")],
+    };
+    let nobody =
+        Command::ConfirmTopics { inquiry: domain::ids::InquiryId(9_999), topics: vec![], known_topics: vec![] };
+    assert_eq!(market.agent(ANN, nobody), Err(Refusal::NotFound { field: "inquiryId" }));
+    // Each guard before the next: another agent, nothing, something made up.
+    assert_eq!(market.agent(BEN, says(&[])).unwrap_err().code(), "NOT_ALLOWED_NOW");
+    assert_eq!(market.agent(ANN, says(&[])), Err(Refusal::invalid(&["topics"], "at least one")));
+    let made_up = market.agent(ANN, says(&["cards", "ludwig"])).unwrap_err();
+    assert_eq!(made_up.field().unwrap(), ["topics", "1"]);
+    assert_eq!(market.customer(says(&["cards"])), Err(Refusal::Forbidden));
+
+    let events = market.agent(ANN, says(&["loans", "cards"])).unwrap();
+    assert_eq!(names(&events), ["inquiry.topics_confirmed"]);
+    assert_eq!(market.state.inquiries.get(inquiry).unwrap().queues, queues, "it moves no queue");
+    assert!(market.agent(ANN, says(&["loans"])).is_ok(), "and may say so again");
+}

@@ -143,7 +143,8 @@ impl<'a> Fold<'a> {
             InquiryEvent::Registered(i) => self.registered(i),
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
-            | InquiryEvent::SelectionMade(_) => Ok(()),
+            | InquiryEvent::SelectionMade(_)
+            | InquiryEvent::TopicsConfirmed(_) => Ok(()),
             InquiryEvent::Requeued(i) => self.inquiry_is(e, i.inquiry, InquiryState::Queued),
             InquiryEvent::Withdrawn(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Withdrawn),
             InquiryEvent::Expired(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Expired),

@@ -89,7 +89,8 @@ impl Scope {
                 | InquiryEvent::Requeued(_)
                 | InquiryEvent::Withdrawn(_)
                 | InquiryEvent::Expired(_)
-                | InquiryEvent::Completed(_),
+                | InquiryEvent::Completed(_)
+                | InquiryEvent::TopicsConfirmed(_),
             )
             | Event::Auction(_)
             | Event::Agent(_)

@@ -277,6 +277,10 @@ impl Dossier {
             }
             InquiryEvent::Expired(_) => self.end(InquiryState::Expired, recorded)?,
             InquiryEvent::Completed(_) => self.end(InquiryState::Completed, recorded)?,
+            // Its topics are what it was registered under.
+            InquiryEvent::TopicsConfirmed(_) => {
+                self.registered()?;
+            }
         }
         Ok(())
     }

@@ -162,7 +162,8 @@ impl Market {
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_)
-            | InquiryEvent::Completed(_) => {}
+            | InquiryEvent::Completed(_)
+            | InquiryEvent::TopicsConfirmed(_) => {}
         }
         self.fold_dossier(recorded)?;
         self.queues.on_inquiry(event, recorded)

@@ -171,7 +171,8 @@ impl Queues {
             InquiryEvent::Requeued(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::InformationRequested(_)
-            | InquiryEvent::InformationAnswered(_) => {}
+            | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::TopicsConfirmed(_) => {}
         }
         Ok(())
     }

@@ -462,6 +462,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         ),
         ("", SelectionMade { agent: Some(agent), inquiry, why: why() }.into()),
         ("bare", SelectionMade { agent: None, inquiry, why: bare_why() }.into()),
+        ("", TopicsConfirmed { agent, inquiry, topics: vec![topic("cards/lost")] }.into()),
         ("", InquiryRequeued { expires_at: closes_at, inquiry }.into()),
         ("", InquiryWithdrawn { inquiry, reason: Some(sealed("cmVhc29u")) }.into()),
         ("bare", InquiryWithdrawn { inquiry, reason: None }.into()),

@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 39] = [
+const MUTATIONS: [(&str, &[&str], &str); 40] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -98,6 +98,7 @@ const MUTATIONS: [(&str, &[&str], &str); 39] = [
     ("leaveSession", &["agent"], r#"{"sessionId": "ses_00000000000000000000000000"}"#),
     ("endSession", &["agent", "customer"], r#"{"sessionId": "ses_00000000000000000000000000"}"#),
     ("saveNotes", &["agent"], r#"{"sessionId": "ses_00000000000000000000000000", "notes": "none"}"#),
+    ("confirmTopics", &["agent"], r#"{"inquiryId": "inq_00000000000000000000000000", "topics": ["cards"]}"#),
     ("extendWrapUp", &["agent"], r#"{"sessionId": "ses_00000000000000000000000000", "by": "PT1M"}"#),
     ("completeWrapUp", &["agent"], r#"{"sessionId": "ses_00000000000000000000000000"}"#),
 ];

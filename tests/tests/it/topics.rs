@@ -85,7 +85,7 @@ fn suggested(house: &House, offer: &str, question: &str) -> Vec<String> {
 }
 
 fn auction() -> Value {
-    json!({"direction": "REVERSE", "format": "OPEN", "currency": "EUR", "reserve": "5.00", "openFor": "PT60S"})
+    json!({"direction": "REVERSE", "format": "OPEN", "currency": "EUR", "reserve": "5.00", "openFor": "PT1S"})
 }
 
 #[test]
@@ -160,4 +160,55 @@ fn without_a_model_questions_go_by_published_names() {
     ]);
     assert_eq!(refused.code, 2, "{}", refused.err);
     assert!(refused.err.contains("/nowhere cannot be read"), "{}", refused.err);
+}
+
+#[test]
+fn what_an_agent_confirms_is_learned_and_kept() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 1);
+    let (offer, _) = town.publish(auction(), json!({"consentWindow": "PT60S", "wrapUp": "PT60S"}));
+    let declare = json!({"callServer": "main", "topic": "plastic"});
+    town.operator.give("declareQueue", declare, "queue { id }");
+    let question = "my debit thing vanished at the till";
+    assert_eq!(suggested(&house, &offer, question), Vec::<String>::new());
+
+    let input = json!({"offerId": offer, "question": question, "topics": ["cards"], "channel": "MESSAGE"});
+    let accepted = house.client("").give("acceptOffer", input, "inquiry { id }");
+    let inquiry = text(&accepted["inquiry"]["id"]);
+    let document = "query($id: ID!) { inquiry(id: $id) { topics queues { id } auction { id } session { id } } }";
+    let before = town.operator.ask(document, json!({"id": inquiry}))["inquiry"].clone();
+    let confirm = |topics: Value| json!({"inquiryId": inquiry, "topics": topics});
+    let refused =
+        town.agents[0].1.give_keyed("confirmTopics", confirm(json!(["plastic"])), &tests::key(), "inquiry { id }");
+    assert_eq!(refused["userErrors"][0]["code"], "NOT_ALLOWED_NOW", "nobody has it yet");
+    let bid = json!({"auctionId": before["auction"]["id"], "amount": {"amount": "2.00", "currency": "EUR"}});
+    town.agents[0].1.give("placeBid", bid, "bid { id }");
+    let reservation = eventually("the agent is asked", || {
+        let seen = town.agents[0].1.ask("{ viewer { agent { reservation { id } } } }", json!({}));
+        seen["viewer"]["agent"]["reservation"]["id"].as_str().map(str::to_owned)
+    });
+    town.agents[0].1.give("acceptReservation", json!({"reservationId": reservation}), "session { id }");
+
+    let made_up =
+        town.agents[0].1.give_keyed("confirmTopics", confirm(json!(["ludwig"])), &tests::key(), "inquiry { id }");
+    assert_eq!(made_up["userErrors"][0]["field"], json!(["topics", "0"]));
+    town.agents[0].1.give("confirmTopics", confirm(json!(["plastic"])), "inquiry { id topics }");
+    let after = town.operator.ask(document, json!({"id": inquiry}))["inquiry"].clone();
+    assert_eq!((&after["topics"], &after["queues"]), (&before["topics"], &before["queues"]), "it moves no queue");
+    let asked = "the debit thing vanished";
+    let learned = |house: &House| {
+        eventually("it is learned", || {
+            suggested(house, &offer, asked).first().filter(|first| *first == "plastic").cloned()
+        })
+    };
+    learned(&house);
+    assert_eq!(house.stop(), 0);
+    // And again from the log, when the house starts.
+    let house = House::open(&scratch.join("data"));
+    learned(&house);
+    town.move_to(&house);
+    let again = ask(&house, &mut town, &offer, asked);
+    assert_eq!((&decided(&again)["rule"], &again["topics"]), (&json!("model/1"), &json!(["plastic"])));
+    assert_eq!(again["topicScores"][0]["modelVersion"], "none+1");
 }

@@ -40,7 +40,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 37] = [
+const WEIGHTS: [(usize, Draw); 38] = [
     (28, bid),
     (13, trade::accept_offer),
     (12, consent),
@@ -59,6 +59,7 @@ const WEIGHTS: [(usize, Draw); 37] = [
     (1, report_channel),
     (2, save_notes),
     (2, extend_wrap_up),
+    (2, confirm_topics),
     (6, complete_wrap_up),
     (11, will),
     (4, report_presence),
@@ -292,6 +293,19 @@ fn extend_wrap_up(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed>
     let one = former(dice, one);
     let by = Span::seconds(dice.one(&[0, 1, 20, 40, 1_000]));
     Some((log.clone(), Actor::Agent(one.agent), Command::ExtendWrapUp { session: one.id, by }))
+}
+fn confirm_topics(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let one = session(dice, known, log, |one| !one.over)?;
+    let one = former(dice, one);
+    let known_topics = vec![topic("cards"), topic("loans")];
+    let topics = match dice.throw(8) {
+        0 => vec![],
+        1 => vec![topic("cards"), topic("ludwig")],
+        2 => known_topics.clone(),
+        _ => vec![topic(dice.one(&["cards", "loans"]))],
+    };
+    let command = Command::ConfirmTopics { inquiry: one.inquiry, topics, known_topics };
+    Some((log.clone(), Actor::Agent(one.agent), command))
 }
 fn complete_wrap_up(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let one = session(dice, known, log, |one| !one.open && !one.over)?;

@@ -30,6 +30,7 @@ pub struct KnownAuction {
 #[derive(Clone)]
 pub struct KnownSession {
     pub id: SessionId,
+    pub inquiry: InquiryId,
     pub channel: ChannelId,
     pub agent: AgentId,
     /// Third agents in it.
@@ -141,6 +142,7 @@ impl KnownMarket {
             Event::Reservation(ReservationEvent::Rescinded(e)) => self.answered(e.reservation),
             Event::Session(SessionEvent::Opened(e)) => self.sessions.push(KnownSession {
                 id: e.session,
+                inquiry: e.inquiry,
                 channel: e.channel,
                 agent: e.agent,
                 guests: vec![],

@@ -28,6 +28,13 @@ pub struct ClaimInquiryInput {
 }
 
 #[derive(InputObject, Clone, Debug)]
+pub struct ConfirmTopicsInput {
+    pub inquiry_id: ID,
+    pub topics: Vec<String>,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
 pub struct PlaceBidInput {
     pub auction_id: ID,
     pub amount: MoneyInput,

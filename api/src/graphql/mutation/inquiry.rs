@@ -2,8 +2,9 @@
 
 use super::call::{Call, Step, answer};
 use super::payload::{InquiryPayload, SessionPayload};
-use crate::graphql::input::parse;
-use crate::graphql::input::work::{ClaimInquiryInput, WithdrawInquiryInput, reason};
+use crate::graphql::input::parse::{self, Path};
+use crate::graphql::input::work::{ClaimInquiryInput, ConfirmTopicsInput, WithdrawInquiryInput, reason};
+use crate::graphql::types::topic_score::published_topics;
 use crate::graphql::types::{Inquiry, Session};
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
@@ -14,6 +15,7 @@ use domain::ids::{CustomerId, InquiryId};
 use domain::log::LogName;
 use domain::refusal::Refusal;
 use domain::terms::Allocation;
+use domain::topic::Topic;
 use projections::live::Dossier;
 
 #[derive(Default)]
@@ -29,6 +31,12 @@ impl Inquiries {
     async fn claim_inquiry(&self, ctx: &Context<'_>, input: ClaimInquiryInput) -> Result<SessionPayload, Error> {
         let call = Call::begin(ctx, rights::CLAIM_INQUIRY, &input, &input.idempotency_key)?;
         answer(claim_inquiry(&call, &input)).await
+    }
+
+    /// By the agent who has it: teaches the classifier, moves no queue.
+    async fn confirm_topics(&self, ctx: &Context<'_>, input: ConfirmTopicsInput) -> Result<InquiryPayload, Error> {
+        let call = Call::begin(ctx, rights::CONFIRM_TOPICS, &input, &input.idempotency_key)?;
+        answer(confirm_topics(&call, &input)).await
     }
 }
 
@@ -77,6 +85,25 @@ pub(super) fn agents_market(call: &Call) -> Option<LogName> {
         Actor::Agent(agent) => call.app.live.market_of(agent),
         _ => None,
     }
+}
+
+async fn confirm_topics(call: &Call, input: &ConfirmTopicsInput) -> Step<InquiryPayload> {
+    let inquiry: InquiryId = parse::id(&input.inquiry_id, "inquiryId")?;
+    let topics = parse::topics(&Path::Input.member("topics"), &input.topics)?;
+    let place = |dossier: &Dossier| dossier.inquiry().map(|row| (row.log.clone(), row.terms.clone()));
+    let (log, terms) = call.look(inquiry, "inquiryId", place).await?;
+    let published = published_topics(&call.app, &terms);
+    let is_known = |topic: &&Topic| {
+        published.contains(topic) || call.app.live.is_published_topic(topic) || call.app.subjects.knows(topic)
+    };
+    let known_topics = topics.iter().filter(is_known).cloned().collect();
+    let command = Command::ConfirmTopics { inquiry, topics, known_topics };
+    let over = |dossier: &Dossier, actor: &Actor| {
+        let agent = dossier.session().map(|session| Actor::Agent(session.row().agent));
+        (agent.as_ref() == Some(actor)).then_some(Refusal::InquiryClosed)
+    };
+    let done = call.submit_about(&log, inquiry, command, over).await?;
+    Ok(InquiryPayload::new(&done, Inquiry::load(&call.app, &call.actor, inquiry).await?))
 }
 
 /// Its customer, or an operator; to anybody else it is not there.

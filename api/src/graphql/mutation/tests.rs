@@ -418,6 +418,7 @@ fn example(mutation: &str) -> Value {
         "sendMessage" => json!({ "sessionId": session, "channelId": "x", "text": "t" }),
         "endSession" | "completeWrapUp" => json!({ "sessionId": session }),
         "saveNotes" => json!({ "sessionId": session, "notes": "n" }),
+        "confirmTopics" => json!({ "inquiryId": "x", "topics": ["cards"] }),
         "extendWrapUp" => json!({ "sessionId": session, "by": "PT1M" }),
         "createWebhook" => json!({ "providerId": "x", "url": "https://example.org/" }),
         "rotateWebhookSecret" | "deleteWebhook" => json!({ "webhookId": "x" }),

@@ -158,7 +158,8 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
             | InquiryEvent::Completed(_) => Some(None),
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
-            | InquiryEvent::SelectionMade(_) => None,
+            | InquiryEvent::SelectionMade(_)
+            | InquiryEvent::TopicsConfirmed(_) => None,
         },
         Event::Auction(AuctionEvent::Opened(_) | AuctionEvent::Unsold(_)) => Some(None),
         Event::Auction(
@@ -221,7 +222,8 @@ fn moves(event: &Event) -> bool {
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Requeued(_)
-            | InquiryEvent::Completed(_) => false,
+            | InquiryEvent::Completed(_)
+            | InquiryEvent::TopicsConfirmed(_) => false,
         },
         Event::Session(event) => matches!(event, SessionEvent::Opened(_)),
         Event::Provider(_)

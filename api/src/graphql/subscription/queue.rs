@@ -116,7 +116,8 @@ fn kind(event: &Event) -> Option<QueueFeedKind> {
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
-            | InquiryEvent::Completed(_) => None,
+            | InquiryEvent::Completed(_)
+            | InquiryEvent::TopicsConfirmed(_) => None,
         },
         Event::Session(event) => match event {
             SessionEvent::Opened(_) => Some(QueueFeedKind::Left),

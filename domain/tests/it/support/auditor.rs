@@ -179,6 +179,10 @@ impl Auditor {
                 assert!(!self.served.contains(&e.inquiry), "who is served is selected no more");
                 assert_eq!(e.agent.map(Subject::from), e.why.chosen, "what was chosen is what is recorded");
             }
+            InquiryEvent::TopicsConfirmed(e) => {
+                assert!(self.served.contains(&e.inquiry), "who serves it knows what it is about");
+                assert!(!e.topics.is_empty(), "it is about something");
+            }
             InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => {}
         }
     }

@@ -76,6 +76,7 @@ payloads! {
     Inquiry(InquiryEvent::Withdrawn) = "inquiry.withdrawn";
     Inquiry(InquiryEvent::Expired) = "inquiry.expired";
     Inquiry(InquiryEvent::Completed) = "inquiry.completed";
+    Inquiry(InquiryEvent::TopicsConfirmed) = "inquiry.topics_confirmed";
     Auction(AuctionEvent::Opened) = "auction.opened";
     Auction(AuctionEvent::BidPlaced) = "auction.bid_placed";
     Auction(AuctionEvent::BidOutbid) = "auction.bid_outbid";

@@ -15,6 +15,14 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
     must!(entry, row.step != Step::Closed, "consumed once", "is closed already");
     match entry.kind.as_str() {
         "inquiry.information_requested.v1" | "inquiry.information_answered.v1" => return Ok(()),
+        "inquiry.topics_confirmed.v1" => {
+            must!(entry, row.session.is_some(), "topics", "is explained by nobody who has it");
+            let session = row.session.and_then(|session| market.sessions.get(session));
+            let has = session.is_some_and(|session| session.agent == entry.text("agent"));
+            must!(entry, has, "topics", "is explained by another agent than the one who has it");
+            must!(entry, !super::entry::list(&entry.data, "topics").is_empty(), "topics", "is about nothing");
+            return Ok(());
+        }
         "inquiry.requeued.v1" => {
             let from = matches!(row.step, Step::InAuction | Step::Reserved) && row.session.is_none();
             must!(entry, from, "consumed once", "goes back from {:?}", row.step);
