@@ -376,6 +376,7 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
                 InquiryEvent::InformationRequested(_)
                 | InquiryEvent::InformationAnswered(_)
                 | InquiryEvent::SelectionMade(_)
+                | InquiryEvent::TopicsConfirmed(_)
                 | InquiryEvent::Withdrawn(_)
                 | InquiryEvent::Expired(_)
                 | InquiryEvent::Completed(_),

@@ -244,7 +244,8 @@ fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> boo
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_)
-            | InquiryEvent::Completed(_),
+            | InquiryEvent::Completed(_)
+            | InquiryEvent::TopicsConfirmed(_),
         )
         | Event::Session(
             SessionEvent::Opened(_)
