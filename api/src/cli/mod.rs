@@ -6,6 +6,7 @@ mod auctions;
 mod check;
 mod market;
 mod serve;
+mod statement;
 mod table;
 mod token;
 mod topics;
@@ -37,6 +38,8 @@ enum Command {
     Verify(check::Verify),
     /// Builds the history views anew from the logs
     Rebuild(check::Rebuild),
+    /// Reads bank statements, without importing them, and proves their balances
+    Statement(statement::StatementFiles),
     /// Runs recorded market history through the same decisions on a turned clock
     #[command(subcommand)]
     Replay(Replay),
@@ -136,6 +139,7 @@ pub fn main() -> ExitCode {
         }
         Command::Verify(verify) => verify.run(),
         Command::Rebuild(rebuild) => rebuild.run(),
+        Command::Statement(statement) => statement.run(),
         Command::Replay(Replay::Auctions(replay)) => replay.run(),
         Command::Replay(Replay::Sealed(replay)) => replay.run(),
         Command::Topics(topics) => topics.run(),

@@ -24,6 +24,7 @@ mod sealed;
 mod served_replay;
 mod snapshots;
 mod stalled;
+mod statement;
 mod story;
 mod tidy;
 mod topics;
