@@ -12,6 +12,7 @@ mod damage;
 mod feeds;
 mod front;
 mod kill;
+mod killed;
 mod late;
 mod limits;
 mod past;
