@@ -1,4 +1,4 @@
-//! `docs/promises.md` names tests; this one finds them.
+//! `docs/promises.md` and `docs/CLAIMS.md` name tests; this one finds them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -58,14 +58,41 @@ fn a_test_is_found_in_the_words_of_its_language() {
     assert!(!has_test("page.txt", "it works", "it works"));
 }
 
-#[test]
-fn every_test_that_a_promise_names_is_there() {
-    let page = fs::read_to_string(root().join("docs/promises.md")).unwrap();
-    let missing: Vec<String> = named(&page)
+/// The page, whose tests all are there.
+fn all_there(name: &str) -> String {
+    let page = fs::read_to_string(root().join(name)).unwrap();
+    // A file of the product stands for itself.
+    let tests = named(&page).filter(|(file, test)| !test.is_empty() || !file.contains("/src/"));
+    let missing: Vec<String> = tests
         .filter(|(file, test)| !fs::read_to_string(root().join(file)).is_ok_and(|text| has_test(file, &text, test)))
         .map(|(file, test)| format!("{file}::{test}"))
         .collect();
-    assert!(missing.is_empty(), "docs/promises.md names what is no test:\n  {}", missing.join("\n  "));
+    assert!(missing.is_empty(), "{name} names what is no test:\n  {}", missing.join("\n  "));
+    page
+}
+
+#[test]
+fn every_claim_has_what_does_it_and_what_shows_it() {
+    let page = all_there("docs/CLAIMS.md");
+    let (community, inquiries) = page.split_once("\n## User inquiries").expect("both documents");
+    for (document, claims) in [(community, 39), (inquiries, 31)] {
+        let mut covered = BTreeSet::new();
+        for row in document.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| claim")) {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            assert!(cells.len() == 6 && named(cells[4]).any(|(_, test)| !test.is_empty()), "no test shows {row}");
+            for (file, test) in named(cells[3]) {
+                assert!(test.is_empty() && root().join(file).exists(), "{file} is not there: {row}");
+            }
+            covered.extend(cells[1].split(", ").map(|number| number.parse::<u32>().unwrap()));
+        }
+        let missing: Vec<u32> = (1..=claims).filter(|claim| !covered.contains(claim)).collect();
+        assert!(missing.is_empty(), "claims without a row: {missing:?}");
+    }
+}
+
+#[test]
+fn every_test_that_a_promise_names_is_there() {
+    let page = all_there("docs/promises.md");
     // Every row has one.
     let rows: Vec<&str> =
         page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")).collect();
