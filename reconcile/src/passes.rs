@@ -25,6 +25,9 @@ pub fn run(lines: &[Line], items: &[Item], policy: &Policy) -> Vec<Found> {
     run.found
 }
 
+/// Positions of lines, and of items, that belong together.
+type Group = (Vec<usize>, Vec<usize>);
+
 struct Run<'a> {
     policy: &'a Policy,
     /// By their ids.
@@ -130,7 +133,7 @@ impl<'a> Run<'a> {
     }
 
     /// What is free and connected by common names.
-    fn components(&self, names: impl Fn(&'a Item) -> &'a Vec<Box<str>>) -> Vec<(Vec<usize>, Vec<usize>)> {
+    fn components(&self, names: impl Fn(&'a Item) -> &'a Vec<Box<str>>) -> Vec<Group> {
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, item) in self.items.iter().enumerate().filter(|(at, _)| !self.item_taken[*at]) {
             for name in names(item) {
@@ -145,7 +148,7 @@ impl<'a> Run<'a> {
                 named[at] = true;
             }
         }
-        let mut components: BTreeMap<usize, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        let mut components: BTreeMap<usize, Group> = BTreeMap::new();
         for at in (0..self.lines.len()).filter(|at| named[*at]) {
             components.entry(sets.root(at)).or_default().0.push(at);
         }
@@ -164,7 +167,7 @@ impl<'a> Run<'a> {
 
     /// Equal amounts on one account, near each other.
     fn by_amount_and_date(&mut self) {
-        let mut buckets: HashMap<(Account, i64), (Vec<usize>, Vec<usize>)> = HashMap::new();
+        let mut buckets: HashMap<(Account, i64), Group> = HashMap::new();
         for (at, item) in self.items.iter().enumerate() {
             buckets.entry((item.account, item.amount)).or_default().1.push(at);
         }
@@ -248,7 +251,7 @@ impl<'a> Run<'a> {
         for (line, item, confirmed) in pairs {
             self.matched(&[line], &[item], Rule::AmountAndDate, confirmed);
         }
-        let mut undecided: BTreeMap<usize, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        let mut undecided: BTreeMap<usize, Group> = BTreeMap::new();
         for (at, (_, line)) in
             days.iter().enumerate().filter(|(_, (_, line))| !self.line_taken[*line] && self.may_be(*line))
         {
@@ -281,7 +284,7 @@ impl<'a> Run<'a> {
     /// Several items in one line, or several lines for one item.
     fn by_sums(&mut self) {
         let mut left = self.policy.nodes.saturating_mul(SEARCHES);
-        let mut sums: Vec<(Vec<usize>, Vec<usize>)> = vec![];
+        let mut sums: Vec<Group> = vec![];
         let lines: Vec<usize> = (0..self.lines.len()).filter(|at| !self.line_taken[*at] && self.may_be(*at)).collect();
         let items: Vec<usize> = (0..self.items.len()).filter(|at| !self.item_taken[*at]).collect();
         let mut near = Near::new(self, &lines, &items);
@@ -321,14 +324,14 @@ impl<'a> Run<'a> {
     }
 
     /// Sums that share nothing with another stand; the others are several readings.
-    fn settle(&mut self, sums: Vec<(Vec<usize>, Vec<usize>)>) {
+    fn settle(&mut self, sums: Vec<Group>) {
         let mut sets = Sets::new(self.lines.len() + self.items.len());
         let count = self.lines.len();
         for (lines, items) in &sums {
             let all: Vec<usize> = lines.iter().copied().chain(items.iter().map(|at| count + at)).collect();
             all.windows(2).for_each(|pair| sets.join(pair[0], pair[1]));
         }
-        let mut shared: BTreeMap<usize, Vec<(Vec<usize>, Vec<usize>)>> = BTreeMap::new();
+        let mut shared: BTreeMap<usize, Vec<Group>> = BTreeMap::new();
         for (lines, items) in sums {
             shared.entry(sets.root(lines[0])).or_default().push((lines, items));
         }
@@ -404,10 +407,13 @@ fn explains(cause: &crate::Cause, moved: i128, expected: i128) -> bool {
     same_side && (moved.abs() < expected.abs()) == cause.short && by <= i128::from(cause.most).min(part)
 }
 
-/// Free lines and items by account and sign, each with its days.
+/// An account, and whether money comes in.
+type Side = (Account, bool);
+
+/// Free lines and items, each with its days.
 struct Near {
-    lines: HashMap<(Account, bool), Vec<(Day, usize)>>,
-    items: HashMap<(Account, bool), Vec<(Day, Day, usize)>>,
+    lines: HashMap<Side, Vec<(Day, usize)>>,
+    items: HashMap<Side, Vec<(Day, Day, usize)>>,
 }
 
 impl Near {

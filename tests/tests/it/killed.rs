@@ -327,7 +327,7 @@ impl Story {
             let id = self.names[name].clone();
             seen.insert(name.to_owned(), self.client("operator").pages("auditTrail", trail, json!({"id": id})).into());
         }
-        let state = "query($id: ID!) { inquiry(id: $id) { state topics auction { state bidCount price { amount } } session { state endedBy channels { kind purpose state } participants { role } } settlement { state price { amount } postings { account amount { amount } rule } } } }";
+        let state = "query($id: ID!) { inquiry(id: $id) { state topics auction { state bidCount price { amount } } session { state endedBy channels { kind purpose state } } settlement { state price { amount } postings { account amount { amount } rule } } } }";
         for name in ["claimed", "routed", "auctioned"] {
             let id = self.names[name].clone();
             seen.insert(format!("{name}: state"), self.client("finance").ask(state, json!({"id": id})));

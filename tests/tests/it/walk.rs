@@ -30,7 +30,8 @@ const VIEWERS: [&str; 13] =
 /// for Cora, who waits in bank's sealed and proxy auctions. Zoe waits in rival's: in main, where Ann, Ben and Cat are,
 /// and in other, where Dan has bid, and where he let a reservation lapse that Eve was asked to take. In the order of
 /// VIEWERS: `c` where it is found, `-` where never.
-const SECRETS: [(&str, &str, &str); 42] = [
+const SECRETS: [(&str, &str, &str); 43] = [
+    ("where bank is told", "hook-of-bank", "---------c--c"),
     ("Carla's name", "Carla Carlsen", "-c--c--------"),
     ("Carla's address", "carla@example.org", "-c--c--------"),
     ("Carla's telephone", "+351210000001", "-c--c--------"),
@@ -299,7 +300,7 @@ fn no_path_of_the_sdl_leads_anybody_to_what_is_not_its_own() {
         assert_eq!(seen.len(), VIEWERS.len(), "{name}");
     }
     let scratch = Scratch::new();
-    let house = House::open_with(&scratch.join("data"), &["--rate-limit", "off"]);
+    let house = House::open_with(&scratch.join("data"), &["--rate-limit", "off", "--loopback-webhooks"]);
     let (story, moments) = told(&house);
     let Story { schema, mut clients, mut found, .. } = story;
 

@@ -76,8 +76,27 @@ const MUST_COME_UP: &[&str] = &[
     "refused: SESSION_CLOSED",
 ];
 
-/// No decision releases a settlement yet, and no day has the five hundred waiting inquiries that put rounds off.
-const MADE_BY_NOTHING_HERE: &[&str] = &["settlement.released.v1", "agent.rounds_put_off.v1", "agent.rounds_resumed.v1"];
+/// No decision releases a settlement yet, and no day has the five hundred waiting inquiries that put rounds off. Webhooks
+/// are a log and a process of their own. Claims, the platform's selections and standing values have the laws of `domain`
+/// so far (`domain/tests/it/laws.rs`), and no deed here: that is still to come.
+const MADE_BY_NOTHING_HERE: &[&str] = &[
+    "settlement.released.v1",
+    "agent.rounds_put_off.v1",
+    "agent.rounds_resumed.v1",
+    "webhook.created.v1",
+    "webhook.secret_rotated.v1",
+    "webhook.deleted.v1",
+    "webhook.disabled.v1",
+    "webhook.delivery_planned.v1",
+    "webhook.delivery_attempted.v1",
+    "webhook.redelivery_asked.v1",
+    "inquiry.selection_made.v1",
+    "agent.standing_value_set.v1",
+];
+
+/// The mutations of the same.
+const GIVEN_BY_NOBODY_HERE: &[&str] =
+    &["createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook", "claimInquiry", "setStandingValue"];
 
 #[test]
 fn whole_days() {
@@ -94,7 +113,8 @@ fn whole_days() {
     let unlisted: Vec<&str> = moved.filter(|name| !listed.iter().any(|one| one == name)).collect();
     assert!(unlisted.is_empty(), "these moved money, and MONEY_MUTATIONS does not list them: {unlisted:?}");
     if days >= 100 {
-        let mutations = domain::command::rights::ALL.iter().map(|(name, _)| format!("done: {name}"));
+        let mutations = domain::command::rights::ALL.iter().filter(|(name, _)| !GIVEN_BY_NOBODY_HERE.contains(name));
+        let mutations = mutations.map(|(name, _)| format!("done: {name}"));
         let types = store::stored::TYPES.iter().filter(|name| !MADE_BY_NOTHING_HERE.contains(name));
         let all = MUST_COME_UP.iter().chain(types).map(|name| (*name).to_owned()).chain(mutations);
         let missing: Vec<String> = all.filter(|what| tally.0.get(what).is_none_or(|count| *count == 0)).collect();

@@ -205,6 +205,7 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     let input = json!({ "offerId": claimed["offer"]["id"], "linkId": link, "channel": "MESSAGE" });
     let asked = id(&table.does(&nobody, "acceptOffer", input, "inquiry { id }").await, "inquiry");
     table.does(&ann, "claimInquiry", json!({ "inquiryId": asked }), "session { id }").await;
+    table.does(&ann, "confirmTopics", json!({ "inquiryId": asked, "topics": ["cards"] }), "inquiry { topics }").await;
 
     let all: BTreeSet<String> = rights::ALL.iter().map(|(mutation, _)| (*mutation).to_owned()).collect();
     assert_eq!(table.done, all, "every mutation is in this table");

@@ -6,6 +6,8 @@ use super::paths::{Schema, payloads};
 use super::{Found, Ids, fill, place};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use tests::{Client, House, command, eventually, key, text};
 
 /// The community, while it comes about.
@@ -40,6 +42,27 @@ impl Story<'_> {
     }
     fn ask(&mut self, who: &str, document: &str, variables: Value) -> Value {
         self.clients[place(who)].ask(document, variables)
+    }
+    /// Of what happens from now on, at two addresses, one of which is gone.
+    fn bank_is_told(&mut self) {
+        let receiver = receiver();
+        for name in ["hook-of-bank", "hook-of-bank-gone"] {
+            let input = json!({"url": format!("{receiver}/{name}"), "types": ["offer.published.v1"]});
+            self.give("bank", "createWebhook", input);
+        }
+        let auction =
+            json!({"auction": {"direction": "FORWARD", "format": "OPEN", "currency": "EUR", "openFor": "PT1H"}});
+        self.publish("bank", "cards/told", "PT10M", auction);
+        let document = "{ viewer { provider { webhooks { disabledAt deliveries(first: 5) { edges { node { id lastStatus } } } } } } }";
+        let hooks = eventually("both were tried", || {
+            let seen = self.ask("bank", document, json!({}));
+            let hooks = seen["viewer"]["provider"]["webhooks"].as_array()?.clone();
+            let tried = |hook: &Value| hook["deliveries"]["edges"][0]["node"]["lastStatus"].is_number();
+            (hooks.iter().all(tried) && hooks.iter().any(|hook| !hook["disabledAt"].is_null())).then_some(hooks)
+        });
+        // Deeper than the paths go: everybody is told of them here.
+        let ids = hooks.iter().map(|hook| text(&hook["deliveries"]["edges"][0]["node"]["id"]));
+        self.found[place("bank")].ids.entry("WebhookDelivery".to_owned()).or_default().extend(ids);
     }
     fn becomes(&mut self, who: &str, token: &str) {
         self.clients[place(who)] = self.house.client(token);
@@ -139,6 +162,23 @@ fn customer(name: &str, address: &str, telephone: &str, tier: &str, iban: &str) 
     json!({"customer": {"displayName": name, "email": address, "phone": telephone, "attributes": {"tier": tier, "iban": iban}}})
 }
 
+/// Hears of deliveries, and takes none: what ends with `gone` is gone, the others fail. Its address.
+fn receiver() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { return };
+            let mut line = String::new();
+            let _ = BufReader::new(&stream).read_line(&mut line);
+            let status = if line.contains("gone ") { "410 Gone" } else { "500 Failed" };
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let _ = (&stream).write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
 /// Tells it all; moments to look back at.
 pub(super) fn tell(story: &mut Story) -> Vec<String> {
     for (name, topic) in [("main", "cards"), ("other", "loans")] {
@@ -205,6 +245,7 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let saved = json!({"sessionId": session, "notes": "record-notes-of-ann", "disposition": "disposition-of-ann", "information": {"is": "information-of-ann"}});
     story.give("Ann", "completeWrapUp", saved);
 
+    story.bank_is_told();
     let content =
         json!({"content": {"url": "https://bank.example/cards", "title": "Cards", "excerpt": "excerpt-of-carla"}});
     let auction = story.accept("Carla", &open, "Where is the card of Carla?", "TELEPHONE", content);

@@ -184,6 +184,9 @@ pub fn happened<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry
         }
         other => must!(entry, false, "known events", "{other}"),
     }
-    row.stirs(entry.time);
+    // Who leaves because it ends keeps it from nothing.
+    if !group.iter().any(|one| one.is("session.ended") && one.text("session") == id) {
+        row.stirs(entry.time);
+    }
     Ok(())
 }
