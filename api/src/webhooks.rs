@@ -1,5 +1,5 @@
 //! What leaves the house: webhooks. A planner reads the other logs and claims in `effects` what is to be told of each
-//! event; a sender tells what is claimed and due, and records what came of it (`docs/adr/0029-webhooks.md`).
+//! event; a sender tells what is claimed and due, and records what came of it (`docs/adr/0028-webhooks.md`).
 //!
 //! Promises: nothing is sent before it is claimed by an event, whose delivery's id is the receiver's idempotency key;
 //! each event is claimed once for each webhook that stood when it happened, at least once sent, and ordered with

@@ -35,6 +35,9 @@ fn the_walk_with_curl_runs_as_written() {
         "\"then\":\"RESERVED\"",
         "\"before\":\"auction.awarded.v1\"",
         "\nok\n",
+        "\"kind\":\"RESERVATION_LAPSED\",\"secondAgent\":{\"id\"",
+        "\"rule\":\"longest_idle/1\"",
+        "\"topic\":\"overdraft\",\"origin\":\"QUESTION\"",
     ] {
         assert!(said.contains(outcome), "{outcome} is missing in\n{said}");
     }
