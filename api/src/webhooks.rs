@@ -77,12 +77,14 @@ pub(crate) async fn plan(app: Weak<App>) {
 
 /// Everything that the views hold now. `next`: how far each log was read; forgotten where nobody is to be told.
 async fn plan_all(app: &Arc<App>, next: &mut BTreeMap<LogName, Seq>) -> Result<(), &'static str> {
+    // Heads before webhooks: whoever stood when an event happened is among those that are looked up after it.
+    let heads = app.live.heads();
     let webhooks = app.board.live();
     let Some(since) = webhooks.iter().map(|row| row.created_at).min() else {
         next.clear();
         return Ok(());
     };
-    for (log, head) in app.live.heads() {
+    for (log, head) in heads {
         let mut at = match next.get(&log) {
             Some(at) => *at,
             None => begin(app, &log, since).await?,
