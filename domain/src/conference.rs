@@ -406,7 +406,7 @@ pub fn report_channel(state: &State, id: SessionId, channel: ChannelId, report: 
 }
 
 /// Changes who is in a session, and with that who is busy with it and who is there as a third agent.
-fn regroup(state: &mut State, id: SessionId, change: impl FnOnce(&mut Session)) {
+fn regroup(state: &mut State, id: SessionId, at: Timestamp, change: impl FnOnce(&mut Session)) {
     let before = state.sessions.get(id).expect("a session opens first").clone();
     state.sessions.change(&mut state.journal, id, change);
     let after = state.sessions.get(id).expect("just changed").clone();
@@ -417,13 +417,14 @@ fn regroup(state: &mut State, id: SessionId, change: impl FnOnce(&mut Session)) 
             state.agents.change(&mut state.journal, agent, |row| {
                 row.sessions = row.sessions + u32::from(has) - u32::from(had);
                 row.conferences = row.conferences + u32::from(is) - u32::from(was);
+                row.worked_at = at;
             });
         }
     }
 }
 
 pub(crate) fn apply_joined(state: &mut State, e: &AgentJoined, at: Timestamp) {
-    regroup(state, e.session, |row| {
+    regroup(state, e.session, at, |row| {
         let others = row.guests.iter().copied().filter(|agent| *agent != e.agent);
         if e.first {
             row.guests = others.chain([row.agent]).collect();
@@ -436,7 +437,7 @@ pub(crate) fn apply_joined(state: &mut State, e: &AgentJoined, at: Timestamp) {
 }
 
 pub(crate) fn apply_left(state: &mut State, e: &AgentLeft, at: Timestamp) {
-    regroup(state, e.session, |row| {
+    regroup(state, e.session, at, |row| {
         row.guests = row.guests.iter().copied().filter(|agent| *agent != e.agent).collect();
         row.sides = row.sides.iter().copied().filter(|side| !side.between.contains(&e.agent)).collect();
     });

@@ -77,8 +77,11 @@ fn three_agents_one_session_and_the_status_of_each() {
     assert!(!market.who(CAT).is_free() && load(&market, CAT) == 1);
     assert_eq!(market.who(ANN).conferences, 0, "what the first agent may still take is for its capacity to say");
 
+    let joined = market.who(CAT).worked_at;
+    market.pass(seconds(7));
     market.agent(CAT, Command::LeaveSession { session }).unwrap();
     assert!(market.who(CAT).is_free());
+    assert_eq!(market.who(CAT).worked_at - joined, seconds(7), "it has not been idle meanwhile");
     assert!(!market.who(ANN).is_free(), "the session goes on");
     assert_eq!(market.agent(CAT, Command::LeaveSession { session }), Err(Refusal::NotFound { field: "sessionId" }));
 
