@@ -104,7 +104,7 @@ impl Model {
         for part in 0..PARTS {
             let seen: Vec<&Example> =
                 (0..examples.len()).filter(|at| parts[*at] != part).map(|at| &examples[at]).collect();
-            let (vocabulary, weights) = learn(&seen, labels.len(), ROUNDS_OF_PARTS);
+            let (vocabulary, weights) = learn(&seen, &labels, ROUNDS_OF_PARTS);
             for (example, _) in
                 examples.iter().zip(&parts).filter(|(example, at)| **at == part && example.label.is_some())
             {
@@ -114,7 +114,7 @@ impl Model {
         }
         sums.sort_unstable_by(f32::total_cmp);
         let threshold = sums.get((sums.len() as f32 * REJECTED) as usize).copied().unwrap_or(0.0);
-        let (vocabulary, weights) = learn(&examples.iter().collect::<Vec<_>>(), labels.len(), ROUNDS);
+        let (vocabulary, weights) = learn(&examples.iter().collect::<Vec<_>>(), &labels, ROUNDS);
         let mut model = Model { labels, threshold, vocabulary, weights, version: String::new() };
         model.version = crate::file::version(&model);
         model
@@ -153,11 +153,16 @@ pub(crate) fn ranked(scores: &[f32], first: usize) -> Vec<(u32, f32)> {
     order.into_iter().map(|at| (at, ((scores[at as usize] + 1.0) / 2.0).clamp(0.0, 1.0))).collect()
 }
 
-fn learn(examples: &[&Example], classes: usize, rounds: u32) -> (Vocabulary, Bytes) {
-    let vocabulary = Vocabulary::of(examples.iter().map(|example| &*example.text), 1);
-    let vectors: Vec<Sparse> = examples.iter().map(|example| vocabulary.vector(&example.text).0).collect();
-    let labels: Vec<u32> = examples.iter().map(|example| example.label.unwrap_or(u32::MAX)).collect();
-    let weights = svm::train(&vectors, &labels, classes, vocabulary.known.len(), &Settings { c: COST, rounds });
+/// A label's name is one more question about it: `lost_or_stolen_card` says what a dozen examples may not.
+fn learn(examples: &[&Example], labels: &[String], rounds: u32) -> (Vocabulary, Bytes) {
+    let named = labels.iter().zip(0..).filter(|(name, _)| name.contains(char::is_alphabetic));
+    let (mut texts, mut classes): (Vec<&str>, Vec<u32>) = named.map(|(name, class)| (&**name, class)).unzip();
+    texts.extend(examples.iter().map(|example| &*example.text));
+    classes.extend(examples.iter().map(|example| example.label.unwrap_or(u32::MAX)));
+    let vocabulary = Vocabulary::of(texts.iter().copied(), 1);
+    let vectors: Vec<Sparse> = texts.iter().map(|text| vocabulary.vector(text).0).collect();
+    let settings = Settings { c: COST, rounds };
+    let weights = svm::train(&vectors, &classes, labels.len(), vocabulary.known.len(), &settings);
     (vocabulary, Bytes::of(&weights))
 }
 

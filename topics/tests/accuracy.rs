@@ -83,7 +83,7 @@ fn banking77() {
     assert!(found.rejected <= 5.0, "{:.2} % rejected", found.rejected);
     let ids = ten("banking77/ten_shot_ids.json").unwrap();
     let (seen, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|question| ids.contains(&question.id));
-    at_least("right, ten a label", measure(&seen, &rest).right, 72.5);
+    at_least("right, ten a label", measure(&seen, &rest).right, 73.2);
 }
 
 #[test]
@@ -93,12 +93,12 @@ fn clinc150() {
     let validation = read(&data("clinc150/val.csv").unwrap(), true).unwrap();
     let found = measure(&all, &validation);
     at_least("right", found.right, 93.2);
-    at_least("right after rejection", found.kept, 91.0);
+    at_least("right after rejection", found.kept, 91.2);
     at_least("out of scope recognised", found.recognised, 78.0);
     assert!(found.rejected <= 5.0, "{:.2} % rejected", found.rejected);
     let ids = ten("clinc150/ten_shot_ids.json").unwrap();
     let seen: Vec<_> = all.into_iter().filter(|question| ids.contains(&question.id)).collect();
-    at_least("right, ten a label", measure(&seen, &validation).right, 82.5);
+    at_least("right, ten a label", measure(&seen, &validation).right, 83.0);
 }
 
 /// A model of ten questions a label; then a thousand others come in, and each is confirmed by who dealt with it.
