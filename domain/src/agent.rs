@@ -43,6 +43,7 @@ impl Agent {
 /// What of an agent decides whether it may take an inquiry.
 #[derive(Clone, Copy, Debug)]
 pub struct Applicant<'a> {
+    pub agent: AgentId,
     pub affiliated_with: Option<ProviderId>,
     /// It wants to, wraps nothing up, and is in no conference.
     pub available: bool,
@@ -56,6 +57,8 @@ pub struct Applicant<'a> {
 pub struct Demand<'a> {
     pub provider: ProviderId,
     pub independent_agents_only: bool,
+    /// Who started it, where the provider pays: nobody makes work for itself at another's cost.
+    pub unpaid: Option<AgentId>,
     pub desired_skills: &'a [Skill],
 }
 
@@ -64,6 +67,9 @@ pub struct Demand<'a> {
 pub fn suits(agent: Applicant<'_>, demand: Demand<'_>) -> Result<(), Refusal> {
     if demand.independent_agents_only && agent.affiliated_with == Some(demand.provider) {
         return Err(Refusal::AgentNotIndependent);
+    }
+    if demand.unpaid == Some(agent.agent) {
+        return Err(Refusal::AgentStartedIt);
     }
     if !agent.available {
         return Err(Refusal::AgentNotAvailable);
@@ -78,8 +84,9 @@ pub fn suits(agent: Applicant<'_>, demand: Demand<'_>) -> Result<(), Refusal> {
 }
 
 impl Agent {
-    pub fn applicant(&self) -> Applicant<'_> {
+    pub fn applicant(&self, agent: AgentId) -> Applicant<'_> {
         Applicant {
+            agent,
             affiliated_with: self.affiliated_with,
             available: self.will == Will::Available && self.is_undivided(),
             skills: &self.skills,
@@ -95,6 +102,7 @@ impl Auction {
         Demand {
             provider: self.provider,
             independent_agents_only: self.independent_agents_only,
+            unpaid: self.unpaid,
             desired_skills: &self.desired_skills,
         }
     }
@@ -105,13 +113,14 @@ impl Inquiry {
         Demand {
             provider: self.provider,
             independent_agents_only: self.terms.independent_agents_only,
+            unpaid: self.unpaid,
             desired_skills: &self.desired_skills,
         }
     }
 }
 
-pub fn eligible(agent: &Agent, inquiry: &Inquiry) -> Result<(), Refusal> {
-    suits(agent.applicant(), inquiry.demand())
+pub fn eligible(id: AgentId, agent: &Agent, inquiry: &Inquiry) -> Result<(), Refusal> {
+    suits(agent.applicant(id), inquiry.demand())
 }
 
 pub fn register(

@@ -86,7 +86,7 @@ pub(crate) fn bid_for(
         return Err(Refusal::invalid(&["amount", "amount"], "more than zero"));
     }
     check::magnitude(&["amount", "amount"], amount.amount())?;
-    agent::suits(agent.applicant(), auction.demand())?;
+    agent::suits(agent.applicant(agent_id), auction.demand())?;
     let named = amount.amount();
     let bidder = state.bidders.get((id, agent_id));
     let bidding = &auction.bidding;
@@ -378,7 +378,7 @@ pub(crate) fn next_rounds(state: &State, freed: &[AgentId], ctx: &Ctx) -> Vec<Ev
             if taken.contains(&inquiry_id)
                 || inquiry.wait_is_over(ctx.now)
                 || refused_by(state, inquiry).contains(id)
-                || eligible(agent, inquiry).is_err()
+                || eligible(*id, agent, inquiry).is_err()
             {
                 continue;
             }
@@ -444,6 +444,7 @@ pub fn apply(state: &mut State, event: &AuctionEvent, at: Timestamp) {
                 inquiry: e.inquiry,
                 provider: inquiry.provider,
                 independent_agents_only: inquiry.terms.independent_agents_only,
+                unpaid: inquiry.unpaid,
                 desired_skills: inquiry.desired_skills.clone(),
                 rules: state.shared.rules(inquiry.offer, &e.rules),
                 round: e.round,

@@ -56,7 +56,7 @@ pub(crate) fn fits(applicant: Applicant<'_>, inquiry: &Inquiry) -> Result<(), Ex
 
 fn reason_of(refusal: &Refusal) -> ExclusionReason {
     match refusal {
-        Refusal::AgentNotIndependent => ExclusionReason::NotIndependent,
+        Refusal::AgentNotIndependent | Refusal::AgentStartedIt => ExclusionReason::NotIndependent,
         Refusal::AgentLacksSkill => ExclusionReason::LacksSkill,
         Refusal::AgentAtCapacity => ExclusionReason::AtCapacity,
         _ => ExclusionReason::NotAvailable,
@@ -107,7 +107,7 @@ pub fn decide_award(
         if rescinded == Some(candidate.agent) {
             agent.reserved -= 1;
         }
-        if let Err(refusal) = eligible(&agent, inquiry) {
+        if let Err(refusal) = eligible(candidate.agent, &agent, inquiry) {
             exclude(&mut excluded, reason_of(&refusal), agent.number);
             events.push(forfeit(id, auction, candidate, LossReason::NotFree));
             forfeited.push(candidate.bid);
@@ -197,8 +197,9 @@ pub fn decide_award(
             events.push(AuctionUnsold { auction: id, inquiry: inquiry_id, why }.into());
             let rounds = inquiry.auctions.len() as u32;
             let refused = auction::refused_by(state, inquiry);
-            let free =
-                || state.agents.any_keyed(|agent, row| !refused.contains(&agent) && eligible(row, inquiry).is_ok());
+            let free = || {
+                state.agents.any_keyed(|agent, row| !refused.contains(&agent) && eligible(agent, row, inquiry).is_ok())
+            };
             if let Allocation::Auction(rules) = &inquiry.terms.allocation
                 && rounds < rules.rounds
                 && free()

@@ -40,7 +40,7 @@ pub fn claim(state: &State, id: InquiryId, ctx: &Ctx) -> Result<Vec<Event>, Refu
     if inquiry.wait_is_over(ctx.now) {
         return Err(Refusal::InquiryClosed);
     }
-    eligible(agent, inquiry)?;
+    eligible(agent_id, agent, inquiry)?;
     if let Some(price) = price {
         let (payer, _) = settlement::parties(*direction, agent_id, inquiry.provider);
         pays(state, payer, *price)?;

@@ -473,6 +473,10 @@ fn accepted(
             provider: offer.provider,
             question: acceptance.question.clone(),
             revision: offer.revision,
+            started_by: match ctx.actor {
+                Actor::Agent(agent) => Some(agent),
+                _ => None,
+            },
             terms: (**terms).clone(),
             terms_version: acceptance.terms_version.clone(),
             topics,

@@ -131,13 +131,14 @@ fn may_come(state: &State, session: &Session, agent: AgentId, invited: &Invited)
             false => Err(Refusal::NotAllowedNow { message: "The agent is in the session." }),
         };
     }
-    suits(row.applicant(), demand(state, session, &[]))
+    suits(row.applicant(agent), demand(state, session, &[]))
 }
 
 fn demand<'a>(state: &State, session: &Session, desired_skills: &'a [Skill]) -> Demand<'a> {
     let inquiry = state.inquiries.get(session.inquiry).expect("an open session has its inquiry");
     let independent_agents_only = inquiry.terms.independent_agents_only;
-    Demand { provider: inquiry.provider, independent_agents_only, desired_skills }
+    // A third agent is paid by nobody.
+    Demand { provider: inquiry.provider, independent_agents_only, unpaid: None, desired_skills }
 }
 
 /// The best skilled of those who are free, then the least busy, then the first registered. `rescinded`: whose
@@ -153,7 +154,7 @@ fn select(state: &State, session: &Session, invited: &Invited, rescinded: Option
             return false;
         }
         let freed = u32::from(rescinded == Some(id));
-        let applicant = Applicant { load: row.load() - freed, ..row.applicant() };
+        let applicant = Applicant { load: row.load() - freed, ..row.applicant(id) };
         match suits(applicant, demand) {
             _ if refused.contains(&id) && rescinded != Some(id) => {
                 left_out.push((ExclusionReason::AlreadyAsked, row.number))

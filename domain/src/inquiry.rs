@@ -71,6 +71,7 @@ pub fn register(
             queues: queues.into_iter().map(|(id, _)| id).collect(),
             revision: acceptance.revision,
             source: source.clone(),
+            started_by: acceptance.started_by,
             terms,
             topics: acceptance.topics.clone(),
         }
@@ -176,6 +177,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 offer: e.offer,
                 provider: e.provider,
                 customer: e.customer,
+                unpaid: e.started_by.filter(|_| e.terms.allocation.is_paid_by_provider()),
                 terms: state.shared.terms(e.offer, &e.terms),
                 desired_skills: state.shared.skills(e.offer, &e.desired_skills),
                 topics: e.topics.as_slice().into(),

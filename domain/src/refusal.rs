@@ -63,6 +63,8 @@ pub enum Refusal {
     AgentLacksSkill,
     AgentAtCapacity,
     AgentNotIndependent,
+    /// The provider pays for it, and the agent made the work itself.
+    AgentStartedIt,
     /// Another agent has it.
     InquiryTaken,
     InquiryClosed,
@@ -128,7 +130,7 @@ impl Refusal {
             Refusal::AgentNotAvailable => "AGENT_NOT_AVAILABLE",
             Refusal::AgentLacksSkill => "AGENT_LACKS_SKILL",
             Refusal::AgentAtCapacity => "AGENT_AT_CAPACITY",
-            Refusal::AgentNotIndependent => "AGENT_NOT_INDEPENDENT",
+            Refusal::AgentNotIndependent | Refusal::AgentStartedIt => "AGENT_NOT_INDEPENDENT",
             Refusal::InquiryTaken => "INQUIRY_TAKEN",
             Refusal::InquiryClosed => "INQUIRY_CLOSED",
             Refusal::OtherAllocation => "OTHER_ALLOCATION",
@@ -173,6 +175,7 @@ impl Refusal {
             Refusal::AgentLacksSkill => "The agent lacks a skill that is asked for.".into(),
             Refusal::AgentAtCapacity => "The agent has as many inquiries as it can take.".into(),
             Refusal::AgentNotIndependent => "The offer takes only agents that are independent of its provider.".into(),
+            Refusal::AgentStartedIt => "You started this inquiry; another agent is paid for it.".into(),
             Refusal::InquiryTaken => "Another agent has the inquiry.".into(),
             Refusal::InquiryClosed => "The inquiry is closed.".into(),
             Refusal::OtherAllocation => "Agents do not select this inquiry themselves.".into(),
@@ -217,6 +220,7 @@ impl Refusal {
             | Refusal::AgentAtCapacity
             | Refusal::ProviderCannotPay
             | Refusal::AgentNotIndependent
+            | Refusal::AgentStartedIt
             | Refusal::InquiryTaken
             | Refusal::InquiryClosed
             | Refusal::OtherAllocation
@@ -258,6 +262,7 @@ impl Refusal {
             | Refusal::BidNotWithdrawable
             | Refusal::AgentLacksSkill
             | Refusal::AgentNotIndependent
+            | Refusal::AgentStartedIt
             | Refusal::InquiryTaken
             | Refusal::InquiryClosed
             | Refusal::OtherAllocation

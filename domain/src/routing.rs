@@ -148,7 +148,7 @@ impl<'a> Search<'a> {
     /// Its place in the ranking, or why it has none.
     fn look_at(&self, id: AgentId, agent: &Agent) -> Result<Contender, ExclusionReason> {
         let here = self.ending.is_some_and(|ending| ending.row.agent == id);
-        let mut applicant = agent.applicant();
+        let mut applicant = agent.applicant(id);
         applicant.load -= u32::from(here);
         // Before anything else: what the agent's answer to this inquiry makes of it comes with the same decision.
         if let Some((_, reason)) = self.refused.iter().find(|(agent, _)| *agent == id) {
@@ -445,7 +445,7 @@ fn first_for(state: &State, id: AgentId, now: Timestamp) -> Option<InquiryId> {
         let row = state.inquiries.get(*inquiry).expect("who waits is registered");
         let Some(rules) = rules_of(row) else { return false };
         !row.wait_is_over(now)
-            && eligible(agent, row).is_ok()
+            && eligible(id, agent, row).is_ok()
             && Search::new(state, row, rules, None, now).look_at(id, agent).is_ok()
     })
 }

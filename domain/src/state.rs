@@ -116,6 +116,8 @@ pub struct Inquiry {
     pub offer: OfferId,
     pub provider: ProviderId,
     pub customer: CustomerId,
+    /// Who started it, where the provider pays whoever assists: it is for somebody else then.
+    pub unpaid: Option<AgentId>,
     pub terms: Arc<OfferTerms>,
     /// The offer's, its topics' and its queues'.
     pub desired_skills: Arc<[Skill]>,
@@ -166,6 +168,7 @@ pub struct Auction {
     /// Of the inquiry, which never changes them: a bid asks for them without looking there.
     pub provider: ProviderId,
     pub independent_agents_only: bool,
+    pub unpaid: Option<AgentId>,
     pub desired_skills: Arc<[Skill]>,
     pub rules: Arc<AuctionRules>,
     pub round: u32,

@@ -105,6 +105,18 @@ pub enum Allocation {
     },
 }
 
+impl Allocation {
+    /// Whether whoever assists is paid by the provider for it.
+    pub fn is_paid_by_provider(&self) -> bool {
+        match self {
+            Allocation::Auction(rules) => rules.direction == Direction::Reverse,
+            Allocation::Claim { direction, price } | Allocation::Routed { direction, price, .. } => {
+                *direction == Direction::Reverse && price.is_some()
+            }
+        }
+    }
+}
+
 /// A hyperlink of an offer. Following it accepts with `topic` as the content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferLink {

@@ -1,7 +1,7 @@
 //! Events of the log `community`: providers, offers, call servers, acceptances.
 
 use crate::currency::Currency;
-use crate::ids::{CallServerId, CustomerId, InquiryId, LinkId, OfferId, ProviderId};
+use crate::ids::{AgentId, CallServerId, CustomerId, InquiryId, LinkId, OfferId, ProviderId};
 use crate::log::{LogName, Seq};
 use crate::money::Money;
 use crate::patch::Patch;
@@ -154,6 +154,9 @@ pub struct OfferAccepted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Sealed>,
     pub revision: u32,
+    /// The agent who turned to the customer. Absent: nobody did, or an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<AgentId>,
     pub terms: OfferTerms,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms_version: Option<String>,

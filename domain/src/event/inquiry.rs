@@ -48,6 +48,9 @@ pub struct InquiryRegistered {
     pub queues: Vec<QueueId>,
     pub revision: u32,
     pub source: SourcePosition,
+    /// The agent who turned to the customer. Absent: nobody did, or an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<AgentId>,
     pub terms: OfferTerms,
     pub topics: Vec<Topic>,
 }

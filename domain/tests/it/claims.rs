@@ -6,6 +6,7 @@ use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::Event;
 use domain::event::agent::Will;
+use domain::event::community::OfferAccepted;
 use domain::event::inquiry::InquiryEvent;
 use domain::event::session::SessionEvent;
 use domain::event::wallet::Party;
@@ -13,7 +14,8 @@ use domain::ids::{InquiryId, ProviderId};
 use domain::money::Money;
 use domain::refusal::Refusal;
 use domain::state::InquiryState;
-use domain::terms::{Allocation, AuctionFormat, Direction, OfferTerms};
+use domain::terms::{Allocation, AuctionFormat, Direction, OfferTerms, RoutingPolicy};
+use domain::why::ExclusionReason;
 use proptest::prelude::*;
 
 fn offer(direction: Direction, price: Option<&str>) -> OfferTerms {
@@ -73,6 +75,52 @@ fn each_thing_that_a_claim_needs() {
     });
     market.agent(ANN, Command::EndSession { session: session.unwrap() }).unwrap();
     assert_eq!(market.claims(ANN), Err(Refusal::AgentNotAvailable), "in wrap-up");
+}
+
+/// Work that somebody makes for itself at a provider's cost is for somebody else; at its own cost, or at nobody's, it
+/// may have it.
+#[test]
+fn who_started_an_inquiry_is_not_paid_for_it() {
+    let started = |market: &mut Market, terms: OfferTerms| {
+        let acceptance = market.acceptance(terms, &["help"]);
+        market.registers_this(OfferAccepted { started_by: Some(ANN), ..acceptance }).unwrap();
+    };
+    let allocated = |allocation: Allocation| OfferTerms { allocation, ..free_of_charge() };
+    let routed = |price: Option<&str>| {
+        let policy = RoutingPolicy::LongestIdle;
+        allocated(Allocation::Routed { direction: Direction::Reverse, policy, price: price.map(eur) })
+    };
+    let mut market = Market::with(&[ANN, BEN]);
+    started(&mut market, offer(Direction::Reverse, Some("3.00")));
+    assert_eq!(market.claims(ANN), Err(Refusal::AgentStartedIt));
+    market.claims(BEN).unwrap();
+
+    let mut market = Market::with(&[ANN, BEN]);
+    started(&mut market, routed(Some("3.00")));
+    assert_eq!(market.pending().unwrap().1.agent, BEN, "ANN has been idle for longer");
+    let made = market.log.iter().find_map(|(_, event)| match event {
+        Event::Inquiry(InquiryEvent::SelectionMade(e)) => Some(e.why.excluded.clone()),
+        _ => None,
+    });
+    let left_out = made.unwrap();
+    assert_eq!((left_out[0].reason, &left_out[0].agents), (ExclusionReason::NotIndependent, &vec![1]));
+
+    let mut market = Market::with(&[ANN, BEN]);
+    started(&mut market, terms::terms(reverse(AuctionFormat::Open)));
+    assert_eq!(market.bids(ANN, "3.00"), Err(Refusal::AgentStartedIt));
+    market.bid(BEN, "3.00");
+
+    for costs_the_provider_nothing in [free_of_charge(), offer(Direction::Forward, Some("3.00"))] {
+        let mut market = Market::with(&[ANN]);
+        started(&mut market, costs_the_provider_nothing);
+        market.claims(ANN).unwrap();
+    }
+    let mut market = Market::with(&[ANN]);
+    started(&mut market, routed(None));
+    assert_eq!(market.pending().unwrap().1.agent, ANN);
+    let mut market = Market::with(&[ANN]);
+    started(&mut market, terms::terms(forward(AuctionFormat::Open)));
+    market.bid(ANN, "3.00");
 }
 
 /// The refusal of what is not there.

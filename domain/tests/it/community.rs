@@ -704,6 +704,10 @@ fn the_contact_centre_starts_inquiries_about_one_known_topic_and_asks_for_no_ter
     let Event::Offer(OfferEvent::Accepted(accepted)) = &events[0] else { panic!("{events:?}") };
     assert_eq!((accepted.initiator, &accepted.topics), (Initiator::ContactCenter, &vec![topic("cards/lost")]));
     assert_eq!(accepted.terms_version, None, "who is turned to has agreed to nothing");
+    assert_eq!(accepted.started_by, None, "an operator is paid for nothing");
+    let events = front.market.agent(ANN, Command::StartInquiry(Box::new(start.clone()))).unwrap();
+    let Event::Offer(OfferEvent::Accepted(accepted)) = &events[0] else { panic!("{events:?}") };
+    assert_eq!(accepted.started_by, Some(ANN));
     let customer = Actor::Customer(CUSTOMER);
     assert_eq!(front.market.asks(customer, Command::StartInquiry(Box::new(start.clone()))), Err(Refusal::Forbidden));
     let invalid = |answer: Answer| matches!(answer, Err(Refusal::Invalid { field, .. }) if field == ["topic"]);

@@ -149,6 +149,7 @@ pub(super) fn accepted(inquiry: InquiryId, offer: OfferId, provider: ProviderId)
         provider,
         question: None,
         revision: 1,
+        started_by: None,
         terms: terms(AuctionFormat::SealedFirstPrice),
         terms_version: None,
         topics: vec!["cards/lost".parse().unwrap()],
@@ -174,6 +175,7 @@ pub(super) fn registered(inquiry: InquiryId, offer: OfferId, provider: ProviderI
         queues: vec![QUEUE],
         revision: 1,
         source: SourcePosition { hash: "00".into(), log: LogName::community(), seq: 1 },
+        started_by: None,
         terms: terms(AuctionFormat::SealedFirstPrice),
         topics: vec!["cards/lost".parse().unwrap()],
     }

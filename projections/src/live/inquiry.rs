@@ -3,7 +3,7 @@
 
 use domain::event::community::Classified;
 use domain::event::inquiry::{InformationOutcome, InquiryRegistered};
-use domain::ids::{CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId, Subject};
+use domain::ids::{AgentId, CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId, Subject};
 use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
 use domain::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
@@ -70,6 +70,8 @@ pub struct InquiryRow {
     pub state: InquiryState,
     pub channel: ChannelKind,
     pub initiator: Initiator,
+    /// The agent who turned to the customer.
+    pub started_by: Option<AgentId>,
     pub link: Option<LinkId>,
     pub content: Option<Arc<ContentReference>>,
     pub language: Option<Arc<str>>,
@@ -109,6 +111,7 @@ impl InquiryRow {
             state: InquiryState::Queued,
             channel: e.channel,
             initiator: e.initiator,
+            started_by: e.started_by,
             link: e.link,
             content: e.content.clone().map(Arc::new),
             language: e.language.as_deref().map(Arc::from),

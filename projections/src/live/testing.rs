@@ -159,6 +159,7 @@ pub(super) fn accepted(inquiry: u128) -> Event {
         provider: PROVIDER,
         question: None,
         revision: 1,
+        started_by: None,
         terms: terms(),
         terms_version: None,
         topics: vec!["cards/lost".parse().unwrap()],
@@ -211,6 +212,7 @@ pub(super) fn registered(inquiry: u128, seconds: i64, queues: &[u128]) -> Event 
         queues: queues.iter().copied().map(QueueId).collect(),
         revision: 1,
         source: SourcePosition { hash: String::new(), log: LogName::community(), seq: inquiry as u64 },
+        started_by: None,
         terms: terms(),
         topics: vec!["cards/lost".parse().unwrap()],
     }

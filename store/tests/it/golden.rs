@@ -151,6 +151,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         provider: PROVIDER,
         question: Some(sealed("cXVlc3Rpb24")),
         revision: 2,
+        started_by: None,
         terms: full_terms(),
         terms_version: Some("2026-01".into()),
         topics: vec![topic("cards/lost")],
@@ -179,6 +180,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         queues: vec![QUEUE],
         revision: 2,
         source: source(),
+        started_by: None,
         terms: full_terms(),
         topics: vec![topic("cards/lost")],
     };
@@ -351,6 +353,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             .into(),
         ),
         ("classified", OfferAccepted { classified: Some(classified()), link: None, ..accepted.clone() }.into()),
+        ("started", OfferAccepted { link: None, started_by: Some(agent), ..accepted.clone() }.into()),
         ("", accepted.into()),
         (
             "",
@@ -444,6 +447,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             InquiryRegistered { content: None, language: None, link: None, question: None, ..registered.clone() }
                 .into(),
         ),
+        ("started", InquiryRegistered { link: None, started_by: Some(agent), ..registered.clone() }.into()),
         ("", registered.into()),
         ("", InformationRequested { customer, inquiry }.into()),
         (

@@ -82,3 +82,55 @@ fn an_operator_turns_to_anybody_and_an_agent_to_whom_it_has_served() {
     );
     assert_eq!(code(refused), "INVALID");
 }
+
+/// A provider that pays on account would be made to pay by whoever starts an inquiry, takes it and ends it.
+#[test]
+fn an_agent_is_not_paid_for_an_inquiry_that_it_started_itself() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 2);
+    let paid = json!({"price": {"amount": "3.00", "currency": "EUR"}, "direction": "REVERSE"});
+    let input = json!({
+        "providerId": town.provider_id, "title": "Help", "channels": ["MESSAGE"],
+        "links": [{"label": "Cards", "topic": "cards/lost"}], "allocation": {"claim": paid},
+    });
+    let offer = text(&town.provider.give("publishOffer", input, "offer { id }")["offer"]["id"]);
+    let first = json!({"offerId": offer, "topic": "cards/lost", "channel": "MESSAGE", "customer": {}});
+    let wanted = "inquiry { id customer { id } }";
+    let started = town.operator.give("startInquiry", first, wanted)["inquiry"].clone();
+    let claim = |town: &mut Town, agent: usize, inquiry: &Value| {
+        let input = json!({"inquiryId": inquiry["id"]});
+        town.agents[agent].1.give_keyed("claimInquiry", input, &key(), "session { id }")
+    };
+    let end = |town: &mut Town, agent: usize, session: &Value| {
+        town.agents[agent].1.give("endSession", json!({"sessionId": session["id"]}), "session { id }");
+    };
+    // The centre's own: served, and paid for.
+    let session = claim(&mut town, 0, &started)["session"].clone();
+    end(&mut town, 0, &session);
+
+    // Its customer now, so the agent may turn to it; for its own work another agent is paid.
+    let again =
+        json!({"offerId": offer, "customerId": started["customer"]["id"], "topic": "cards/lost", "channel": "MESSAGE"});
+    let own = town.agents[0].1.give("startInquiry", again, wanted)["inquiry"].clone();
+    let refused = claim(&mut town, 0, &own);
+    assert_eq!(refused["session"], Value::Null);
+    let why = &refused["userErrors"][0];
+    assert_eq!(why["code"], "AGENT_NOT_INDEPENDENT");
+    assert_eq!(why["message"], "You started this inquiry; another agent is paid for it.");
+    let session = claim(&mut town, 1, &own)["session"].clone();
+    end(&mut town, 1, &session);
+    let seen = town.operator.ask(
+        "{ settlements(first: 9) { edges { node { payee { ... on Agent { id } } inquiry { id } } } } }",
+        json!({}),
+    );
+    let paid: Vec<(&Value, &Value)> = seen["settlements"]["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edge| (&edge["node"]["inquiry"]["id"], &edge["node"]["payee"]["id"]))
+        .collect();
+    let agents = [json!(town.agents[0].0), json!(town.agents[1].0)];
+    assert_eq!(paid.len(), 2);
+    assert!(paid.contains(&(&started["id"], &agents[0])) && paid.contains(&(&own["id"], &agents[1])), "{seen}");
+}

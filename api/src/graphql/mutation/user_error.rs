@@ -143,7 +143,7 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::AgentNotAvailable => UserErrorCode::AgentNotAvailable,
             Refusal::AgentLacksSkill => UserErrorCode::AgentLacksSkill,
             Refusal::AgentAtCapacity => UserErrorCode::AgentAtCapacity,
-            Refusal::AgentNotIndependent => UserErrorCode::AgentNotIndependent,
+            Refusal::AgentNotIndependent | Refusal::AgentStartedIt => UserErrorCode::AgentNotIndependent,
             Refusal::InquiryTaken => UserErrorCode::InquiryTaken,
             Refusal::OtherAllocation => UserErrorCode::OtherAllocation,
             Refusal::InquiryClosed => UserErrorCode::InquiryClosed,
@@ -203,6 +203,7 @@ impl From<Refusal> for UserError {
             | Refusal::AgentLacksSkill
             | Refusal::AgentAtCapacity
             | Refusal::AgentNotIndependent
+            | Refusal::AgentStartedIt
             | Refusal::InquiryClosed
             | Refusal::ReservationLapsed
             | Refusal::ReservationRescinded
@@ -254,6 +255,7 @@ mod tests {
             Refusal::AgentLacksSkill,
             Refusal::AgentAtCapacity,
             Refusal::AgentNotIndependent,
+            Refusal::AgentStartedIt,
             Refusal::InquiryClosed,
             Refusal::ReservationLapsed,
             Refusal::ReservationRescinded,

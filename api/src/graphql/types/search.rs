@@ -256,13 +256,21 @@ pub(crate) fn suits_once_free(agent: &AgentRow, inquiry: &InquiryRow) -> bool {
 }
 
 fn once_free(agent: &AgentRow) -> Applicant<'_> {
-    Applicant { affiliated_with: agent.affiliated_with, available: true, skills: &agent.skills, load: 0, capacity: 1 }
+    Applicant {
+        agent: agent.id,
+        affiliated_with: agent.affiliated_with,
+        available: true,
+        skills: &agent.skills,
+        load: 0,
+        capacity: 1,
+    }
 }
 
 fn demand(inquiry: &InquiryRow) -> Demand<'_> {
     Demand {
         provider: inquiry.provider,
         independent_agents_only: inquiry.terms.independent_agents_only,
+        unpaid: inquiry.started_by.filter(|_| inquiry.terms.allocation.is_paid_by_provider()),
         desired_skills: &inquiry.desired_skills,
     }
 }

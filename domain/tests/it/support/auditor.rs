@@ -479,7 +479,11 @@ impl Auditor {
                     let path = format!("{}/", want.name);
                     one.skills.iter().any(|has| has.level >= want.level && path.starts_with(&format!("{}/", has.name)))
                 });
-                free && independent && skilled && one.rounds_at.is_none() && !declined(agent)
+                free && independent
+                    && row.unpaid != Some(agent)
+                    && skilled
+                    && one.rounds_at.is_none()
+                    && !declined(agent)
             });
             assert!(!idle, "{id} waits, and an agent is free for it");
             false

@@ -231,6 +231,7 @@ impl Market {
             provider: PROVIDER,
             question: Some(sealed("question")),
             revision: 1,
+            started_by: None,
             terms,
             terms_version: None,
             topics: topics.iter().map(|text| topic(text)).collect(),
