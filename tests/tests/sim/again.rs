@@ -12,11 +12,13 @@ use domain::decide::{Ctx, apply, decide, execute, execute_due};
 use domain::event::Event;
 use domain::event::agent::AgentEvent;
 use domain::event::auction::AuctionEvent;
+use domain::event::inquiry::InquiryEvent;
 use domain::event::reservation::{RescindReason, ReservationEvent};
 use domain::event::session::SessionEvent;
 use domain::ids::IdSource;
 use domain::log::LogName;
 use domain::refusal::Refusal;
+use domain::routing;
 use domain::state::State;
 use domain::time::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
@@ -32,6 +34,7 @@ pub fn check(day: &Day, logs: &Logs) {
         let state = decided_again(day, &log, events);
         let mut folded = State::default();
         for event in events {
+            chosen_again(&folded, event);
             apply(&mut folded, &event.event, event.time);
         }
         folded.acknowledge();
@@ -40,6 +43,16 @@ pub fn check(day: &Day, logs: &Logs) {
             let same = day.house.with_writer(node, &log, |writer| *writer.state() == folded);
             assert_eq!(same, Some(true), "fold: the writer of {name} on node {node} stands elsewhere than the log");
         }
+    }
+}
+
+/// The state just before a selection gives the same one again.
+fn chosen_again(state: &State, event: &Recorded) {
+    if let Event::Inquiry(InquiryEvent::SelectionMade(e)) = &event.event
+        && e.why.rule != "claim/1"
+    {
+        let again = routing::why(state, e.inquiry, event.time);
+        assert_eq!(again.as_ref(), Some(&e.why), "decided again: {} {} is chosen otherwise", event.log, event.seq);
     }
 }
 

@@ -108,6 +108,10 @@ impl Day {
                     let deed = deeds::credit(&mut self.dice, &log, Party::Agent(agent), 4, 60);
                     self.simply(deed);
                 }
+                for _ in 0..self.dice.throw(3) {
+                    let deed = deeds::first_value(&mut self.dice, &log, agent);
+                    self.simply(deed);
+                }
                 let available = Command::SetAgentStatus { agent, will: Will::Available, note: None };
                 self.simply((log.clone(), deeds::operator(), available));
             }

@@ -40,8 +40,10 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 38] = [
+const WEIGHTS: [(usize, Draw); 40] = [
     (28, bid),
+    (3, claim),
+    (3, set_standing_value),
     (13, trade::accept_offer),
     (12, consent),
     (5, decline),
@@ -118,6 +120,9 @@ fn what_waits(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Draw> {
     if market.sessions.iter().any(|one| !one.open && !one.over) && dice.percent(12) {
         return Some(dice.one(&[complete_wrap_up as Draw, complete_wrap_up, extend_wrap_up, save_notes]));
     }
+    if !market.claimable.is_empty() && dice.percent(18) {
+        return Some(claim);
+    }
     (market.auctions.iter().any(|one| one.open) && dice.percent(25)).then_some(bid as Draw)
 }
 
@@ -160,6 +165,44 @@ fn bid(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
         _ => grid(dice.between(6, 42), currency),
     };
     Some((log.clone(), Actor::Agent(agent), Command::PlaceBid { auction: auction.id, amount }))
+}
+
+/// The newest that nobody has: so several agents select the same one. Sometimes what somebody has, or what is not
+/// selected so.
+fn claim(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let market = market(known, log)?;
+    let inquiry = match dice.throw(20) {
+        0 => dice.recent(&market.inquiries)?.0,
+        _ => *market.claimable.last()?,
+    };
+    let agent = dice.pick(&market.agents)?;
+    Some((log.clone(), Actor::Agent(agent), Command::ClaimInquiry { inquiry }))
+}
+
+/// Named for a while, changed, taken back. Some end at the very instant at which a reservation lapses.
+fn set_standing_value(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let market = market(known, log)?;
+    let agent = dice.pick(&market.agents)?;
+    let (direction, currency) = (dice.one(&[Direction::Forward, Direction::Reverse]), menu::currency(dice));
+    let value = dice.percent(85).then(|| grid(dice.between(1, 24), currency));
+    let lapses = market.reservations.iter().rev().find(|one| one.pending).map(|one| one.deadline);
+    let valid_until = match dice.throw(10) {
+        0..=2 => lapses,
+        3..=4 => Some(market.now + Span::seconds(dice.one(&[0, 5, 60, 900]))),
+        _ => None,
+    };
+    let topic = topic(dice.one(&["cards", "cards/lost", "loans", "loans/home", "travel", "general"]));
+    let actor = if dice.percent(85) { Actor::Agent(agent) } else { operator() };
+    let command = Command::SetStandingValue { agent, topic, direction, value, valid_until };
+    Some((log.clone(), actor, command))
+}
+/// For the morning: what somebody would pay and take for what the house is about.
+pub fn first_value(dice: &mut Dice, log: &LogName, agent: AgentId) -> Deed {
+    let topic = topic(if log.as_str() == "main" { dice.one(&["cards", "loans"]) } else { "travel" });
+    let direction = dice.one(&[Direction::Forward, Direction::Reverse]);
+    let value = Some(grid(dice.between(1, 24), menu::currency(dice)));
+    let command = Command::SetStandingValue { agent, topic, direction, value, valid_until: None };
+    (log.clone(), Actor::Agent(agent), command)
 }
 
 fn reservation(dice: &mut Dice, known: &Known, log: &LogName) -> Option<(ReservationId, Actor)> {

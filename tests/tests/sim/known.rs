@@ -15,7 +15,8 @@ use domain::event::session::SessionEvent;
 use domain::ids::*;
 use domain::log::{LogName, Seq};
 use domain::money::Money;
-use domain::terms::{AuctionRules, OfferTerms};
+use domain::terms::{Allocation, AuctionRules, OfferTerms};
+use domain::time::Timestamp;
 use std::collections::BTreeMap;
 use store::recorded::Recorded;
 
@@ -53,6 +54,7 @@ pub struct KnownReservation {
     /// Who invited.
     pub by: Option<AgentId>,
     pub pending: bool,
+    pub deadline: Timestamp,
 }
 
 /// Of one call server.
@@ -65,7 +67,11 @@ pub struct KnownMarket {
     pub reservations: Vec<KnownReservation>,
     pub sessions: Vec<KnownSession>,
     pub inquiries: Vec<(InquiryId, CustomerId)>,
+    /// Agents select these themselves, and nobody has yet.
+    pub claimable: Vec<InquiryId>,
     pub queues: Vec<QueueId>,
+    /// When it was last heard of.
+    pub now: Timestamp,
 }
 
 #[derive(Clone)]
@@ -95,7 +101,9 @@ impl Known {
         if event.log == LogName::community() {
             self.learn_community(&event.event);
         } else {
-            self.markets.entry(event.log.clone()).or_default().learn(&event.event);
+            let market = self.markets.entry(event.log.clone()).or_default();
+            market.now = event.time;
+            market.learn(&event.event);
         }
     }
 
@@ -128,13 +136,22 @@ impl KnownMarket {
         match event {
             Event::Agent(AgentEvent::Registered(e)) => self.agents.push(e.agent),
             Event::Queue(QueueEvent::Opened(e)) => self.queues.push(e.queue),
-            Event::Inquiry(InquiryEvent::Registered(e)) => self.inquiries.push((e.inquiry, e.customer)),
+            Event::Inquiry(InquiryEvent::Registered(e)) => {
+                self.inquiries.push((e.inquiry, e.customer));
+                if matches!(e.terms.allocation, Allocation::Claim { .. }) {
+                    self.claimable.push(e.inquiry);
+                }
+            }
+            Event::Inquiry(InquiryEvent::SelectionMade(e)) => self.claimable.retain(|one| *one != e.inquiry),
+            Event::Inquiry(InquiryEvent::Withdrawn(e)) => self.claimable.retain(|one| *one != e.inquiry),
+            Event::Inquiry(InquiryEvent::Expired(e)) => self.claimable.retain(|one| *one != e.inquiry),
             Event::Auction(event) => self.learn_auction(event),
             Event::Reservation(ReservationEvent::Opened(e)) => self.reservations.push(KnownReservation {
                 id: e.reservation,
                 agent: e.agent,
                 by: e.invitation.as_ref().map(|invitation| invitation.by),
                 pending: true,
+                deadline: e.deadline,
             }),
             Event::Reservation(ReservationEvent::Accepted(e)) => self.answered(e.reservation),
             Event::Reservation(ReservationEvent::Declined(e)) => self.answered(e.reservation),

@@ -70,15 +70,35 @@ const MUST_COME_UP: &[&str] = &[
     "refused: BID_TOO_HIGH",
     "refused: BID_TOO_LOW",
     "refused: IDEMPOTENCY_KEY_REUSED",
+    "refused: INQUIRY_TAKEN",
     "refused: INSUFFICIENT_FUNDS",
+    "refused: OTHER_ALLOCATION",
     "refused: RESERVATION_LAPSED",
     "refused: RESERVATION_RESCINDED",
     "refused: SESSION_CLOSED",
+    "refused: a provider that cannot pay",
+    "refused: who started it",
+    "selection: after a cool-off",
+    "selection: best_skilled/1",
+    "selection: best_value/1",
+    "selection: claim/1",
+    "selection: left out ALREADY_ASKED",
+    "selection: left out AT_CAPACITY",
+    "selection: left out DECLINED_COOL_OFF",
+    "selection: left out LACKS_SKILL",
+    "selection: left out NOT_AVAILABLE",
+    "selection: left out NOT_INDEPENDENT",
+    "selection: left out NO_FUNDS",
+    "selection: left out TOPIC_MISMATCH",
+    "selection: longest_idle/1",
+    "selection: nobody",
+    "selection: round_robin/1",
+    "standing value: bid at an opening",
+    "standing value: taken back",
 ];
 
 /// No decision releases a settlement yet, and no day has the five hundred waiting inquiries that put rounds off. Webhooks
-/// are a log and a process of their own. Claims, the platform's selections and standing values have the laws of `domain`
-/// so far (`domain/tests/it/laws.rs`), and no deed here: that is still to come.
+/// are a log and a process of their own.
 const MADE_BY_NOTHING_HERE: &[&str] = &[
     "settlement.released.v1",
     "agent.rounds_put_off.v1",
@@ -90,13 +110,10 @@ const MADE_BY_NOTHING_HERE: &[&str] = &[
     "webhook.delivery_planned.v1",
     "webhook.delivery_attempted.v1",
     "webhook.redelivery_asked.v1",
-    "inquiry.selection_made.v1",
-    "agent.standing_value_set.v1",
 ];
 
 /// The mutations of the same.
-const GIVEN_BY_NOBODY_HERE: &[&str] =
-    &["createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook", "claimInquiry", "setStandingValue"];
+const GIVEN_BY_NOBODY_HERE: &[&str] = &["createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"];
 
 #[test]
 fn whole_days() {

@@ -1,5 +1,6 @@
-//! What is offered on a simulated day: auctions of every format and direction with whatever else a rule can
-//! say, on a coarse grid of amounts, so that ties, boundaries and empty wallets come up all the time.
+//! What is offered on a simulated day: auctions of every format and direction with whatever else a rule can say, claims
+//! and selections by every policy, on a coarse grid of amounts, so that ties, boundaries and empty wallets come up all
+//! the time.
 
 use crate::dice::Dice;
 use domain::command::NewLink;
@@ -88,10 +89,45 @@ pub fn rules(dice: &mut Dice) -> AuctionRules {
     }
 }
 
+/// How an agent comes to it: every way, with a price and without. Prices go beyond some wallets and credit limits.
+pub fn allocation(dice: &mut Dice) -> Allocation {
+    let direction = dice.one(&[Direction::Forward, Direction::Reverse]);
+    let price = |dice: &mut Dice| {
+        let currency = currency(dice);
+        grid(dice.between(1, 30), currency)
+    };
+    match dice.weighed(&[56, 16, 28]) {
+        0 => Allocation::Auction(rules(dice)),
+        1 => Allocation::Claim { direction, price: sometimes(dice, 70, price) },
+        _ => {
+            let policy = dice.one(&[
+                RoutingPolicy::LongestIdle,
+                RoutingPolicy::BestSkilled,
+                RoutingPolicy::RoundRobin,
+                RoutingPolicy::BestValue,
+                RoutingPolicy::BestValue,
+            ]);
+            let price = match policy {
+                // It bounds what is taken.
+                RoutingPolicy::BestValue => Some(value_bound(dice, direction)),
+                _ => sometimes(dice, 55, price),
+            };
+            Allocation::Routed { direction, policy, price }
+        }
+    }
+}
+
+/// The least that is taken (FORWARD), or the most (REVERSE), so that some standing values are within it and some not.
+fn value_bound(dice: &mut Dice, direction: Direction) -> Money {
+    let steps = if direction == Direction::Forward { dice.between(1, 10) } else { dice.between(8, 24) };
+    let currency = currency(dice);
+    grid(steps, currency)
+}
+
 pub fn terms(dice: &mut Dice) -> OfferTerms {
     OfferTerms {
         accepts_questions: dice.percent(80),
-        allocation: Allocation::Auction(rules(dice)),
+        allocation: allocation(dice),
         channels: dice.one(&[
             vec![ChannelKind::Message],
             vec![ChannelKind::Telephone],

@@ -6,13 +6,19 @@ use crate::day::{Day, live_through};
 use crate::house::{House, LOGS, lock, log};
 use crate::readers::{self, Logs};
 use crate::{again, evidence, views};
+use domain::actor::Actor;
 use domain::event::Event;
 use domain::event::agent::{AgentEvent, WillReason};
+use domain::event::auction::AuctionEvent;
+use domain::event::inquiry::{InquiryEvent, SelectionMade};
+use domain::event::reservation::ReservationEvent;
+use domain::refusal::Refusal;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once};
+use store::recorded::Recorded;
 use store::writer::order::Answer;
 
 /// Every so many days keep SQL rows, which cost half as much as all the rest.
@@ -58,21 +64,56 @@ impl Tally {
             *self.0.entry(what).or_default() += count;
         }
     }
+    /// What a selection came to, and a standing value.
+    fn count_choice(&mut self, event: &Recorded) {
+        match &event.event {
+            Event::Inquiry(InquiryEvent::SelectionMade(e)) => {
+                self.count(format!("selection: {}", e.why.rule));
+                if e.agent.is_none() {
+                    self.count("selection: nobody");
+                }
+                for excluded in &e.why.excluded {
+                    let reason = serde_json::to_value(excluded.reason).expect("a word");
+                    self.count(format!("selection: left out {}", reason.as_str().expect("a word")));
+                }
+            }
+            Event::Agent(AgentEvent::StandingValueSet(e)) if e.value.is_none() => {
+                self.count("standing value: taken back")
+            }
+            _ => {}
+        }
+    }
+    /// What only an event's neighbours tell.
+    fn count_groups(&mut self, events: &[Arc<Recorded>]) {
+        for group in events.chunk_by(|a, b| a.correlation == b.correlation) {
+            let selects = |e: &SelectionMade| e.agent.is_some() && !e.why.rule.starts_with("claim");
+            if matches!(&group[0].event, Event::Inquiry(InquiryEvent::SelectionMade(e)) if selects(e)) {
+                self.count("selection: after a cool-off");
+            }
+            let opens = |event: &Arc<Recorded>| matches!(event.event, Event::Auction(AuctionEvent::Opened(_)));
+            let bids = |event: &&Arc<Recorded>| matches!(event.event, Event::Auction(AuctionEvent::BidPlaced(_)));
+            let opened = group.iter().position(opens).unwrap_or(group.len());
+            (0..group[opened..].iter().filter(bids).count())
+                .for_each(|_| self.count("standing value: bid at an opening"));
+        }
+    }
     fn of(day: &Day, logs: &Logs) -> Tally {
         let mut tally = Tally::default();
         for event in logs.values().flatten() {
             tally.count(event.type_name);
+            tally.count_choice(event);
             match &event.event {
                 Event::Agent(AgentEvent::StatusSet(e)) if e.reason == WillReason::Absent => tally.count("absent"),
                 Event::Agent(AgentEvent::PresenceReported(e)) if e.node.is_none() => tally.count("absent: excused"),
                 _ => {}
             }
         }
+        logs.values().for_each(|events| tally.count_groups(events));
         let record = lock(&day.house.record);
         for asked in &record.asked {
             let command = asked.order.command.rights().0;
             if let Some(Answer::Done(events)) = &asked.answer
-                && events.iter().any(|event| moves_money(event.type_name))
+                && events.iter().any(|event| moves_money(event))
             {
                 tally.count(format!("{MOVES_MONEY}{command}"));
             }
@@ -82,7 +123,15 @@ impl Tally {
                 Some(Answer::Done(_)) if command.is_empty() => tally.count("done: handover"),
                 Some(Answer::Done(_)) => tally.count(format!("done: {command}")),
                 Some(Answer::Replayed { .. }) => tally.count("answer: replayed"),
-                Some(Answer::Refused(refusal)) => tally.count(format!("refused: {}", refusal.code())),
+                Some(Answer::Refused(refusal)) => {
+                    tally.count(format!("refused: {}", refusal.code()));
+                    if *refusal == Refusal::ProviderCannotPay {
+                        tally.count("refused: a provider that cannot pay");
+                    }
+                    if *refusal == Refusal::AgentStartedIt {
+                        tally.count("refused: who started it");
+                    }
+                }
                 Some(Answer::Unavailable(_)) => tally.count("answer: unavailable"),
             }
         }
@@ -98,11 +147,14 @@ impl Tally {
     }
 }
 
-/// Begins what a [`Tally`] says of mutations whose events held, released, escrowed or posted money.
+/// Begins what a [`Tally`] says of mutations whose decision held, released, escrowed or posted money. What follows from
+/// it by itself (somebody is free, so a round opens with the bids of standing values) is the platform's own.
 pub const MOVES_MONEY: &str = "moves money: ";
 
-fn moves_money(event: &str) -> bool {
-    ["auction.bid_", "auction.awarded", "settlement.", "wallet.credited"].iter().any(|kind| event.starts_with(kind))
+fn moves_money(event: &Recorded) -> bool {
+    let kinds = ["auction.bid_", "auction.awarded", "settlement.", "wallet.credited"];
+    let holds = matches!(&event.event, Event::Reservation(ReservationEvent::Opened(e)) if e.payer.is_some());
+    event.actor != Actor::System && (holds || kinds.iter().any(|kind| event.type_name.starts_with(kind)))
 }
 
 /// Lives through a day and looks at all of it.

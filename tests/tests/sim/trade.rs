@@ -60,7 +60,8 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
             ..acceptance
         };
         let start = Acceptance { initiator: Initiator::ContactCenter, ..start };
-        let actor = if dice.percent(50) { operator() } else { Actor::Agent(AgentId(1)) };
+        let agent = AgentId(dice.one(&[1, 2, 3, 21]));
+        let actor = if dice.percent(30) { operator() } else { Actor::Agent(agent) };
         return Some((LogName::community(), actor, Command::StartInquiry(Box::new(start))));
     }
     let actor = if dice.percent(50) { Actor::Anonymous } else { Actor::Customer(customer) };

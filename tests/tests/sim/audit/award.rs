@@ -22,6 +22,24 @@ struct Outcome<'a> {
     ranked: Vec<&'a str>,
 }
 
+/// A command's events, with each bid that the platform makes at an opening a part of its own: it may buy at once, when
+/// the decision before it has awarded something already.
+pub fn parts(group: &[Entry]) -> Vec<&[Entry]> {
+    let opens = |one: &Entry, auction: &str| one.is("auction.opened") && one.text("auction") == auction;
+    let by_itself = |at: usize| {
+        let (before, entry) = (&group[..at], &group[at]);
+        entry.is("auction.bid_placed") && before.iter().any(|one| opens(one, entry.text("auction")))
+    };
+    let mut parts = vec![];
+    let mut from = 0;
+    for at in (1..group.len()).filter(|at| by_itself(*at)) {
+        parts.push(&group[from..at]);
+        from = at;
+    }
+    parts.push(&group[from..]);
+    parts
+}
+
 /// Where the group awards an auction, or finds it unsold.
 pub fn decided<'a>(market: &Market<'a>, group: &'a [Entry]) -> Audited {
     let Some(entry) = group.iter().find(|entry| entry.is("auction.awarded") || entry.is("auction.unsold")) else {
@@ -79,7 +97,7 @@ pub fn decided<'a>(market: &Market<'a>, group: &'a [Entry]) -> Audited {
     must!(entry, asked == won, "second agent", "{asked:?} are asked, {won:?} won");
     if winner.is_none() {
         let inquiry = &market.inquiries[about];
-        let again = inquiry.auctions.len() < inquiry.rounds && market.somebody_is_free(inquiry);
+        let again = inquiry.auctions.len() < inquiry.way.rounds() && market.somebody_is_free(inquiry);
         let (opened, requeued) = (ours("auction.opened").count(), ours("inquiry.requeued").count());
         let right = if again { (opened, requeued) == (1, 0) } else { requeued == 1 };
         must!(entry, right, "rounds", "somebody is free: {again}; {opened} rounds opened, requeued {requeued}");
@@ -98,7 +116,7 @@ fn derive<'a>(
     let mut outcome = Outcome::default();
     let mut candidates: Vec<Candidate<'a>> = vec![];
     let gone = ended.filter(|ended| !ended.is("reservation.rescinded"));
-    let gone_bid = gone.map(|gone| market.reservations[gone.text("reservation")].bid);
+    let gone_bid = gone.and_then(|gone| market.reservations[gone.text("reservation")].won).map(|(_, bid)| bid);
     for at in auction.ranked() {
         let bid = &auction.bids[at];
         let hold = auction.holds.get(bid.agent).copied().unwrap_or(0);

@@ -61,7 +61,9 @@ pub fn answered<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry
             "tells another"
         );
         row.told = true;
-        let next = group.iter().find(|one| one.is("reservation.opened")).map(|one| one.text("agent"));
+        // Whoever is free now may be asked about another inquiry, too.
+        let here = |one: &&Entry| one.is("reservation.opened") && one.text("inquiry") == entry.text("inquiry");
+        let next = group.iter().find(here).map(|one| one.text("agent"));
         must!(
             entry,
             entry.text_if("next") == next,
@@ -111,7 +113,11 @@ pub fn answered<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry
         }
         other => must!(entry, false, "known events", "{other}"),
     }
-    market.agents.get_mut(agent).expect("who is asked is registered").asked.remove(id);
+    let one = market.agents.get_mut(agent).expect("who is asked is registered");
+    one.asked.remove(id);
+    if !entry.is("reservation.rescinded") {
+        one.worked_at = entry.time;
+    }
     market.sessions.get_mut(session).expect("an invitation has its session").invitations.remove(id);
     Ok(())
 }
@@ -129,9 +135,14 @@ pub fn happened<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry
             must!(entry, came, "conference", "{agent} comes uninvited");
             let first = entry.data.get("first").is_some();
             must!(entry, invited.is_some_and(|one| one.transfer == first), "conference", "{agent} takes another part");
+            // Who is relieved of the lead has worked until now, too.
+            if first {
+                market.agents.get_mut(row.agent).expect("known").worked_at = entry.time;
+            }
             row.agents.retain(|one| *one != agent);
             row.agents.insert(if first { 0 } else { row.agents.len() }, agent);
             let one = market.agents.get_mut(agent).expect("known");
+            one.worked_at = entry.time;
             one.sessions.insert(id);
             if first {
                 one.guest_in.remove(id);
@@ -149,6 +160,7 @@ pub fn happened<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry
             row.agents.retain(|one| *one != agent);
             row.sides.retain(|_, between| !between.contains(&agent));
             let one = market.agents.get_mut(agent).expect("known");
+            one.worked_at = entry.time;
             one.sessions.remove(id);
             one.guest_in.remove(id);
             if let Some(until) = wrap_up {

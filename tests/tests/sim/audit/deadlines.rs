@@ -24,6 +24,7 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     due.extend(market.reservations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));
     let waiting = market.inquiries.iter().filter_map(|(id, one)| Some((one.waits_since? + one.wait_left, *id)));
     due.extend(waiting);
+    due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.selects_at?, *id))));
     due.extend(market.invitations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));
     due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.wrap_up?, *id))));
     due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.idle_at?, *id))));
@@ -72,7 +73,12 @@ pub fn after(market: &Market<'_>, group: &[Entry], due: Due<'_>, ups: &[&Up]) ->
         must!(entry, long || was_down, "late platform", "was in time for {due}");
     }
     // A closing is moved once, and a second agent is asked at once.
-    let unmoved = |entry: &&Entry| market.auctions.get(entry.text("auction")).is_some_and(|auction| !auction.moved);
+    // What has just opened may be bought at once.
+    let opened = |id: &str| group.iter().any(|entry| entry.is("auction.opened") && entry.text("auction") == id);
+    let unmoved = |entry: &&Entry| {
+        let id = entry.text("auction");
+        market.auctions.get(id).is_some_and(|auction| !auction.moved) && !opened(id)
+    };
     let asked_before = group.iter().any(|entry| entry.is("reservation.lapsed") || entry.is("reservation.rescinded"));
     let closing = group.iter().filter(|entry| entry.is("auction.awarded") || entry.is("auction.unsold")).find(unmoved);
     let lapsed = group.iter().find(|entry| entry.is("reservation.lapsed"));

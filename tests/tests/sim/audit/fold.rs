@@ -4,7 +4,8 @@
 use super::entry::{Entry, int, list, text, texts};
 use super::market::{Agent, Auction, Fate, Market, Phase, Queue, Step};
 use super::pricing::Rules;
-use super::{Audited, bids, inquiry, money, must};
+use super::selection::Way;
+use super::{Audited, bids, inquiry, money, must, selection, standing};
 use serde_json::Value;
 
 /// In no report for this long.
@@ -24,6 +25,8 @@ pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
         "agent.updated" => agent_updated(market, entry),
         "agent.status_set" => status_set(market, entry, group),
         "agent.rounds_put_off" | "agent.rounds_resumed" => rounds_wait(market, entry),
+        "agent.standing_value_set" => standing::set(market, entry),
+        "inquiry.selection_made" => selection::made(market, entry, group),
         "agent.presence_reported" => presence_reported(market, entry),
         "auction.opened" => auction_opened(market, entry),
         "auction.extended" => extended(market, entry, group),
@@ -70,6 +73,8 @@ fn agent_registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let number = market.agents.len() as i64 + 1;
     must!(entry, entry.int("number") == number, "agents", "is number {} of {number}", entry.int("number"));
     let agent = Agent {
+        number,
+        worked_at: entry.time,
         capacity: entry.int("capacity") as usize,
         skills: skills(&entry.data, "skills"),
         affiliated: entry.text_if("affiliated_with"),
@@ -77,6 +82,7 @@ fn agent_registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     };
     let twice = market.agents.insert(entry.text("agent"), agent).is_some();
     must!(entry, !twice, "agents", "is registered twice");
+    market.roster.push(entry.text("agent"));
     Ok(())
 }
 
@@ -108,7 +114,12 @@ fn status_set(market: &mut Market<'_>, entry: &Entry, group: &[Entry]) -> Audite
         let gone = entry.is_tick() && row.available && until.is_some_and(|until| until <= entry.time);
         must!(entry, gone && entry.text("will") == "OFFLINE", "presence", "is bound until {until:?}");
     }
-    row.available = entry.text("will") == "AVAILABLE";
+    let available = entry.text("will") == "AVAILABLE";
+    // Who comes to work has been idle since then.
+    if available && !row.available {
+        row.worked_at = entry.time;
+    }
+    row.available = available;
     Ok(())
 }
 
@@ -147,8 +158,9 @@ fn auction_opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     };
     let rules = Rules::read(&entry.data["rules"]);
     let round = inquiry.auctions.len() + 1;
-    must!(entry, entry.int("round") as usize == round && round <= inquiry.rounds, "rounds", "is round {round}");
-    must!(entry, entry.data["rules"] == *inquiry.rules, "auction terms", "has other rules than were accepted");
+    must!(entry, entry.int("round") as usize == round && round <= inquiry.way.rounds(), "rounds", "is round {round}");
+    let accepted = matches!(inquiry.way, Way::Auction { rules, .. } if entry.data["rules"] == *rules);
+    must!(entry, accepted, "auction terms", "has other rules than were accepted");
     must!(entry, entry.int("closes_at") == entry.time + rules.open_for, "auction terms", "closes at another time");
     let hard = rules.hard_close.map(|span| entry.time + span);
     must!(entry, entry.int_if("hard_closes_at") == hard, "auction terms", "closes hard at another time");
@@ -173,6 +185,7 @@ fn auction_opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         holds: Default::default(),
     };
     market.auctions.insert(id, auction);
+    standing::opened(market, id);
     Ok(())
 }
 

@@ -36,7 +36,11 @@ pub fn audit(log: &str, entries: &[Entry], community: &[Entry], over: bool) -> A
             must!(accepted, !over, "no lost inquiry", "{inquiry} was never registered in {log}");
             continue;
         };
-        for member in ["offer", "provider", "customer", "topics", "terms", "revision", "channel", "question"] {
+        let by_agent = accepted.role == "AGENT";
+        must!(accepted, by_agent == accepted.data.get("started_by").is_some(), "handover", "was started by another");
+        for member in
+            ["offer", "provider", "customer", "topics", "terms", "revision", "channel", "question", "started_by"]
+        {
             let same = entry.data.get(member) == accepted.data.get(member);
             must!(entry, same, "handover", "{member} is not what was accepted");
         }

@@ -3,6 +3,7 @@
 use super::entry::{Entry, text, texts};
 use super::fold::{skills, unknown};
 use super::market::{Fate, Inquiry, Market, Reservation, Session, Step, covers};
+use super::selection::{self, Way};
 use super::{Audited, conference, must};
 use std::collections::BTreeSet;
 
@@ -29,6 +30,10 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             let expires = entry.time + row.wait_left;
             must!(entry, entry.int("expires_at") == expires, "deadlines", "expires at {expires}");
             (row.step, row.waits_since) = (Step::Queued, Some(entry.time));
+            // Who is asked from here on is asked in another chain.
+            row.chain_from = row.reservations.len();
+            let again = selection::selects_at(market, &market.inquiries[id], entry.time);
+            market.inquiries.get_mut(id).expect("just seen").selects_at = again;
             return Ok(());
         }
         "inquiry.withdrawn.v1" => {
@@ -46,7 +51,7 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         }
         other => must!(entry, false, "known events", "{other}"),
     }
-    (row.step, row.waits_since) = (Step::Closed, None);
+    (row.step, row.waits_since, row.selects_at, row.chosen) = (Step::Closed, None, None, None);
     market.queues.values_mut().for_each(|queue| {
         queue.standing.remove(id);
     });
@@ -83,13 +88,18 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     for queue in &queues {
         market.queues.get_mut(queue).expect("just seen").standing.insert(id);
     }
-    let rules = &terms["allocation"]["auction"];
+    let way = Way::read(&terms["allocation"]);
     let row = Inquiry {
+        unpaid: entry.text_if("started_by").filter(|_| way.provider_pays()),
         step: Step::Queued,
         provider: entry.text("provider"),
         customer: entry.text("customer"),
-        rules,
-        rounds: rules["rounds"].as_u64().expect("rounds") as usize,
+        way,
+        topics,
+        chain_from: 0,
+        selects_at: None,
+        chosen: None,
+        owed: None,
         consent_window: terms["consent_window"].as_i64().expect("a span"),
         wrap_up: terms.get("wrap_up").and_then(|span| span.as_i64()),
         independent: terms["independent_agents_only"] == true,
@@ -121,14 +131,15 @@ pub fn reservation<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [En
         must!(entry, entry.time < row.deadline, "deadlines", "is past its deadline");
         return Ok(());
     }
-    row.pending = false;
-    let (agent, auction, inquiry) = (row.agent, row.auction, row.inquiry);
+    (row.pending, row.ended_at) = (false, Some(entry.time));
+    let (agent, won, inquiry, price) = (row.agent, row.won, row.inquiry, row.price);
     match entry.kind.as_str() {
         "reservation.accepted.v1" => {
             must!(entry, entry.time < row.deadline, "deadlines", "is past its deadline");
             let opens = group.iter().any(|other| other.is("session.opened") && other.text("inquiry") == inquiry);
             let pays = group.iter().any(|other| other.is("settlement.escrowed") && other.text("inquiry") == inquiry);
-            must!(entry, opens && pays, "atomic", "consent opens the session and pays");
+            must!(entry, opens && pays == price.is_some(), "atomic", "consent opens the session and pays");
+            market.inquiries.get_mut(inquiry).expect("known").owed = price;
         }
         "reservation.declined.v1" => {
             must!(entry, entry.time < row.deadline, "deadlines", "is past its deadline");
@@ -136,37 +147,52 @@ pub fn reservation<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [En
         }
         "reservation.lapsed.v1" => {
             let due = row.deadline <= entry.time;
+            row.lapsed = true;
             let breaks = group.iter().any(|other| other.is("agent.status_set") && other.text("agent") == agent);
             let available = market.agents.get(agent).is_some_and(|agent| agent.available);
             must!(entry, due && breaks == available, "lapses", "lapses before {}, or without a break", row.deadline);
         }
         "reservation.rescinded.v1" => {
-            let auction = market.auctions.get_mut(auction).expect("a reservation has its auction");
-            auction.holds.remove(agent);
-            let provider = market.inquiries[inquiry].provider;
-            if !auction.rules.forward {
-                auction.holds.remove(provider);
+            if let Some((auction, _)) = won {
+                let auction = market.auctions.get_mut(auction).expect("what was won was auctioned");
+                auction.holds.remove(agent);
+                let provider = market.inquiries[inquiry].provider;
+                if !auction.rules.forward {
+                    auction.holds.remove(provider);
+                }
             }
             let gone = group.iter().any(|other| other.is("inquiry.withdrawn") && other.text("inquiry") == inquiry);
             must!(entry, gone == (entry.text("reason") == "INQUIRY_GONE"), "lapses", "is rescinded for no reason");
         }
         other => must!(entry, false, "known events", "{other}"),
     }
-    market.agents.get_mut(agent).expect("who is asked is registered").asked.remove(entry.text("reservation"));
+    let rescinded = entry.is("reservation.rescinded");
+    let gone = rescinded && entry.text("reason") == "INQUIRY_GONE";
+    if won.is_none() && !gone && !entry.is("reservation.accepted") {
+        selection::second_agent(entry, group)?;
+    }
+    let row = market.agents.get_mut(agent).expect("who is asked is registered");
+    row.asked.remove(entry.text("reservation"));
+    // Who was asked in vain through no doing of its own has been idle all along.
+    if !rescinded {
+        row.worked_at = entry.time;
+    }
     Ok(())
 }
 
 fn opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let (id, about, agent) = (entry.text("reservation"), entry.text("inquiry"), entry.text("agent"));
-    let Some(inquiry) = market.inquiries.get_mut(about) else { return unknown(entry) };
-    let Some(auction) = market.auctions.get(entry.text("auction")) else { return unknown(entry) };
+    let Some(inquiry) = market.inquiries.get(about) else { return unknown(entry) };
     let asked = inquiry.reservations.iter().any(|one| market.reservations[one].pending);
     must!(entry, !asked && inquiry.session.is_none(), "no double award", "somebody else has the inquiry");
-    let winner = auction.winner.filter(|(at, _)| auction.bids[*at].fate == Fate::Won);
-    let theirs = winner.is_some_and(|(at, price)| {
-        auction.bids[at].agent == agent && auction.bids[at].id == entry.text("bid") && entry.money("price").0 == price
-    });
-    must!(entry, theirs && auction.inquiry == about, "no double award", "is not the winner's");
+    let won = match entry.text("purpose") {
+        "SELECTED" => {
+            selection::reserved(market, entry)?;
+            None
+        }
+        _ => Some(awarded_to(market, entry)?),
+    };
+    let inquiry = market.inquiries.get_mut(about).expect("just seen");
     must!(entry, entry.int("deadline") == entry.time + inquiry.consent_window, "deadlines", "has another deadline");
     must!(entry, entry.int("attempt") as usize == inquiry.reservations.len() + 1, "second agent", "counts wrong");
     let row = market.agents.get_mut(agent).expect("who bids is registered");
@@ -175,20 +201,41 @@ fn opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     must!(entry, load <= capacity, "no agent beyond capacity", "{agent} has {load} of {capacity}");
     must!(entry, row.wrap_ups.is_empty(), "no agent beyond capacity", "{agent} is in wrap-up");
     must!(entry, row.guest_in.is_empty(), "no agent beyond capacity", "{agent} is in a conference");
-    inquiry.step = Step::Reserved;
+    if let Some(since) = inquiry.waits_since.take() {
+        inquiry.wait_left = 0.max(inquiry.wait_left - (entry.time - since));
+    }
+    (inquiry.step, inquiry.selects_at) = (Step::Reserved, None);
     inquiry.reservations.push(id);
     let reservation = Reservation {
         inquiry: about,
         agent,
-        auction: entry.text("auction"),
-        bid: entry.text("bid"),
-        price: entry.money("price").0,
+        won,
+        price: entry.money_if("price"),
+        payer: entry.data.get("payer").map(|_| entry.party("payer")),
         deadline: entry.int("deadline"),
         pending: true,
         declined: false,
+        lapsed: false,
+        ended_at: None,
     };
     must!(entry, market.reservations.insert(id, reservation).is_none(), "known things", "began before");
     Ok(())
+}
+
+/// By an auction that stands awarded to it, which holds the price.
+fn awarded_to<'a>(market: &Market<'a>, entry: &'a Entry) -> Result<(&'a str, &'a str), super::Finding> {
+    let (agent, bid) = (entry.text("agent"), entry.text("bid"));
+    let auction = market.auctions.get(entry.text("auction"));
+    let theirs = auction.is_some_and(|auction| {
+        let winner = auction.winner.filter(|(at, _)| auction.bids[*at].fate == Fate::Won);
+        let won = winner.is_some_and(|(at, price)| {
+            auction.bids[at].agent == agent && auction.bids[at].id == bid && entry.money("price").0 == price
+        });
+        won && auction.inquiry == entry.text("inquiry")
+    });
+    must!(entry, theirs && entry.text("purpose") == "AWARDED", "no double award", "is not the winner's");
+    must!(entry, entry.data.get("payer").is_none(), "holds = live bids", "is held twice");
+    Ok((entry.text("auction"), bid))
 }
 
 pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
@@ -199,8 +246,18 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         let consents = |other: &Entry| {
             other.is("reservation.accepted") && other.text("inquiry") == about && other.text("agent") == agent
         };
-        must!(entry, group.iter().any(consents), "no double award", "nobody consented");
         must!(entry, inquiry.session.is_none(), "no double award", "the inquiry is served already");
+        // Who claims consents by it, and pays at once.
+        let claims = inquiry.chosen.take_if(|(chosen, _)| *chosen == agent && matches!(inquiry.way, Way::Claim { .. }));
+        let settles = |other: &Entry| other.is("settlement.escrowed") && other.text("inquiry") == about;
+        match claims {
+            Some((_, price)) => {
+                must!(entry, group.iter().any(settles) == price.is_some(), "atomic", "a claim pays at once");
+                inquiry.owed = price;
+            }
+            None => must!(entry, group.iter().any(consents), "no double award", "nobody consented"),
+        }
+        (inquiry.waits_since, inquiry.selects_at) = (None, None);
         inquiry.session = Some(id);
         inquiry.step = Step::Engaged;
         market.queues.values_mut().for_each(|queue| {
@@ -208,6 +265,7 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         });
         let row = market.agents.get_mut(agent).expect("who consents is registered");
         row.sessions.insert(id);
+        row.worked_at = entry.time;
         let session = Session {
             inquiry: about,
             agent,
@@ -273,6 +331,7 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
                 row.wrap_up
             );
             agent.sessions.remove(id);
+            agent.worked_at = entry.time;
             if row.wrap_up.is_some() {
                 agent.wrap_ups.insert(id);
                 inquiry.step = Step::WrapUp;
@@ -295,13 +354,16 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         "session.wrap_up_completed.v1" if entry.text("agent") != row.agent => {
             let handed = row.handed_over.remove(entry.text("agent"));
             must!(entry, handed.is_some(), "sessions", "nobody of that name hands it over");
-            market.agents.get_mut(entry.text("agent")).expect("known").wrap_ups.remove(id);
+            let agent = market.agents.get_mut(entry.text("agent")).expect("known");
+            agent.wrap_ups.remove(id);
+            agent.worked_at = entry.time;
         }
         "session.wrap_up_completed.v1" => {
             must!(entry, !row.recorded && !row.open && in_a_day, "consumed once", "is recorded twice, or too late");
             row.recorded = true;
             if row.wrap_up.take().is_some() {
                 agent.wrap_ups.remove(id);
+                agent.worked_at = entry.time;
                 row.ended_at = Some(entry.time);
                 inquiry.done = true;
             }

@@ -3,6 +3,8 @@
 
 use super::entry::{Amount, Entry};
 use super::pricing::Rules;
+use super::selection::{self, Price, Way};
+use super::standing::{Opening, Value};
 use super::{Audited, must};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +12,7 @@ type Id<'a> = &'a str;
 
 #[derive(Default)]
 pub struct Agent<'a> {
+    pub number: i64,
     pub capacity: usize,
     pub available: bool,
     pub skills: Vec<(&'a str, i64)>,
@@ -23,6 +26,12 @@ pub struct Agent<'a> {
     pub rounds_at: Option<i64>,
     /// AVAILABLE, and seen at a node: it is gone then.
     pub present_until: Option<i64>,
+    /// It has been without work since then.
+    pub worked_at: i64,
+    /// The selection that was its last, counted over all of them.
+    pub selected: i64,
+    /// What it would pay or take unasked.
+    pub values: Vec<Value<'a>>,
 }
 
 impl Agent<'_> {
@@ -49,8 +58,10 @@ pub struct Inquiry<'a> {
     pub step: Step,
     pub provider: Id<'a>,
     pub customer: Id<'a>,
-    pub rules: &'a serde_json::Value,
-    pub rounds: usize,
+    /// Who started it, where the provider pays: it is for somebody else then.
+    pub unpaid: Option<Id<'a>>,
+    pub way: Way<'a>,
+    pub topics: Vec<&'a str>,
     pub consent_window: i64,
     pub wrap_up: Option<i64>,
     pub independent: bool,
@@ -60,6 +71,14 @@ pub struct Inquiry<'a> {
     pub waits_since: Option<i64>,
     pub auctions: Vec<Id<'a>>,
     pub reservations: Vec<Id<'a>>,
+    /// From which of its reservations on it is asked about without having been back in its place.
+    pub chain_from: usize,
+    /// Nobody could have it: the platform selects again then.
+    pub selects_at: Option<i64>,
+    /// Whom the decision has just chosen, and at which price.
+    pub chosen: Option<(Id<'a>, Price<'a>)>,
+    /// What its session costs.
+    pub owed: Price<'a>,
     pub session: Option<Id<'a>>,
     pub settled: bool,
     /// The session's wrap-up is done, or there is none.
@@ -125,12 +144,16 @@ impl<'a> Auction<'a> {
 pub struct Reservation<'a> {
     pub inquiry: Id<'a>,
     pub agent: Id<'a>,
-    pub auction: Id<'a>,
-    pub bid: Id<'a>,
-    pub price: Amount,
+    /// Auction and bid, where it was won.
+    pub won: Option<(Id<'a>, Id<'a>)>,
+    pub price: Price<'a>,
+    /// Of whom the reservation itself holds the price; where it was won, the auction does.
+    pub payer: Option<Id<'a>>,
     pub deadline: i64,
     pub pending: bool,
     pub declined: bool,
+    pub lapsed: bool,
+    pub ended_at: Option<i64>,
 }
 
 pub struct Invitation<'a> {
@@ -215,6 +238,11 @@ pub struct Queue<'a> {
 #[derive(Default)]
 pub struct Market<'a> {
     pub agents: BTreeMap<Id<'a>, Agent<'a>>,
+    /// In order of registration.
+    pub roster: Vec<Id<'a>>,
+    /// How often the platform has selected.
+    pub selections: i64,
+    pub opening: Opening<'a>,
     pub inquiries: BTreeMap<Id<'a>, Inquiry<'a>>,
     pub auctions: BTreeMap<Id<'a>, Auction<'a>>,
     pub reservations: BTreeMap<Id<'a>, Reservation<'a>>,
@@ -236,7 +264,10 @@ pub fn covers(whole: &str, part: &str) -> bool {
 impl<'a> Market<'a> {
     pub fn held(&self, owner: &str, currency: &str) -> Amount {
         let of = self.auctions.values().filter(|auction| auction.rules.currency == currency);
-        of.filter_map(|auction| auction.holds.get(owner)).sum()
+        let for_bids: Amount = of.filter_map(|auction| auction.holds.get(owner)).sum();
+        let asked = self.reservations.values().filter(|one| one.pending && one.payer == Some(owner));
+        let prices = asked.filter_map(|one| one.price).filter(|price| price.1 == currency);
+        for_bids + prices.map(|price| price.0).sum::<Amount>()
     }
     /// What an owner may spend; `None`: any amount. An agent without an account has nothing, a provider pays on
     /// account.
@@ -253,7 +284,7 @@ impl<'a> Market<'a> {
         let Some(row) = self.agents.get(agent) else { return Some("NOT_REGISTERED") };
         let skilled =
             |wanted: &(&str, i64)| row.skills.iter().any(|(name, level)| *level >= wanted.1 && covers(name, wanted.0));
-        if inquiry.independent && row.affiliated == Some(inquiry.provider) {
+        if inquiry.independent && row.affiliated == Some(inquiry.provider) || inquiry.unpaid == Some(agent) {
             Some("NOT_INDEPENDENT")
         } else if !row.available || !row.wrap_ups.is_empty() || !row.guest_in.is_empty() {
             Some("NOT_AVAILABLE")
@@ -326,9 +357,15 @@ impl<'a> Market<'a> {
         // Whose wait is over at this very instant is expired next.
         let over = inquiry.waits_since.is_some_and(|since| since + inquiry.wait_left <= last.time);
         let put_off = self.agents.values().any(|agent| agent.rounds_at.is_some());
-        let rounds_left = inquiry.step == Step::Queued && inquiry.auctions.len() < inquiry.rounds;
+        let rounds_left = inquiry.step == Step::Queued && inquiry.auctions.len() < inquiry.way.rounds();
         let could = rounds_left && !over && !put_off && self.somebody_is_free(inquiry);
         must!(last, !could, "no stuck inquiry", "{id} waits, and somebody is free for another round");
+        must!(last, inquiry.chosen.is_none(), "atomic", "{id} has been given to nobody: {:?}", inquiry.chosen);
+        // A refusal that is long enough ago at this very instant is selected for next.
+        let due = inquiry.selects_at.is_some_and(|at| at <= last.time);
+        let waits = inquiry.step == Step::Queued && !over && !put_off && !due;
+        let could = waits && selection::somebody_could(self, inquiry, last.time);
+        must!(last, !could, "no stuck inquiry", "{id} waits beside an agent that could have it");
         Ok(())
     }
 
@@ -372,6 +409,7 @@ impl<'a> Market<'a> {
         );
         must!(last, self.settlements.is_empty(), "settled", "{} settlements are not payable", self.settlements.len());
         let held = self.auctions.values().any(|auction| auction.holds.values().any(|hold| *hold != 0));
+        let held = held || self.reservations.values().any(|one| one.pending);
         must!(last, !held, "holds = live bids", "something is held for nothing");
         for ((path, currency), amount) in &self.books {
             let empty = !path.contains(":escrow:") && !path.ends_with(":pending") || *amount == 0;

@@ -8,6 +8,7 @@
 //! handover   what `community` decided for a call server stands there
 //! market     what one call server's events come to; fold: an event against it; inquiry, money: their parts
 //! pricing    what bids cost and which may stand; award: who must win, and what the others are told
+//! selection  who has an inquiry without an auction; standing: what agents would pay or take, and bids by it
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
 //! answers    every answer is borne out by the log, every event is somebody's
 //! feeds      what readers of feeds saw is what concerned them
@@ -30,6 +31,8 @@ pub mod inquiry;
 pub mod market;
 pub mod money;
 pub mod pricing;
+pub mod selection;
+pub mod standing;
 
 use answers::Told;
 use deadlines::Up;
@@ -106,10 +109,14 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
         for group in groups(entries) {
             known(&market, group)?;
             let due = deadlines::before(&market, group)?;
-            award::decided(&market, group)?;
-            for entry in group {
-                fold::fold(&mut market, entry, group)?;
+            for part in award::parts(group) {
+                award::decided(&market, part)?;
+                for entry in part {
+                    standing::before(&mut market, entry, group)?;
+                    fold::fold(&mut market, entry, group)?;
+                }
             }
+            standing::after(&mut market, group.last().expect("a group has events"))?;
             deadlines::after(&market, group, due, &ups)?;
             market.stands(group)?;
         }

@@ -115,21 +115,29 @@ pub fn settlement<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Ent
     }
 }
 
-/// At consent the hold becomes a posting of the same amount.
+/// At consent the hold becomes a posting of the same amount; who claims pays at once.
 fn escrowed<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry], escrow: &str) -> Audited {
     let (about, price) = (entry.text("inquiry"), entry.money("price"));
     let accepted = group.iter().find(|other| other.is("reservation.accepted") && other.text("inquiry") == about);
     let reservation = accepted.and_then(|accepted| market.reservations.get(accepted.text("reservation")));
-    let Some(reservation) = reservation else { return unknown(entry) };
-    let auction = market.auctions.get_mut(reservation.auction).expect("a reservation has its auction");
-    let inquiry = market.inquiries.get_mut(about).expect("a reservation has its inquiry");
-    let parties = (reservation.agent, inquiry.provider);
-    let (payer, payee) = if auction.rules.forward { parties } else { (parties.1, parties.0) };
-    let right = entry.party("payer") == payer && entry.party("payee") == payee && reservation.price == price.0;
-    must!(entry, right && price.1 == auction.rules.currency, "settled", "is not what was won");
-    let held = auction.holds.remove(payer);
-    must!(entry, held == Some(price.0), "holds = live bids", "{held:?} was held for {price:?}");
-    auction.winner = None;
+    let won = reservation.and_then(|reservation| reservation.won);
+    let bid = entry.text_if("bid");
+    must!(entry, bid == won.map(|(_, bid)| bid), "settled", "is for {bid:?}, and {won:?} was won");
+    let Some(inquiry) = market.inquiries.get_mut(about) else { return unknown(entry) };
+    let opened = |other: &&Entry| other.is("session.opened") && other.text("inquiry") == about;
+    let Some(session) = group.iter().find(opened).and_then(|opened| market.sessions.get(opened.text("session"))) else {
+        return unknown(entry);
+    };
+    let parties = (session.agent, inquiry.provider);
+    let (payer, payee) = if inquiry.way.forward() { parties } else { (parties.1, parties.0) };
+    let right = entry.party("payer") == payer && entry.party("payee") == payee && inquiry.owed == Some(price);
+    must!(entry, right, "settled", "is not what was won, or stated");
+    if let Some((auction, _)) = won {
+        let auction = market.auctions.get_mut(auction).expect("what was won was auctioned");
+        let held = auction.holds.remove(payer);
+        must!(entry, held == Some(price.0), "holds = live bids", "{held:?} was held for {price:?}");
+        auction.winner = None;
+    }
     must!(entry, !inquiry.settled, "settled", "is paid twice");
     inquiry.settled = true;
     let row = Settlement { inquiry: about, payee, price, payable_at: None };
