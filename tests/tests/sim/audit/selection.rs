@@ -139,6 +139,9 @@ pub fn made<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
     let asked = inquiry.reservations.iter().any(|one| market.reservations[one].pending);
     let waits = matches!(inquiry.step, Step::Queued | Step::Reserved) && !asked && inquiry.session.is_none();
     must!(entry, waits && inquiry.chosen.is_none(), "no double award", "is chosen for again");
+    if entry.text_if("agent").is_none() {
+        unasked(entry, inquiry, group)?;
+    }
     let chosen = match inquiry.way {
         Way::Claim { forward, price } => Some(claimed(market, entry, inquiry, forward, price)?),
         Way::Routed { policy, .. } => selected(market, entry, inquiry, policy)?,
@@ -151,9 +154,6 @@ pub fn made<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
     let agent = chosen.map(|(agent, _)| agent);
     let named = why.get("chosen").and_then(Value::as_str);
     must!(entry, entry.text_if("agent") == agent && named == agent, "selection", "{agent:?} should have been chosen");
-    if agent.is_none() {
-        unasked(entry, inquiry, group)?;
-    }
     let selects_at = if agent.is_none() { selects_at(market, inquiry, entry.time) } else { inquiry.selects_at };
     let inquiry = market.inquiries.get_mut(entry.text("inquiry")).expect("just seen");
     (inquiry.chosen, inquiry.selects_at) = (chosen, selects_at);
