@@ -10,13 +10,14 @@ use crate::errors::{ErrorCode, code};
 use crate::graphql::types::search::suits_once_free;
 use crate::keys::{RoamingKeys, Turn, roams};
 use crate::past::Pasts;
+use crate::places::Places;
 use crate::presence::{self, Presence};
 use crate::revoked::Revocations;
 use crate::signed::Signer;
 use crate::snapshotter::Snapshotter;
 use crate::subjects::{self, Subjects};
 use crate::webhooks::board::Board;
-use crate::{fork, handover, webhooks};
+use crate::{fork, handover, places, webhooks};
 use async_graphql::Error;
 use axum::http::HeaderMap;
 use domain::actor::Actor;
@@ -111,6 +112,8 @@ pub struct App {
     pub(crate) presence: Presence,
     /// What questions are about.
     pub(crate) subjects: Subjects,
+    /// Ends of inquiries whose offers have limits.
+    pub(crate) places: Places,
     /// The house as it was, for whoever looks back.
     pub(crate) pasts: Pasts,
     /// Idempotency keys of those who give commands to several logs.
@@ -203,6 +206,7 @@ impl App {
             community_moved: watch::Sender::new(()),
             handovers: RwLock::default(),
             presence: Presence::new(),
+            places: Places::new(),
             subjects: Subjects::new(parts.topics_model, &vault.secret("topics")?),
             vault,
             pasts: Pasts::default(),
@@ -226,6 +230,7 @@ impl App {
             }
         }
         let head = community.head().map(|head| head.seq);
+        app.places.find(&community, &opened, &app.history, &*app.store)?;
         app.run_writer(community);
         for writer in opened {
             app.open_market(writer, None);
@@ -234,6 +239,7 @@ impl App {
         tokio::spawn(webhooks::plan(Arc::downgrade(&app)));
         tokio::spawn(webhooks::send(Arc::downgrade(&app)));
         tokio::spawn(handover::open_call_servers(Arc::downgrade(&app), head.map_or(0, |seq| seq + 1)));
+        tokio::spawn(places::bring(Arc::downgrade(&app)));
         tokio::spawn(subjects::follow(Arc::downgrade(&app)));
         tokio::spawn(subjects::learn(Arc::downgrade(&app)));
         app.projector.wake();
@@ -300,6 +306,8 @@ impl App {
             let roaming = self.roaming.clone();
             subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| roaming.note(events)));
             let ear = self.subjects.ear();
+            subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| ear.note(events)));
+            let ear = self.places.ear();
             subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| ear.note(events)));
         }
         if *log == LogName::community() {

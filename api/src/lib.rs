@@ -34,6 +34,7 @@ mod limits_tests;
 pub mod listen;
 mod pages;
 mod past;
+mod places;
 mod presence;
 pub mod proxy;
 pub mod rate;

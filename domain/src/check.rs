@@ -151,7 +151,35 @@ pub fn terms(terms: &OfferTerms) -> Checked {
         text(&["terms", "version"], &consent.version, TEXT_CHARS_MAX)?;
         url(&["terms", "url"], &consent.url)?;
     }
-    match &terms.allocation {
+    allocation(&terms.allocation)?;
+    limits(terms)
+}
+
+/// How many may be open at once, and what a day may cost.
+fn limits(terms: &OfferTerms) -> Checked {
+    if terms.max_open == Some(0) {
+        return Err(Refusal::invalid(&["maxOpenInquiries"], "at least one; pause the offer to take none"));
+    }
+    let Some(budget) = terms.daily_budget else { return Ok(()) };
+    let path = ["dailyBudget", "amount"];
+    amount(&path, budget.amount(), budget.currency())?;
+    let Some(most) = terms.most_it_costs() else {
+        return Err(Refusal::invalid(&["dailyBudget"], "only where the provider pays a price: REVERSE"));
+    };
+    if budget.currency() != most.currency() {
+        return Err(Refusal::invalid(
+            &["dailyBudget", "currency"],
+            format!("the offer's prices are in {}", most.currency()),
+        ));
+    }
+    if budget.amount() < most.amount() {
+        return Err(Refusal::invalid(&path, format!("at least {most}, which one inquiry may cost")));
+    }
+    Ok(())
+}
+
+fn allocation(given: &Allocation) -> Checked {
+    match given {
         Allocation::Auction(rules) => auction(rules),
         Allocation::Claim { price, .. } => fixed_price(&["allocation", "claim", "price", "amount"], *price),
         Allocation::Routed { policy: RoutingPolicy::BestValue, price: None, .. } => {

@@ -29,7 +29,9 @@ pub struct OfferChange {
     pub allocation: Option<crate::terms::Allocation>,
     pub channels: Option<Vec<ChannelKind>>,
     pub consent_window: Option<Span>,
+    pub daily_budget: Patch<Money>,
     pub links: Option<Vec<NewLink>>,
+    pub max_open: Patch<u32>,
     pub max_wait: Option<Span>,
     pub required_skills: Option<Vec<Skill>>,
     pub terms: Patch<crate::terms::ConsentText>,
@@ -132,8 +134,21 @@ pub enum Command {
         expected_revision: u32,
         change: OfferChange,
     },
+    /// It is not accepted until it is resumed.
+    PauseOffer {
+        offer: OfferId,
+    },
+    ResumeOffer {
+        offer: OfferId,
+    },
     RetireOffer {
         offer: OfferId,
+    },
+    /// By a process manager: an inquiry of an offer with limits has ended on its call server.
+    FreePlace {
+        inquiry: InquiryId,
+        spent: Option<Money>,
+        source: SourcePosition,
     },
     AcceptOffer(Box<Acceptance>),
     /// The contact centre turns to a customer: initiator CONTACT_CENTER, one topic, and what it says as the question.
@@ -340,6 +355,8 @@ pub mod rights {
     pub const UPDATE_CALL_SERVER: Right = ("updateCallServer", &[Operator]);
     pub const PUBLISH_OFFER: Right = ("publishOffer", &[Provider, Operator]);
     pub const REVISE_OFFER: Right = ("reviseOffer", &[Provider, Operator]);
+    pub const PAUSE_OFFER: Right = ("pauseOffer", &[Provider, Operator]);
+    pub const RESUME_OFFER: Right = ("resumeOffer", &[Provider, Operator]);
     pub const RETIRE_OFFER: Right = ("retireOffer", &[Provider, Operator]);
     pub const ACCEPT_OFFER: Right = ("acceptOffer", &[Customer, Anonymous]);
     pub const START_INQUIRY: Right = ("startInquiry", &[Agent, Operator]);
@@ -376,13 +393,15 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 40] = [
+    pub const ALL: [Right; 42] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
         UPDATE_CALL_SERVER,
         PUBLISH_OFFER,
         REVISE_OFFER,
+        PAUSE_OFFER,
+        RESUME_OFFER,
         RETIRE_OFFER,
         ACCEPT_OFFER,
         START_INQUIRY,
@@ -430,7 +449,10 @@ impl Command {
             Command::UpdateCallServer { .. } => rights::UPDATE_CALL_SERVER,
             Command::PublishOffer { .. } => rights::PUBLISH_OFFER,
             Command::ReviseOffer { .. } => rights::REVISE_OFFER,
+            Command::PauseOffer { .. } => rights::PAUSE_OFFER,
+            Command::ResumeOffer { .. } => rights::RESUME_OFFER,
             Command::RetireOffer { .. } => rights::RETIRE_OFFER,
+            Command::FreePlace { .. } => rights::PROCESS,
             Command::AcceptOffer(_) => rights::ACCEPT_OFFER,
             Command::StartInquiry(_) => rights::START_INQUIRY,
             Command::StartCallServer { .. } => rights::PROCESS,

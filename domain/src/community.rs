@@ -10,11 +10,12 @@ use crate::event::Event;
 use crate::event::community::*;
 use crate::event::wallet::Party;
 use crate::ids::*;
+use crate::limits::{self, Used};
 use crate::log::LogName;
 use crate::money::Money;
 use crate::patch::Patch;
 use crate::refusal::Refusal;
-use crate::state::{Account, CallServer, Offer, Provider, State};
+use crate::state::{Account, CallServer, Counted, Offer, Provider, State};
 use crate::terms::{ContentReference, Initiator, OfferLink, OfferTerms, Placement};
 use crate::time::Timestamp;
 use crate::topic::Topic;
@@ -294,7 +295,9 @@ pub fn revise_offer(state: &State, offer: OfferId, expected_revision: u32, chang
         allocation: change.allocation.clone().unwrap_or_else(|| old.allocation.clone()),
         channels: change.channels.clone().unwrap_or_else(|| old.channels.clone()),
         consent_window: change.consent_window.unwrap_or(old.consent_window),
+        daily_budget: change.daily_budget.over(old.daily_budget),
         links: links.unwrap_or_else(|| old.links.clone()),
+        max_open: change.max_open.over(old.max_open),
         max_wait: change.max_wait.unwrap_or(old.max_wait),
         required_skills: change.required_skills.clone().unwrap_or_else(|| old.required_skills.clone()),
         terms: change.terms.clone().over(old.terms.clone()),
@@ -319,6 +322,31 @@ pub fn retire_offer(state: &State, offer: OfferId, ctx: &Ctx) -> Decided {
     Ok(vec![OfferRetired { offer }.into()])
 }
 
+/// Asked for again it is recorded again, as a status is.
+pub fn pause_offer(state: &State, offer: OfferId, ctx: &Ctx) -> Decided {
+    if own_offer(state, offer, ctx)?.retired {
+        return Err(Refusal::OfferRetired);
+    }
+    Ok(vec![OfferPaused { offer }.into()])
+}
+
+pub fn resume_offer(state: &State, offer: OfferId, ctx: &Ctx) -> Decided {
+    if own_offer(state, offer, ctx)?.retired {
+        return Err(Refusal::OfferRetired);
+    }
+    Ok(vec![OfferResumed { offer }.into()])
+}
+
+/// By the process manager of the call server where the inquiry has ended. A repeat changes nothing.
+pub fn free_place(state: &State, inquiry: InquiryId, spent: Option<Money>, source: &SourcePosition) -> Decided {
+    if state.has_source(source)? {
+        return Ok(vec![]);
+    }
+    let Some(counted) = state.counted.get(inquiry) else { return Ok(vec![]) };
+    let Counted { day, offer, reserved } = *counted;
+    Ok(vec![OfferPlaceFreed { day, inquiry, offer, reserved, source: source.clone(), spent }.into()])
+}
+
 /// Where a question goes that names no topic: no subject was found in it.
 pub const GENERAL: &str = "general";
 
@@ -328,6 +356,9 @@ pub struct OfferNow<'a> {
     pub revision: u32,
     pub retired: bool,
     pub suspended: bool,
+    pub paused: bool,
+    /// Of its limits.
+    pub used: Used,
     pub origins: &'a [String],
 }
 
@@ -344,7 +375,10 @@ fn check_offer(offer: &OfferNow<'_>, acceptance: &Acceptance, now: Timestamp) ->
     if offer.suspended {
         return Err(Refusal::NotAllowedNow { message: "The provider is suspended." });
     }
-    Ok(())
+    if offer.paused {
+        return Err(Refusal::OfferPaused);
+    }
+    offer.used.admits(offer.terms, now)
 }
 
 /// The same of an inquiry that the contact centre starts. Who is turned to has agreed to nothing yet, so no terms are
@@ -427,6 +461,8 @@ fn offer_now<'a>(state: &'a State, offer: &'a Offer) -> OfferNow<'a> {
         revision: offer.revision,
         retired: offer.retired,
         suspended: provider.suspended,
+        paused: offer.paused,
+        used: offer.used,
         origins: &provider.origins,
     }
 }
@@ -567,10 +603,17 @@ pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
     }
 }
 
-pub fn apply_offer(state: &mut State, event: &OfferEvent) {
+pub fn apply_offer(state: &mut State, event: &OfferEvent, at: Timestamp) {
     match event {
         OfferEvent::Published(e) => {
-            let row = Offer { provider: e.provider, revision: 1, terms: Arc::new(e.terms.clone()), retired: false };
+            let row = Offer {
+                provider: e.provider,
+                revision: 1,
+                terms: Arc::new(e.terms.clone()),
+                paused: false,
+                retired: false,
+                used: Used::default(),
+            };
             state.offers.put(&mut state.journal, e.offer, row);
         }
         OfferEvent::Revised(e) => state.offers.change(&mut state.journal, e.offer, |row| {
@@ -578,8 +621,22 @@ pub fn apply_offer(state: &mut State, event: &OfferEvent) {
             row.terms = Arc::new(e.terms.clone());
         }),
         OfferEvent::Retired(e) => state.offers.change(&mut state.journal, e.offer, |row| row.retired = true),
-        // Acceptances live in the call server's log.
-        OfferEvent::Accepted(_) => {}
+        OfferEvent::Paused(e) => state.offers.change(&mut state.journal, e.offer, |row| row.paused = true),
+        OfferEvent::Resumed(e) => state.offers.change(&mut state.journal, e.offer, |row| row.paused = false),
+        // Acceptances live in the call server's log; here is what they take of their offer's limits.
+        OfferEvent::Accepted(e) => {
+            if e.terms.is_limited() {
+                let reserved = e.terms.most_it_costs();
+                let counted = Counted { offer: e.offer, day: limits::day_of(at), reserved };
+                state.counted.put(&mut state.journal, e.inquiry, counted);
+                state.offers.change(&mut state.journal, e.offer, |row| row.used.take(reserved, at));
+            }
+        }
+        OfferEvent::PlaceFreed(e) => {
+            state.note_source(&e.source);
+            state.counted.remove(&mut state.journal, e.inquiry);
+            state.offers.change(&mut state.journal, e.offer, |row| row.used.give_back(e.day, e.reserved, e.spent));
+        }
     }
 }
 

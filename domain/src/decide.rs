@@ -51,6 +51,9 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::ReviseOffer { offer, expected_revision, change } => {
             community::revise_offer(state, *offer, *expected_revision, change, ctx)
         }
+        Command::PauseOffer { offer } => community::pause_offer(state, *offer, ctx),
+        Command::ResumeOffer { offer } => community::resume_offer(state, *offer, ctx),
+        Command::FreePlace { inquiry, spent, source } => community::free_place(state, *inquiry, *spent, source),
         Command::RetireOffer { offer } => community::retire_offer(state, *offer, ctx),
         Command::AcceptOffer(acceptance) => community::accept_offer(state, acceptance, ctx),
         Command::StartInquiry(acceptance) => community::start_inquiry(state, acceptance, ctx),
@@ -222,7 +225,7 @@ pub fn apply(state: &mut State, event: &Event, at: Timestamp) {
     session::forget(state, at);
     match event {
         Event::Provider(event) => community::apply_provider(state, event),
-        Event::Offer(event) => community::apply_offer(state, event),
+        Event::Offer(event) => community::apply_offer(state, event, at),
         Event::CallServer(event) => community::apply_call_server(state, event),
         Event::Queue(event) => queue::apply(state, event),
         Event::Inquiry(event) => inquiry::apply(state, event, at),

@@ -80,7 +80,10 @@ impl Event {
             Event::Offer(event) => match event {
                 OfferEvent::Published(e) => two(e.offer, e.provider),
                 OfferEvent::Revised(e) => one(e.offer),
+                OfferEvent::Paused(e) => one(e.offer),
+                OfferEvent::Resumed(e) => one(e.offer),
                 OfferEvent::Retired(e) => one(e.offer),
+                OfferEvent::PlaceFreed(e) => two(e.offer, e.inquiry),
                 OfferEvent::Accepted(e) => three(e.inquiry, e.offer, e.customer),
             },
             Event::CallServer(event) => match event {
@@ -195,7 +198,8 @@ macro_rules! into_event {
 into_event! {
     Provider(ProviderEvent): Registered(community::ProviderRegistered), Updated(community::ProviderUpdated);
     Offer(OfferEvent): Published(community::OfferPublished), Revised(community::OfferRevised),
-        Retired(community::OfferRetired), Accepted(community::OfferAccepted);
+        Paused(community::OfferPaused), Resumed(community::OfferResumed),
+        Retired(community::OfferRetired), PlaceFreed(community::OfferPlaceFreed), Accepted(community::OfferAccepted);
     CallServer(CallServerEvent): Opened(community::CallServerOpened), Updated(community::CallServerUpdated),
         Started(community::CallServerStarted), CreditLimitGranted(community::CreditLimitGranted);
     Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired);

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::event::community::{OfferAccepted, SourcePosition};
 use crate::event::inquiry::*;
 use crate::event::reservation::{RescindReason, ReservationRescinded};
+use crate::event::wallet::Party;
 use crate::ids::{InquiryId, QueueId};
 use crate::queue;
 use crate::refusal::Refusal;
@@ -117,7 +118,7 @@ pub fn withdraw(state: &State, id: InquiryId, reason: &Option<Sealed>, ctx: &Ctx
     if let Some(auction) = inquiry.auction() {
         auction::cancel(state, auction, &mut events);
     }
-    events.push(InquiryWithdrawn { inquiry: id, reason: reason.clone() }.into());
+    events.push(InquiryWithdrawn { freed: freed(state, inquiry), inquiry: id, reason: reason.clone() }.into());
     queue::leave(state, &inquiry.queues, id, &mut events);
     Ok(events)
 }
@@ -131,9 +132,19 @@ fn pending(state: &State, inquiry: &Inquiry) -> Option<(crate::ids::ReservationI
 /// `max_wait` is over.
 pub fn expire(state: &State, id: InquiryId) -> Vec<Event> {
     let inquiry = state.inquiries.get(id).expect("a timer goes with its inquiry");
-    let mut events = vec![InquiryExpired { inquiry: id }.into()];
+    let mut events = vec![InquiryExpired { freed: freed(state, inquiry), inquiry: id }.into()];
     queue::leave(state, &inquiry.queues, id, &mut events);
     events
+}
+
+/// What `community` is to be told of the end of an inquiry whose offer has limits.
+pub(crate) fn freed(state: &State, inquiry: &Inquiry) -> Option<Freed> {
+    if !inquiry.terms.is_limited() {
+        return None;
+    }
+    let settlement = inquiry.settlement.and_then(|id| state.settlements.get(id));
+    let by_provider = settlement.filter(|row| matches!(row.payer, Party::Provider(_)));
+    Some(Freed { offer: inquiry.offer, spent: by_provider.map(|row| row.price) })
 }
 
 /// The event that puts an inquiry back into its old place, with the wait that it had left.

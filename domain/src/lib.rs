@@ -43,6 +43,7 @@ pub mod community;
 pub mod conference;
 pub mod decide;
 pub mod inquiry;
+pub mod limits;
 pub mod pricing;
 pub mod queue;
 pub mod reservation;

@@ -30,6 +30,8 @@ pub enum Refusal {
         first_seen_at: Timestamp,
     },
     OfferRetired,
+    /// By its provider; until it is resumed.
+    OfferPaused,
     OfferExpired,
     StaleRevision {
         current: u32,
@@ -113,6 +115,7 @@ impl Refusal {
             Refusal::LimitReached { .. } => "LIMIT_REACHED",
             Refusal::KeyReused { .. } => "IDEMPOTENCY_KEY_REUSED",
             Refusal::OfferRetired => "OFFER_RETIRED",
+            Refusal::OfferPaused => "OFFER_PAUSED",
             Refusal::OfferExpired => "OFFER_EXPIRED",
             Refusal::StaleRevision { .. } => "STALE_REVISION",
             Refusal::ChannelNotOffered => "CHANNEL_NOT_OFFERED",
@@ -156,6 +159,7 @@ impl Refusal {
             | Refusal::UrlRefused { message } => (*message).into(),
             Refusal::KeyReused { .. } => "This idempotency key was used with another input; take a new key.".into(),
             Refusal::OfferRetired => "The offer has been retired.".into(),
+            Refusal::OfferPaused => "The offer is paused; try again later.".into(),
             Refusal::OfferExpired => "The offer is no longer valid.".into(),
             Refusal::StaleRevision { current } => format!("The offer is at revision {current} now; read it again."),
             Refusal::ChannelNotOffered => "The offer does not include this channel.".into(),
@@ -212,6 +216,7 @@ impl Refusal {
             | Refusal::NotAllowedNow { .. }
             | Refusal::LimitReached { .. }
             | Refusal::OfferRetired
+            | Refusal::OfferPaused
             | Refusal::OfferExpired
             | Refusal::AuctionClosed
             | Refusal::BidNotWithdrawable
@@ -237,6 +242,7 @@ impl Refusal {
     pub fn retryable(&self) -> bool {
         match self {
             Refusal::NotAllowedNow { .. }
+            | Refusal::OfferPaused
             | Refusal::LimitReached { .. }
             | Refusal::InsufficientFunds { .. }
             | Refusal::ProviderOutOfFunds

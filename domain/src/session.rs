@@ -11,6 +11,7 @@ use crate::event::inquiry::InquiryCompleted;
 use crate::event::reservation::RescindReason;
 use crate::event::session::*;
 use crate::ids::{AgentId, ChannelId, MessageId, RecordId, ReservationId, SessionId};
+use crate::inquiry;
 use crate::refusal::Refusal;
 use crate::sealed::Sealed;
 use crate::settlement;
@@ -110,7 +111,7 @@ pub(crate) fn ended(state: &State, id: SessionId, session: &Session, by: Author,
     events.push(ended.into());
     if wrap_up_deadline.is_none() {
         settlement::complete(state, inquiry, session.inquiry, ctx, &mut events);
-        events.push(InquiryCompleted { inquiry: session.inquiry }.into());
+        events.push(InquiryCompleted { freed: inquiry::freed(state, inquiry), inquiry: session.inquiry }.into());
     }
     events
 }
@@ -199,7 +200,7 @@ fn completed(
     if session.phase == SessionPhase::WrapUp && agent == session.agent {
         let inquiry = state.inquiries.get(session.inquiry).expect("a session in wrap-up has its inquiry");
         settlement::complete(state, inquiry, session.inquiry, ctx, &mut events);
-        events.push(InquiryCompleted { inquiry: session.inquiry }.into());
+        events.push(InquiryCompleted { freed: inquiry::freed(state, inquiry), inquiry: session.inquiry }.into());
     }
     events
 }

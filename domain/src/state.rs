@@ -10,6 +10,7 @@ use crate::event::community::{CreditLimit, Location, SourcePosition};
 use crate::event::queue::QueueOrigin;
 use crate::event::wallet::Party;
 use crate::ids::*;
+use crate::limits::Used;
 use crate::log::{LogName, Seq};
 use crate::refusal::Refusal;
 use crate::sealed::Sealed;
@@ -37,7 +38,20 @@ pub struct Offer {
     pub provider: ProviderId,
     pub revision: u32,
     pub terms: Arc<OfferTerms>,
+    pub paused: bool,
     pub retired: bool,
+    /// Of its limits.
+    pub used: Used,
+}
+
+/// An acceptance of an offer with limits, until its inquiry has ended on its call server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    pub offer: OfferId,
+    /// Of the acceptance: days since 1970 (UTC).
+    pub day: i64,
+    /// The most that it may cost the provider.
+    pub reserved: Option<crate::money::Money>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -399,6 +413,7 @@ pub enum Timer {
 pub enum Undo {
     Provider(ProviderId, Option<Box<Provider>>),
     Offer(OfferId, Option<Box<Offer>>),
+    Counted(InquiryId, Option<Box<Counted>>),
     Agent(AgentId, Option<Box<Agent>>),
     Queue(QueueId, Option<Box<Queue>>),
     Inquiry(InquiryId, Option<Box<Inquiry>>),
@@ -441,6 +456,7 @@ macro_rules! rows {
 rows! {
     Provider by ProviderId, old => Box::new(old);
     Offer by OfferId, old => Box::new(old);
+    Counted by InquiryId, old => Box::new(old);
     Agent by AgentId, old => Box::new(old);
     Queue by QueueId, old => Box::new(old);
     Inquiry by InquiryId, old => Box::new(old);
@@ -481,6 +497,7 @@ pub struct Taken {
 pub struct State {
     pub providers: Table<Provider>,
     pub offers: Table<Offer>,
+    pub counted: Table<Counted>,
     /// By name; few, and named by operators.
     pub call_servers: BTreeMap<LogName, CallServer>,
     pub agents: Table<Agent>,
@@ -519,6 +536,7 @@ impl PartialEq for State {
     fn eq(&self, other: &State) -> bool {
         self.providers == other.providers
             && self.offers == other.offers
+            && self.counted == other.counted
             && self.call_servers == other.call_servers
             && self.agents == other.agents
             && self.queues == other.queues
@@ -577,6 +595,7 @@ impl State {
             match self.journal.entries.pop().expect("the length was just compared") {
                 Undo::Provider(key, old) => self.providers.restore(key, old.map(|row| *row)),
                 Undo::Offer(key, old) => self.offers.restore(key, old.map(|row| *row)),
+                Undo::Counted(key, old) => self.counted.restore(key, old.map(|row| *row)),
                 Undo::Agent(key, old) => self.agents.restore(key, old.map(|row| *row)),
                 Undo::Queue(key, old) => self.queues.restore(key, old.map(|row| *row)),
                 Undo::Inquiry(key, old) => self.inquiries.restore(key, old.map(|row| *row)),

@@ -140,9 +140,15 @@ pub struct OfferTerms {
     pub channels: Vec<ChannelKind>,
     /// How long a selected agent has to consent.
     pub consent_window: Span,
+    /// What the acceptances of one day (UTC) may cost the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_budget: Option<Money>,
     /// Agents affiliated with the provider may not assist.
     pub independent_agents_only: bool,
     pub links: Vec<OfferLink>,
+    /// How many of its inquiries may be open at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_open: Option<u32>,
     /// How long an inquiry may wait with no auction open and no reservation pending.
     pub max_wait: Span,
     pub required_skills: Vec<Skill>,

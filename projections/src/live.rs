@@ -260,7 +260,14 @@ type ById<K, V> = HashMap<K, V, BuildHasherDefault<FixedHasher>>;
 fn acceptance(recorded: &Recorded) -> Option<&OfferAccepted> {
     match &recorded.event {
         Event::Offer(OfferEvent::Accepted(e)) => Some(e),
-        Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
+        Event::Offer(
+            OfferEvent::Published(_)
+            | OfferEvent::Revised(_)
+            | OfferEvent::Paused(_)
+            | OfferEvent::Resumed(_)
+            | OfferEvent::Retired(_)
+            | OfferEvent::PlaceFreed(_),
+        )
         | Event::Provider(_)
         | Event::CallServer(_)
         | Event::Queue(_)

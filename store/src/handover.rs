@@ -1,4 +1,5 @@
-//! What an event of `community` asks of a call server's writer: acceptances, call servers, credit limits.
+//! What an event of `community` asks of a call server's writer: acceptances, call servers, credit limits. And back:
+//! what the end of an inquiry asks of `community`, where its offer has limits.
 //!
 //! It promises: the same event asks the same of the same log, whoever reads it and however often; the order names its
 //! source, so that the call server's state can refuse a repeat.
@@ -12,6 +13,8 @@ use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::Event;
 use domain::event::community::{CallServerEvent, CreditLimit, LiftedLimit, OfferEvent, ProviderEvent, SourcePosition};
+use domain::event::inquiry::{Freed, InquiryEvent};
+use domain::ids::InquiryId;
 use domain::log::LogName;
 
 /// The order that an event of `community` makes for a call server; `None`: it asks nothing of it. Randomness is drawn
@@ -27,6 +30,53 @@ pub fn order_for(source: &Recorded, log: &LogName, draw: impl FnOnce() -> Entrop
         trace: source.trace.clone(),
         entropy: draw(),
     })
+}
+
+/// The order that an event of a call server makes for `community`; `None`: it asks nothing of it.
+pub fn order_back(source: &Recorded, draw: impl FnOnce() -> Entropy) -> Option<Order> {
+    let (inquiry, freed) = ended(&source.event)?;
+    Some(Order {
+        command: Command::FreePlace { inquiry, spent: freed.spent, source: position(source) },
+        actor: Actor::System,
+        id: source.correlation,
+        key: None,
+        causation: Some(source.id),
+        source: Some(position(source)),
+        trace: source.trace.clone(),
+        entropy: draw(),
+    })
+}
+
+/// Whether an event ends an inquiry whose offer has limits.
+pub fn frees_a_place(event: &Event) -> bool {
+    ended(event).is_some()
+}
+
+fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
+    match event {
+        Event::Inquiry(InquiryEvent::Withdrawn(e)) => Some((e.inquiry, e.freed?)),
+        Event::Inquiry(InquiryEvent::Expired(e)) => Some((e.inquiry, e.freed?)),
+        Event::Inquiry(InquiryEvent::Completed(e)) => Some((e.inquiry, e.freed?)),
+        Event::Inquiry(
+            InquiryEvent::Registered(_)
+            | InquiryEvent::InformationRequested(_)
+            | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::SelectionMade(_)
+            | InquiryEvent::Requeued(_)
+            | InquiryEvent::TopicsConfirmed(_),
+        )
+        | Event::Provider(_)
+        | Event::Offer(_)
+        | Event::CallServer(_)
+        | Event::Queue(_)
+        | Event::Auction(_)
+        | Event::Agent(_)
+        | Event::Wallet(_)
+        | Event::Reservation(_)
+        | Event::Session(_)
+        | Event::Settlement(_)
+        | Event::Webhook(_) => None,
+    }
 }
 
 fn position(source: &Recorded) -> SourcePosition {
@@ -70,7 +120,14 @@ fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
         Event::Provider(ProviderEvent::Updated(updated)) => {
             grant(updated.provider, updated.credit_limits.as_deref().unwrap_or_default(), &updated.limits_lifted)
         }
-        Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
+        Event::Offer(
+            OfferEvent::Published(_)
+            | OfferEvent::Revised(_)
+            | OfferEvent::Paused(_)
+            | OfferEvent::Resumed(_)
+            | OfferEvent::Retired(_)
+            | OfferEvent::PlaceFreed(_),
+        )
         | Event::CallServer(
             CallServerEvent::Updated(_) | CallServerEvent::Started(_) | CallServerEvent::CreditLimitGranted(_),
         )

@@ -82,6 +82,9 @@ stored! {
     "offer.revised.v1" => Offer(OfferEvent::Revised);
     "offer.retired.v1" => Offer(OfferEvent::Retired);
     "offer.accepted.v1" => Offer(OfferEvent::Accepted);
+    "offer.paused.v1" => Offer(OfferEvent::Paused);
+    "offer.resumed.v1" => Offer(OfferEvent::Resumed);
+    "offer.place_freed.v1" => Offer(OfferEvent::PlaceFreed);
     "call_server.opened.v1" => CallServer(CallServerEvent::Opened);
     "call_server.updated.v1" => CallServer(CallServerEvent::Updated);
     "call_server.started.v1" => CallServer(CallServerEvent::Started);

@@ -29,7 +29,7 @@ const OFFERS: &str = "query($after: Cursor) { offers(first: 100, after: $after) 
     edges { node { title url acceptsQuestions provider { name } links { label topic url } } } \
     pageInfo { hasNextPage endCursor } } }";
 
-const OFFER: &str = "query($id: ID!) { offer(id: $id) { id revision title acceptsQuestions channels \
+const OFFER: &str = "query($id: ID!) { offer(id: $id) { id revision state title acceptsQuestions channels \
     links { id label topic } terms { version url } provider { name homepage origins } } }";
 
 const ACCEPT: &str = "mutation($input: AcceptOfferInput!) { acceptOffer(input: $input) { \
@@ -187,10 +187,9 @@ async fn accept(visit: Visit, body: Body, offer: OfferId, link: Option<LinkId>) 
             let error = &payload["userErrors"][0];
             let about_proof = error["field"][0] == "clickProof";
             Refusal {
-                status: if error["code"] == "STALE_REVISION" {
-                    StatusCode::CONFLICT
-                } else {
-                    StatusCode::UNPROCESSABLE_ENTITY
+                status: match text(&error["code"]) {
+                    "STALE_REVISION" | "OFFER_PAUSED" | "LIMIT_REACHED" => StatusCode::CONFLICT,
+                    _ => StatusCode::UNPROCESSABLE_ENTITY,
                 },
                 told: told(visit.language, error, about_proof),
                 needs_new_proof: about_proof || error["code"] == "IDEMPOTENCY_KEY_REUSED",
@@ -294,6 +293,13 @@ fn told(language: Language, error: &Value, about_proof: bool) -> String {
                 "Das Angebot hat sich geändert. Bitte noch einmal ansehen.",
             )
             .to_owned(),
+        "OFFER_PAUSED" => paused(language).to_owned(),
+        "LIMIT_REACHED" => language
+            .say(
+                "No more can be taken now. Nothing was recorded; please try again later.",
+                "Zurzeit kann nichts mehr angenommen werden. Nichts wurde aufgezeichnet; bitte später noch einmal versuchen.",
+            )
+            .to_owned(),
         "TERMS_NOT_ACCEPTED" => {
             language.say("Please agree to the terms.", "Bitte den Bedingungen zustimmen.").to_owned()
         }
@@ -320,6 +326,7 @@ fn text(value: &Value) -> &str {
 struct Shown {
     id: String,
     revision: i64,
+    state: String,
     title: String,
     accepts_questions: bool,
     channels: Vec<String>,
@@ -386,14 +393,19 @@ impl Shown {
             html!("<p>" (language.say("About: ", "Es geht um: ")) (title) "</p>" (excerpt))
         });
         let alert = alert.map(|alert| html!("<p role=\"alert\">" (alert) "</p>"));
+        let form = (self.state != "PAUSED").then(|| {
+            html!(
+                "<form method=\"post\" action=\"" (action) "\" accept-charset=\"utf-8\">"
+                (hidden("proof", &filled.proof)) (hidden("revision", &self.revision.to_string()))
+                (filled.title.as_ref().map(|title| hidden("title", title)))
+                (filled.excerpt.as_ref().map(|excerpt| hidden("excerpt", excerpt)))
+                (self.question(language, filled)) (self.channels(language, filled)) (person(language, filled))
+                (self.consent(language)) (self.buttons(language, link)) "</form>"
+            )
+        });
+        let paused = form.is_none().then(|| html!("<p role=\"status\">" (paused(language)) "</p>"));
         let body = html!(
-            "<p>" (language.say("Offered by ", "Angeboten von ")) (by) "</p>" (alert) (about)
-            "<form method=\"post\" action=\"" (action) "\" accept-charset=\"utf-8\">"
-            (hidden("proof", &filled.proof)) (hidden("revision", &self.revision.to_string()))
-            (filled.title.as_ref().map(|title| hidden("title", title)))
-            (filled.excerpt.as_ref().map(|excerpt| hidden("excerpt", excerpt)))
-            (self.question(language, filled)) (self.channels(language, filled)) (person(language, filled))
-            (self.consent(language)) (self.buttons(language, link)) "</form>"
+            "<p>" (language.say("Offered by ", "Angeboten von ")) (by) "</p>" (alert) (paused) (about) (form)
         );
         // As a browser writes them: what is not an origin alone could be another word of the policy.
         let framed_by: Vec<String> = self.provider.origins.iter().filter_map(|origin| origin_alone(origin)).collect();
@@ -464,6 +476,10 @@ impl Shown {
             .then(|| html!("<h2>" (language.say("Or choose what it is about", "Oder wählen, worum es geht")) "</h2>"));
         html!((ask) (heading) "<p>" (links) "</p>")
     }
+}
+
+fn paused(language: Language) -> &'static str {
+    language.say("This offer is paused. Please come back later.", "Dieses Angebot pausiert. Bitte später wiederkommen.")
 }
 
 fn person(language: Language, filled: &Filled) -> Html {

@@ -82,7 +82,10 @@ impl ProviderUpdated {
 pub enum OfferEvent {
     Published(Box<OfferPublished>),
     Revised(Box<OfferRevised>),
+    Paused(OfferPaused),
+    Resumed(OfferResumed),
     Retired(OfferRetired),
+    PlaceFreed(OfferPlaceFreed),
     Accepted(Box<OfferAccepted>),
 }
 
@@ -104,6 +107,32 @@ pub struct OfferRevised {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferRetired {
     pub offer: OfferId,
+}
+
+/// It is not accepted until it is resumed; what was accepted goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferPaused {
+    pub offer: OfferId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferResumed {
+    pub offer: OfferId,
+}
+
+/// An inquiry of an offer with limits has ended on its call server: its place is free, and what of `reserved` was not
+/// spent is the day's again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferPlaceFreed {
+    /// Of its acceptance: days since 1970 (UTC).
+    pub day: i64,
+    pub inquiry: InquiryId,
+    pub offer: OfferId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Money>,
+    pub source: SourcePosition,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Money>,
 }
 
 /// What a classifier made of a question, at the edge: nothing of the question itself.

@@ -2,6 +2,7 @@
 
 use crate::event::community::{Classified, SourcePosition};
 use crate::ids::{AgentId, CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId};
+use crate::money::Money;
 use crate::sealed::Sealed;
 use crate::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
 use crate::time::Timestamp;
@@ -99,20 +100,38 @@ pub struct InquiryRequeued {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InquiryWithdrawn {
+    /// Of an offer with limits: what `community` is to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freed: Option<Freed>,
     pub inquiry: InquiryId,
     /// What the customer or operator wrote, sealed with the customer's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Sealed>,
 }
 
+/// What an inquiry that has ended leaves of its offer's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freed {
+    pub offer: OfferId,
+    /// What it costs the provider in the end; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Money>,
+}
+
 /// `max_wait` is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InquiryExpired {
+    /// Of an offer with limits: what `community` is to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freed: Option<Freed>,
     pub inquiry: InquiryId,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InquiryCompleted {
+    /// Of an offer with limits: what `community` is to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freed: Option<Freed>,
     pub inquiry: InquiryId,
 }
 

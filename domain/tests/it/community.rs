@@ -18,10 +18,10 @@ use domain::terms::{
 use domain::time::{Span, Timestamp};
 
 /// A provider with one offer of one link, and the call server `bank`.
-struct Front {
-    market: Market,
-    provider: ProviderId,
-    offer: OfferId,
+pub(crate) struct Front {
+    pub(crate) market: Market,
+    pub(crate) provider: ProviderId,
+    pub(crate) offer: OfferId,
     link: LinkId,
 }
 
@@ -37,7 +37,7 @@ fn open(market: &mut Market, name: &str, topics: &[&str], languages: &[&str]) {
         .unwrap();
 }
 
-fn front(terms: OfferTerms) -> Front {
+pub(crate) fn front(terms: OfferTerms) -> Front {
     let mut market = Market::empty();
     open(&mut market, "bank", &["cards"], &[]);
     let register = Command::RegisterProvider {
@@ -78,20 +78,20 @@ impl Front {
             community_origins: vec!["https://callmarket.example".to_owned()],
         }
     }
-    fn accepts(&mut self, change: impl FnOnce(&mut Acceptance)) -> Result<OfferAccepted, Refusal> {
+    pub(crate) fn accepts(&mut self, change: impl FnOnce(&mut Acceptance)) -> Result<OfferAccepted, Refusal> {
         let mut acceptance = self.acceptance();
         change(&mut acceptance);
         let events = self.market.asks(Actor::Anonymous, Command::AcceptOffer(Box::new(acceptance)))?;
         let Event::Offer(OfferEvent::Accepted(accepted)) = &events[0] else { panic!() };
         Ok((**accepted).clone())
     }
-    fn revises(&mut self, expected_revision: u32, change: OfferChange) -> Answer {
+    pub(crate) fn revises(&mut self, expected_revision: u32, change: OfferChange) -> Answer {
         self.market
             .asks(Actor::Provider(self.provider), Command::ReviseOffer { offer: self.offer, expected_revision, change })
     }
 }
 
-fn plain() -> OfferTerms {
+pub(crate) fn plain() -> OfferTerms {
     terms::terms(forward(Open))
 }
 

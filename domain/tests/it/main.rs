@@ -15,6 +15,7 @@ mod community;
 mod conference;
 mod inquiries;
 mod laws;
+mod limits;
 mod money;
 mod oracle;
 mod presence;

@@ -105,7 +105,13 @@ impl<'a> Fold<'a> {
                 self.offer(o.offer, o.provider)?;
                 self.customer(e, o)
             }
-            Event::Offer(OfferEvent::Revised(_) | OfferEvent::Retired(_)) => Ok(()),
+            Event::Offer(
+                OfferEvent::Revised(_)
+                | OfferEvent::Paused(_)
+                | OfferEvent::Resumed(_)
+                | OfferEvent::Retired(_)
+                | OfferEvent::PlaceFreed(_),
+            ) => Ok(()),
             Event::CallServer(
                 CallServerEvent::Opened(_)
                 | CallServerEvent::Updated(_)

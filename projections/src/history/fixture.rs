@@ -114,8 +114,10 @@ pub(super) fn terms(format: AuctionFormat) -> OfferTerms {
         allocation: Allocation::Auction(rules(format)),
         channels: vec![ChannelKind::Message],
         consent_window: Span::seconds(20),
+        daily_budget: None,
         independent_agents_only: true,
         links: vec![OfferLink { id: LINK, label: "Lost card".into(), topic: "cards/lost".parse().unwrap() }],
+        max_open: None,
         max_wait: Span::days(1),
         required_skills: Vec::new(),
         shown_before_consent: Vec::new(),
@@ -364,6 +366,6 @@ pub(crate) fn life() -> Logs {
             session: SESSION,
         },
     );
-    logs.add(&main, 99, InquiryCompleted { inquiry: INQUIRY });
+    logs.add(&main, 99, InquiryCompleted { freed: None, inquiry: INQUIRY });
     logs
 }

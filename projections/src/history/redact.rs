@@ -1,7 +1,7 @@
 //! What is hidden inside an event that a viewer may see. Hidden places become null and are named.
 //!
 //! By form, wherever it stands, so that an event to come is covered before anybody thinks of it: sealed
-//! personal data, and a hidden reserve. By event: what PROXY bidders would pay at most, a sealed bidder's
+//! personal data, a hidden reserve, and an offer's limits. By event: what PROXY bidders would pay at most, a sealed bidder's
 //! number, and rivals in the record of a choice.
 
 use super::visibility::{Facts, Seen};
@@ -49,7 +49,8 @@ fn by_form(value: &mut Value, path: &mut String, shows_reserve: bool, redacted: 
             let hides_reserve = !shows_reserve && members.get("reserve_hidden") == Some(&Value::Bool(true));
             for (name, member) in members {
                 step(path, name);
-                if hides_reserve && name == "reserve" {
+                let hidden = hides_reserve && name == "reserve" || !shows_reserve && is_of_limits(name);
+                if hidden {
                     redacted.push(path.clone());
                     *member = Value::Null;
                 } else {
@@ -67,6 +68,11 @@ fn by_form(value: &mut Value, path: &mut String, shows_reserve: bool, redacted: 
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// What a provider bounds of its offer, and what became of it, is between it and the operators.
+fn is_of_limits(member: &str) -> bool {
+    matches!(member, "max_open" | "daily_budget" | "freed")
 }
 
 /// The places that this event hides from this viewer.
@@ -95,7 +101,13 @@ fn by_event(viewer: &Actor, event: &Event, facts: &dyn Facts) -> Vec<String> {
         ) => Vec::new(),
         // The choice of a call server: no bids in it, and no agent is among its viewers.
         Event::Offer(
-            OfferEvent::Accepted(_) | OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_),
+            OfferEvent::Accepted(_)
+            | OfferEvent::Published(_)
+            | OfferEvent::Revised(_)
+            | OfferEvent::Paused(_)
+            | OfferEvent::Resumed(_)
+            | OfferEvent::Retired(_)
+            | OfferEvent::PlaceFreed(_),
         ) => Vec::new(),
         Event::Reservation(ReservationEvent::Opened(e)) => match e.invitation.as_ref().and_then(|one| one.why.as_ref())
         {

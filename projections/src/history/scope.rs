@@ -79,7 +79,13 @@ impl Scope {
             Event::Offer(OfferEvent::Accepted(e)) => (Some(e.inquiry), e.offer, e.provider),
             Event::Inquiry(InquiryEvent::Registered(e)) => (Some(e.inquiry), e.offer, e.provider),
             Event::Provider(_)
-            | Event::Offer(OfferEvent::Revised(_) | OfferEvent::Retired(_))
+            | Event::Offer(
+                OfferEvent::Revised(_)
+                | OfferEvent::Paused(_)
+                | OfferEvent::Resumed(_)
+                | OfferEvent::Retired(_)
+                | OfferEvent::PlaceFreed(_),
+            )
             | Event::CallServer(_)
             | Event::Queue(_)
             | Event::Inquiry(

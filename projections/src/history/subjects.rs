@@ -124,7 +124,13 @@ pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
         Event::Session(SessionEvent::MessageSent(e)) => vec![(e.message.into(), e.inquiry.into())],
         Event::Session(SessionEvent::WrapUpCompleted(e)) => vec![(e.record.into(), e.inquiry.into())],
         Event::Provider(_)
-        | Event::Offer(OfferEvent::Retired(_) | OfferEvent::Accepted(_))
+        | Event::Offer(
+            OfferEvent::Paused(_)
+            | OfferEvent::Resumed(_)
+            | OfferEvent::Retired(_)
+            | OfferEvent::PlaceFreed(_)
+            | OfferEvent::Accepted(_),
+        )
         | Event::CallServer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)

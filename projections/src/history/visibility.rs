@@ -196,7 +196,10 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
         Event::Provider(ProviderEvent::Updated(e)) => e.provider == id,
         Event::Offer(OfferEvent::Published(e)) => e.provider == id,
         Event::Offer(OfferEvent::Revised(e)) => facts.provider_of(e.offer) == Some(id),
+        Event::Offer(OfferEvent::Paused(e)) => facts.provider_of(e.offer) == Some(id),
+        Event::Offer(OfferEvent::Resumed(e)) => facts.provider_of(e.offer) == Some(id),
         Event::Offer(OfferEvent::Retired(e)) => facts.provider_of(e.offer) == Some(id),
+        Event::Offer(OfferEvent::PlaceFreed(e)) => facts.provider_of(e.offer) == Some(id),
         Event::Offer(OfferEvent::Accepted(e)) => e.provider == id,
         Event::CallServer(CallServerEvent::CreditLimitGranted(e)) => e.provider == id,
         Event::CallServer(CallServerEvent::Opened(_) | CallServerEvent::Updated(_) | CallServerEvent::Started(_)) => {
@@ -263,7 +266,14 @@ fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> boo
             | SessionEvent::ChannelOpened(_)
             | SessionEvent::ChannelClosed(_),
         )
-        | Event::Offer(OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_))
+        | Event::Offer(
+            OfferEvent::Published(_)
+            | OfferEvent::Revised(_)
+            | OfferEvent::Paused(_)
+            | OfferEvent::Resumed(_)
+            | OfferEvent::Retired(_)
+            | OfferEvent::PlaceFreed(_),
+        )
         | Event::Provider(_)
         | Event::CallServer(_)
         | Event::Queue(_)

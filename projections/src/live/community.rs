@@ -9,6 +9,7 @@ use domain::event::community::{
     ProviderUpdated,
 };
 use domain::ids::{CallServerId, LinkId, OfferId, ProviderId};
+use domain::limits::Used;
 use domain::log::{LogName, Seq};
 use domain::terms::OfferTerms;
 use domain::time::Timestamp;
@@ -35,6 +36,8 @@ pub struct ProviderRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OfferState {
     Published,
+    /// Not accepted until it is resumed.
+    Paused,
     Retired,
 }
 
@@ -50,6 +53,8 @@ pub struct OfferRow {
     pub terms: Arc<OfferTerms>,
     pub published_at: Timestamp,
     pub retired_at: Option<Timestamp>,
+    /// Of its limits.
+    pub used: Used,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +205,7 @@ impl Community {
                     terms: terms.clone(),
                     published_at: recorded.time,
                     retired_at: None,
+                    used: Used::default(),
                 };
                 self.index_links(&row);
                 self.offers_by_provider.insert((e.provider, e.offer));
@@ -223,6 +229,8 @@ impl Community {
                 self.index_links(&row);
                 Ok(())
             }
+            OfferEvent::Paused(e) => self.set_state(e.offer, OfferState::Paused, recorded),
+            OfferEvent::Resumed(e) => self.set_state(e.offer, OfferState::Published, recorded),
             OfferEvent::Retired(e) => {
                 let row = &mut self.offers.get_mut(&e.offer).ok_or(Misfit::Unknown(e.offer.into()))?.row;
                 row.state = OfferState::Retired;
@@ -233,9 +241,25 @@ impl Community {
             OfferEvent::Accepted(e) => {
                 self.accepted.insert(e.call_server.clone(), recorded.seq);
                 self.met.insert((e.provider, e.call_server.clone()));
+                if e.terms.is_limited() {
+                    let row = &mut self.offers.get_mut(&e.offer).ok_or(Misfit::Unknown(e.offer.into()))?.row;
+                    row.used.take(e.terms.most_it_costs(), recorded.time);
+                }
+                Ok(())
+            }
+            OfferEvent::PlaceFreed(e) => {
+                let row = &mut self.offers.get_mut(&e.offer).ok_or(Misfit::Unknown(e.offer.into()))?.row;
+                row.used.give_back(e.day, e.reserved, e.spent);
                 Ok(())
             }
         }
+    }
+
+    fn set_state(&mut self, offer: OfferId, state: OfferState, recorded: &Recorded) -> Result<(), Misfit> {
+        let row = &mut self.offers.get_mut(&offer).ok_or(Misfit::Unknown(offer.into()))?.row;
+        row.state = state;
+        row.seq = recorded.seq;
+        Ok(())
     }
 
     fn index_links(&mut self, row: &OfferRow) {

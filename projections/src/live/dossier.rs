@@ -214,7 +214,13 @@ impl Dossier {
     fn on_offer(&mut self, event: &OfferEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
             OfferEvent::Accepted(e) => self.accept(e, recorded),
-            OfferEvent::Published(_) | OfferEvent::Revised(_) | OfferEvent::Retired(_) => {
+            // Its offer's, and nothing of the inquiry.
+            OfferEvent::PlaceFreed(_) => {}
+            OfferEvent::Published(_)
+            | OfferEvent::Revised(_)
+            | OfferEvent::Paused(_)
+            | OfferEvent::Resumed(_)
+            | OfferEvent::Retired(_) => {
                 return Err(Misfit::OtherInquiry);
             }
         }

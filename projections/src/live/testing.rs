@@ -122,8 +122,10 @@ pub(super) fn terms() -> OfferTerms {
         allocation: Allocation::Auction(rules(Direction::Forward, AuctionFormat::Open)),
         channels: vec![ChannelKind::Message],
         consent_window: Span::seconds(20),
+        daily_budget: None,
         independent_agents_only: false,
         links: vec![],
+        max_open: None,
         max_wait: Span::days(1),
         required_skills: vec![],
         shown_before_consent: vec![],
@@ -219,7 +221,7 @@ pub(super) fn registered(inquiry: u128, seconds: i64, queues: &[u128]) -> Event 
     .into()
 }
 pub(super) fn completed(inquiry: u128) -> Event {
-    InquiryCompleted { inquiry: InquiryId(inquiry) }.into()
+    InquiryCompleted { freed: None, inquiry: InquiryId(inquiry) }.into()
 }
 
 /// The auction, bid, reservation and session of inquiry `n` have `n` as their ids, unless said otherwise.

@@ -137,7 +137,7 @@ fn places_in_queues_by_acceptance_and_the_smallest_position_counts() {
     // A reservation keeps the place, the session leaves it.
     desk.at(10, [reserved(3, 3, ANN, 1, 30)]);
     assert_eq!(positions(&desk), [Some(2), Some(1), Some(1)]);
-    desk.at(11, [consented(3, 3, ANN), session(3, ANN), InquiryExpired { inquiry: InquiryId(2) }.into()]);
+    desk.at(11, [consented(3, 3, ANN), session(3, ANN), InquiryExpired { freed: None, inquiry: InquiryId(2) }.into()]);
     assert_eq!(positions(&desk), [Some(1), None, None]);
     let row = desk.live.queue(QueueId(1)).unwrap();
     assert_eq!((row.depth, row.oldest_at), (1, Some(at(5))));

@@ -131,6 +131,15 @@ fn samples() -> Vec<(&'static str, Event)> {
     let (closes_at, deadline) = (MORNING + OPEN_FOR, MORNING + CONSENT);
     let location = Location { name: "Graz".into() };
     let limit = CreditLimit { call_server: main_log(), limit: eur("1000.00") };
+    let place_freed = OfferPlaceFreed {
+        day: 20_600,
+        inquiry,
+        offer: OFFER,
+        reserved: Some(eur("9.00")),
+        source: source(),
+        spent: Some(eur("3.00")),
+    };
+    let limited = OfferTerms { daily_budget: Some(eur("90.00")), max_open: Some(3), ..full_terms() };
     let accepted = OfferAccepted {
         call_server: main_log(),
         channel: ChannelKind::Telephone,
@@ -336,7 +345,12 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("bare", OfferPublished { offer: OFFER, provider: PROVIDER, terms: bare_terms(claim.clone()) }.into()),
         ("routed", OfferPublished { offer: OFFER, provider: PROVIDER, terms: bare_terms(routed) }.into()),
         ("", OfferRevised { offer: OFFER, revision: 2, terms: full_terms() }.into()),
+        ("limited", OfferPublished { offer: OFFER, provider: PROVIDER, terms: limited }.into()),
+        ("", OfferPaused { offer: OFFER }.into()),
+        ("", OfferResumed { offer: OFFER }.into()),
         ("", OfferRetired { offer: OFFER }.into()),
+        ("", place_freed.clone().into()),
+        ("bare", OfferPlaceFreed { reserved: None, spent: None, ..place_freed }.into()),
         (
             "bare",
             OfferAccepted {
@@ -468,10 +482,13 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("bare", SelectionMade { agent: None, inquiry, why: bare_why() }.into()),
         ("", TopicsConfirmed { agent, inquiry, topics: vec![topic("cards/lost")] }.into()),
         ("", InquiryRequeued { expires_at: closes_at, inquiry }.into()),
-        ("", InquiryWithdrawn { inquiry, reason: Some(sealed("cmVhc29u")) }.into()),
-        ("bare", InquiryWithdrawn { inquiry, reason: None }.into()),
-        ("", InquiryExpired { inquiry }.into()),
-        ("", InquiryCompleted { inquiry }.into()),
+        ("", InquiryWithdrawn { freed: None, inquiry, reason: Some(sealed("cmVhc29u")) }.into()),
+        ("bare", InquiryWithdrawn { freed: None, inquiry, reason: None }.into()),
+        ("", InquiryExpired { freed: None, inquiry }.into()),
+        ("", InquiryCompleted { freed: None, inquiry }.into()),
+        ("freed", InquiryCompleted { freed: Some(Freed { offer: OFFER, spent: Some(eur("3.00")) }), inquiry }.into()),
+        ("freed", InquiryExpired { freed: Some(Freed { offer: OFFER, spent: None }), inquiry }.into()),
+        ("freed", InquiryWithdrawn { freed: Some(Freed { offer: OFFER, spent: None }), inquiry, reason: None }.into()),
         (
             "",
             AuctionOpened {

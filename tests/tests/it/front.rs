@@ -5,27 +5,27 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use tests::{House, Scratch, Town, eventually, text};
 
-struct Page {
-    status: u16,
+pub(crate) struct Page {
+    pub(crate) status: u16,
     head: String,
-    html: String,
+    pub(crate) html: String,
 }
 
 impl Page {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
     }
 
     /// The value of a form's hidden field.
-    fn field(&self, name: &str) -> String {
+    pub(crate) fn field(&self, name: &str) -> String {
         let rest = self.html.split(&format!("name=\"{name}\" value=\"")).nth(1);
         rest.and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("no {name}: {}", self.html)).to_owned()
     }
 }
 
 /// One request on a connection of its own, as a browser that keeps nothing.
-fn browse(house: &House, method: &str, path: &str, headers: &str, body: &str) -> Page {
+pub(crate) fn browse(house: &House, method: &str, path: &str, headers: &str, body: &str) -> Page {
     let mut stream = TcpStream::connect(house.address).unwrap();
     let form = if method == "POST" { "content-type: application/x-www-form-urlencoded\r\n" } else { "" };
     let request = format!(

@@ -15,6 +15,7 @@ mod kill;
 mod killed;
 mod late;
 mod limits;
+mod offers;
 mod past;
 mod promises;
 mod readme;

@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 40] = [
+const MUTATIONS: [(&str, &[&str], &str); 42] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -50,6 +50,8 @@ const MUTATIONS: [(&str, &[&str], &str); 40] = [
         &["provider", "operator"],
         r#"{"offerId": "off_00000000000000000000000000", "expectedRevision": 1}"#,
     ),
+    ("pauseOffer", &["provider", "operator"], r#"{"offerId": "off_00000000000000000000000000"}"#),
+    ("resumeOffer", &["provider", "operator"], r#"{"offerId": "off_00000000000000000000000000"}"#),
     ("retireOffer", &["provider", "operator"], r#"{"offerId": "off_00000000000000000000000000"}"#),
     (
         "acceptOffer",

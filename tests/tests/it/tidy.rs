@@ -269,7 +269,8 @@ fn every_decision_record_is_short_and_numbered() {
         numbers.push(name[..4].parse::<u32>().unwrap_or_else(|_| panic!("docs/adr/{name} starts with no number")));
     }
     numbers.sort_unstable();
-    assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>(), "decision records are numbered without gaps");
+    // Whoever works beside others is given numbers ahead, so one may be missing for a while.
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "two decision records have one number: {numbers:?}");
     let lines = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap().lines().count();
     assert!(lines <= 200, "docs/ARCHITECTURE.md has {lines} lines; 200 are readable");
 }

@@ -103,6 +103,9 @@ const MADE_BY_NOTHING_HERE: &[&str] = &[
     "settlement.released.v1",
     "agent.rounds_put_off.v1",
     "agent.rounds_resumed.v1",
+    "offer.paused.v1",
+    "offer.resumed.v1",
+    "offer.place_freed.v1",
     "webhook.created.v1",
     "webhook.secret_rotated.v1",
     "webhook.deleted.v1",
@@ -113,7 +116,8 @@ const MADE_BY_NOTHING_HERE: &[&str] = &[
 ];
 
 /// The mutations of the same.
-const GIVEN_BY_NOBODY_HERE: &[&str] = &["createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"];
+const GIVEN_BY_NOBODY_HERE: &[&str] =
+    &["pauseOffer", "resumeOffer", "createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"];
 
 #[test]
 fn whole_days() {

@@ -92,6 +92,10 @@ pub struct PublishOfferInput {
     pub shown_before_consent: Vec<String>,
     pub terms: Option<TermsInput>,
     pub valid_until: Option<DateTime>,
+    /// How many of its inquiries may be open at once; LIMIT_REACHED otherwise.
+    pub max_open_inquiries: Option<i32>,
+    /// REVERSE alone: what the acceptances of one day (UTC) may cost. Each reserves the most that it may cost and gives back what was not spent; LIMIT_REACHED otherwise.
+    pub daily_budget: Option<MoneyInput>,
     pub idempotency_key: String,
 }
 
@@ -110,6 +114,20 @@ pub struct ReviseOfferInput {
     pub max_wait: Option<Duration>,
     pub terms: Clearable<TermsInput>,
     pub valid_until: Clearable<DateTime>,
+    pub max_open_inquiries: Clearable<i32>,
+    pub daily_budget: Clearable<MoneyInput>,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct PauseOfferInput {
+    pub offer_id: ID,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct ResumeOfferInput {
+    pub offer_id: ID,
     pub idempotency_key: String,
 }
 
@@ -131,8 +149,10 @@ impl PublishOfferInput {
                 allocation: self.allocation.parse()?,
                 channels: channels(&self.channels),
                 consent_window: self.consent_window.0,
+                daily_budget: self.daily_budget.as_ref().map(budget).transpose()?,
                 independent_agents_only: self.independent_agents_only,
                 links: Vec::new(),
+                max_open: self.max_open_inquiries.map(most_open).transpose()?,
                 max_wait: self.max_wait.0,
                 required_skills: parse::skills(&path.member("requiredSkills"), &self.required_skills)?,
                 shown_before_consent: self.shown_before_consent.clone(),
@@ -158,7 +178,9 @@ impl ReviseOfferInput {
                 allocation: self.allocation.as_ref().map(AllocationInput::parse).transpose()?,
                 channels: self.channels.as_deref().map(channels),
                 consent_window: self.consent_window.map(|window| window.0),
+                daily_budget: self.daily_budget.0.as_ref().try_map(budget)?,
                 links: self.links.as_deref().map(links).transpose()?,
+                max_open: self.max_open_inquiries.0.try_map(most_open)?,
                 max_wait: self.max_wait.map(|wait| wait.0),
                 required_skills: self.required_skills.as_deref().map(skills).transpose()?,
                 terms: self.terms.0.as_ref().try_map(TermsInput::parse)?,
@@ -175,6 +197,14 @@ impl TermsInput {
         parse::url(&Path::Input.member("terms").member("url"), &self.url)?;
         Ok(ConsentText { url: self.url.clone(), version: self.version.clone() })
     }
+}
+
+fn most_open(given: i32) -> Result<u32, Refusal> {
+    parse::count(&Path::Input.member("maxOpenInquiries"), given)
+}
+
+fn budget(given: &MoneyInput) -> Result<domain::money::Money, Refusal> {
+    parse::money(&Path::Input.member("dailyBudget"), given)
 }
 
 fn channels(given: &[ChannelKind]) -> Vec<domain::terms::ChannelKind> {

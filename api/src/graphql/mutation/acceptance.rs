@@ -71,6 +71,8 @@ async fn start_inquiry(call: &Call, input: &StartInquiryInput) -> Step<InquiryPa
         revision: offer.revision,
         retired: offer.state == OfferState::Retired,
         suspended: provider.suspended,
+        paused: offer.state == OfferState::Paused,
+        used: offer.used,
         origins: &provider.origins,
     };
     // What is refused is decided, and nothing is sealed for it: a key in the vault is for ever.
@@ -171,6 +173,8 @@ async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
         revision: offer.revision,
         retired: offer.state == OfferState::Retired,
         suspended: provider.suspended,
+        paused: offer.state == OfferState::Paused,
+        used: offer.used,
         origins: &provider.origins,
     };
     let refused = proven.err().or_else(|| check_acceptance(&now, &acceptance, app.clock.now()).err());

@@ -393,7 +393,7 @@ fn example(mutation: &str) -> Value {
             json!({ "providerId": "x", "title": "t", "links": [], "channels": [], "allocation": { "claim": {} } })
         }
         "reviseOffer" => json!({ "offerId": "x", "expectedRevision": 1 }),
-        "retireOffer" => json!({ "offerId": "x" }),
+        "pauseOffer" | "resumeOffer" | "retireOffer" => json!({ "offerId": "x" }),
         "startInquiry" => json!({ "offerId": "x", "topic": "t", "channel": "MESSAGE" }),
         "acceptOffer" => json!({ "offerId": "x", "channel": "MESSAGE" }),
         "registerAgent" => json!({ "displayName": "Ann", "callServer": "main", "location": "l", "skills": [] }),

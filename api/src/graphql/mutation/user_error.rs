@@ -17,6 +17,7 @@ pub enum UserErrorCode {
     IdempotencyInProgress,
     FourEyes,
     OfferRetired,
+    OfferPaused,
     OfferExpired,
     StaleRevision,
     ChannelNotOffered,
@@ -126,6 +127,7 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::LimitReached { .. } => UserErrorCode::LimitReached,
             Refusal::KeyReused { .. } => UserErrorCode::IdempotencyKeyReused,
             Refusal::OfferRetired => UserErrorCode::OfferRetired,
+            Refusal::OfferPaused => UserErrorCode::OfferPaused,
             Refusal::OfferExpired => UserErrorCode::OfferExpired,
             Refusal::StaleRevision { .. } => UserErrorCode::StaleRevision,
             Refusal::ChannelNotOffered => UserErrorCode::ChannelNotOffered,
@@ -191,6 +193,7 @@ impl From<Refusal> for UserError {
             | Refusal::InquiryTaken
             | Refusal::OtherAllocation
             | Refusal::OfferRetired
+            | Refusal::OfferPaused
             | Refusal::OfferExpired
             | Refusal::ChannelNotOffered
             | Refusal::TermsNotAccepted
@@ -235,6 +238,7 @@ mod tests {
             Refusal::LimitReached { message: "m" },
             Refusal::KeyReused { first_seen_at: Timestamp(0) },
             Refusal::OfferRetired,
+            Refusal::OfferPaused,
             Refusal::OfferExpired,
             Refusal::StaleRevision { current: 2 },
             Refusal::ChannelNotOffered,

@@ -64,6 +64,8 @@ pub enum DeliveryState {
 #[graphql(remote = "live::community::OfferState")]
 pub enum OfferState {
     Published,
+    /// Not accepted until it is resumed; its links stay, and what was accepted goes on.
+    Paused,
     Retired,
 }
 

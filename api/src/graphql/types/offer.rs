@@ -3,6 +3,7 @@
 use super::connection::{Pager, connection};
 use super::enums::{ChannelKind, OfferState};
 use super::eyes::Eyes;
+use super::money::Money;
 use super::provider::Provider;
 use super::rights::{sees_hidden_reserve, sees_offer};
 use super::terms::{Allocation, Skill, Terms};
@@ -76,6 +77,12 @@ impl Offer {
     }
 }
 
+impl Offer {
+    fn shows_limits(&self) -> bool {
+        sees_hidden_reserve(&self.eyes.viewer, self.provider)
+    }
+}
+
 #[Object]
 impl Offer {
     pub(crate) async fn id(&self) -> ID {
@@ -130,6 +137,15 @@ impl Offer {
     }
     async fn valid_until(&self) -> Option<DateTime> {
         self.terms.valid_until.map(DateTime)
+    }
+    /// How many of its inquiries may be open at once. Null without such a limit, and to all but provider and operator.
+    async fn max_open_inquiries(&self) -> Option<i32> {
+        let most = self.terms.max_open.filter(|_| self.shows_limits());
+        most.map(|most| i32::try_from(most).unwrap_or(i32::MAX))
+    }
+    /// What the acceptances of one day (UTC) may cost the provider. Null without such a limit, and to all but provider and operator.
+    async fn daily_budget(&self) -> Option<Money> {
+        self.terms.daily_budget.filter(|_| self.shows_limits()).map(Money::from)
     }
     async fn url(&self, ctx: &Context<'_>) -> String {
         format!("{}/o/{}", app(ctx).public_url, self.id)

@@ -277,7 +277,7 @@ pub(crate) fn sees_offer(app: &App, eyes: &Eyes, row: &OfferRow) -> bool {
 
 fn on_offer(live: &Live, row: &OfferRow, at: Timestamp) -> bool {
     let ended = row.terms.valid_until.is_some_and(|until| until <= at);
-    row.state == OfferState::Published && !ended && !live.is_suspended(row.provider)
+    row.state != OfferState::Retired && !ended && !live.is_suspended(row.provider)
 }
 
 /// Public fields; other providers are nothing to a provider.

@@ -35,8 +35,7 @@ impl TopicScore {
 /// accepted for its length, and where no such offer takes any.
 pub(crate) fn suggest(app: &App, offer: Option<OfferId>, question: &str, first: i32) -> Vec<TopicScore> {
     let offer = offer.and_then(|id| app.live.offer(id));
-    let Some(offer) = offer.filter(|offer| offer.state == OfferState::Published && offer.terms.accepts_questions)
-    else {
+    let Some(offer) = offer.filter(|offer| offer.state != OfferState::Retired && offer.terms.accepts_questions) else {
         return Vec::new();
     };
     if question.chars().count() > QUESTION_CHARS_MAX {

@@ -61,6 +61,9 @@ payloads! {
     Offer(OfferEvent::Published) = "offer.published";
     Offer(OfferEvent::Revised) = "offer.revised";
     Offer(OfferEvent::Retired) = "offer.retired";
+    Offer(OfferEvent::Paused) = "offer.paused";
+    Offer(OfferEvent::Resumed) = "offer.resumed";
+    Offer(OfferEvent::PlaceFreed) = "offer.place_freed";
     Offer(OfferEvent::Accepted) = "offer.accepted";
     CallServer(CallServerEvent::Opened) = "call_server.opened";
     CallServer(CallServerEvent::Updated) = "call_server.updated";
