@@ -8,6 +8,8 @@
 use crate::day::{Day, MORNING, live_through};
 use crate::house::{Asked, LOGS, lock, log};
 use crate::views;
+use domain::event::Event;
+use domain::event::inquiry::InquiryEvent;
 use domain::ids::Subject;
 use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
@@ -25,7 +27,8 @@ use store::recorded::Recorded;
 use store::writer::order::{Answer, Entropy, Key, Order};
 use store::writer::{Settings, Writer};
 
-/// Days whose orders are asked again; each kill alone takes such a day.
+/// Days whose orders are asked again, and the first after them with claims and selections; each kill alone takes such a
+/// day.
 const DAYS: std::ops::Range<u64> = 0..if cfg!(debug_assertions) { 2 } else { 8 };
 
 /// An append of the day, counted from zero, and on which side of it the node dies.
@@ -239,7 +242,13 @@ fn subjects(store: &MemoryStore, log: &LogName) -> BTreeSet<Subject> {
 
 #[test]
 fn killed_at_every_event_a_day_comes_to_the_same() {
-    for seed in DAYS {
+    let chosen = |seed: &u64| {
+        let day = live_through(*seed, false);
+        let rules: BTreeSet<String> = LOGS.iter().flat_map(|name| chosen_by(&day.house.store, &log(name))).collect();
+        rules.contains("claim/1") && rules.len() > 2
+    };
+    let chosen = (DAYS.end..100).find(chosen).expect("a day on which agents claim and are selected, too");
+    for seed in DAYS.chain([chosen]) {
         let day = live_through(seed, false);
         for name in LOGS {
             let log = log(name);
@@ -267,4 +276,15 @@ fn killed_at_every_event_a_day_comes_to_the_same() {
             );
         }
     }
+}
+
+/// The rules of the choices without an auction.
+fn chosen_by(store: &MemoryStore, log: &LogName) -> BTreeSet<String> {
+    let raw = store.read(log, 0, usize::MAX >> 1).expect("the store in memory can be read");
+    let events = raw.into_iter().map(|raw| Recorded::open(log, raw).expect("what was written reads"));
+    let rules = events.filter_map(|event| match event.event {
+        Event::Inquiry(InquiryEvent::SelectionMade(e)) if e.agent.is_some() => Some(e.why.rule),
+        _ => None,
+    });
+    rules.collect()
 }

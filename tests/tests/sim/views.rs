@@ -14,8 +14,10 @@ use domain::ids::*;
 use domain::log::{LogName, Seq};
 use projections::history::History;
 use projections::history::lists::PostingsOf;
+use projections::live::inquiry::DecisionRow;
 use projections::live::{Dossier, Live};
 use std::collections::{BTreeMap, BTreeSet};
+use store::recorded::Recorded;
 use store::snapshot::Snapshots;
 
 const ALL: usize = usize::MAX >> 1;
@@ -41,6 +43,7 @@ pub fn check(day: &Day, logs: &Logs, accounts: &Accounts) {
         }
     }
     money(&zero, accounts);
+    logs.values().flatten().for_each(|event| why(&zero, event));
     if let Some(history) = &day.readers.history {
         check_history(day, history, &zero, &subjects);
     }
@@ -109,6 +112,16 @@ pub fn same(name: &str, live: &Live, zero: &Live, subjects: &BTreeSet<Subject>) 
             }
             _ => {}
         }
+    }
+}
+
+/// What was chosen without an auction stands with its inquiry, for the reasons that the log has.
+fn why(live: &Live, event: &Recorded) {
+    if let Event::Inquiry(InquiryEvent::SelectionMade(e)) = &event.event {
+        let dossier = live.dossier(e.inquiry).expect("a day's inquiries stay in memory");
+        let same = |row: &DecisionRow| row.log == event.log && row.seq == event.seq && *row.why == e.why;
+        let told = dossier.read(|dossier| dossier.decisions().iter().filter(|row| same(row)).count());
+        assert_eq!(told, 1, "live views: {} {} was decided, and is told so often", event.log, event.seq);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::entry::{Amount, Entry, list, text};
 use super::market::{Auction, Fate, Market, Phase};
+use super::places;
 use super::{Audited, must};
 
 struct Candidate<'a> {
@@ -97,7 +98,8 @@ pub fn decided<'a>(market: &Market<'a>, group: &'a [Entry]) -> Audited {
     must!(entry, asked == won, "second agent", "{asked:?} are asked, {won:?} won");
     if winner.is_none() {
         let inquiry = &market.inquiries[about];
-        let again = inquiry.auctions.len() < inquiry.way.rounds() && market.somebody_is_free(inquiry);
+        let again = inquiry.auctions.len() < inquiry.way.rounds()
+            && market.somebody_is_free(inquiry, ended.map(|ended| ended.text("agent")));
         let (opened, requeued) = (ours("auction.opened").count(), ours("inquiry.requeued").count());
         let right = if again { (opened, requeued) == (1, 0) } else { requeued == 1 };
         must!(entry, right, "rounds", "somebody is free: {again}; {opened} rounds opened, requeued {requeued}");
@@ -140,7 +142,8 @@ fn derive<'a>(
             break;
         }
         let released = ended.is_some_and(|ended| ended.is("reservation.rescinded") && ended.text("agent") == one.agent);
-        if market.unfit(one.agent, inquiry, usize::from(released)).is_some() {
+        let avoided = places::is_avoided(market, one.agent, ended.map(|ended| ended.text("agent")));
+        if avoided || market.unfit(one.agent, inquiry, usize::from(released)).is_some() {
             outcome.forfeited.push((one.bid, "NOT_FREE"));
             passed.push(one.bid);
             continue;

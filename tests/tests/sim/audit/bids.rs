@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use super::fold::unknown;
 use super::market::{Bid, Fate, Market, Phase};
-use super::{Audited, must};
+use super::{Audited, must, places};
 
 pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     if entry.is("auction.bid_placed") {
@@ -87,6 +87,9 @@ fn placed<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         (false, false) => "OUTBID_AT_ONCE",
     };
     must!(entry, entry.text("standing") == standing, "winner", "should be {standing}");
+    let buys = standing == "LEADS" && rules.buy_now.is_some_and(|buy_now| rules.at_least(amount, buy_now));
+    let avoided = buys && places::is_avoided(market, agent, None);
+    must!(entry, !avoided, "location traffic", "{agent} ends the auction where nobody is to win");
     let effect = standing != "NO_EFFECT";
     let earlier = auction.counts.get(agent).filter(|_| effect).map(|at| auction.bids[*at].id);
     must!(entry, entry.text_if("supersedes") == earlier, "bids", "supersedes other than {earlier:?}");

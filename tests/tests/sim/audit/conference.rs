@@ -7,7 +7,7 @@
 use super::entry::{Entry, list, text};
 use super::fold::{skills, unknown};
 use super::market::{Invitation, Market, covers};
-use super::{Audited, must};
+use super::{Audited, must, places};
 
 const IDLE: i64 = 30 * 60_000_000;
 
@@ -34,6 +34,9 @@ pub fn opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         });
         must!(entry, fit, "conference", "{agent} is not free for it, or cannot do it");
     }
+    // By name is a choice of a person.
+    let avoided = !wanted.is_empty() && places::is_avoided(market, agent, None);
+    must!(entry, !avoided, "location traffic", "{agent} is selected where too much goes on");
     let chosen = given.get("why").is_some();
     must!(entry, chosen != wanted.is_empty(), "conference", "is chosen with nothing to choose by, or without a word");
     let row = market.sessions.get_mut(session).expect("just seen");

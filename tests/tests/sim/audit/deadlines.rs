@@ -3,6 +3,7 @@
 
 use super::entry::Entry;
 use super::market::{Market, Phase};
+use super::places;
 use super::{Audited, Finding, must};
 
 /// A writer began, or had its store back, at an instant of its clock; the log had `length` events.
@@ -25,6 +26,7 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     let waiting = market.inquiries.iter().filter_map(|(id, one)| Some((one.waits_since? + one.wait_left, *id)));
     due.extend(waiting);
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.selects_at?, *id))));
+    due.extend(places::ends(market));
     due.extend(market.invitations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));
     due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.wrap_up?, *id))));
     due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.idle_at?, *id))));

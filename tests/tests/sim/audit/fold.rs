@@ -5,7 +5,7 @@ use super::entry::{Entry, int, list, text, texts};
 use super::market::{Agent, Auction, Fate, Market, Phase, Queue, Step};
 use super::pricing::Rules;
 use super::selection::Way;
-use super::{Audited, bids, inquiry, money, must, selection, standing};
+use super::{Audited, bids, inquiry, money, must, places, selection, standing};
 use serde_json::Value;
 
 /// In no report for this long.
@@ -18,7 +18,9 @@ pub fn skills<'a>(value: &'a Value, name: &str) -> Vec<(&'a str, i64)> {
 pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
     money::legs(market, entry)?;
     match entry.kind.strip_suffix(".v1").unwrap_or(&entry.kind) {
-        "call_server.started" => Ok(()),
+        "call_server.started" => places::started(market, entry),
+        "call_server.traffic_reported" => places::reported(market, entry),
+        "call_server.traffic_expired" => places::expired(market, entry),
         "queue.opened" => queue_opened(market, entry),
         "queue.retired" => queue_retired(market, entry),
         "agent.registered" => agent_registered(market, entry),
@@ -75,6 +77,7 @@ fn agent_registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let agent = Agent {
         number,
         worked_at: entry.time,
+        location: entry.text("location"),
         capacity: entry.int("capacity") as usize,
         skills: skills(&entry.data, "skills"),
         affiliated: entry.text_if("affiliated_with"),
@@ -96,6 +99,7 @@ fn agent_updated<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     if entry.data.get("skills").is_some() {
         agent.skills = skills(&entry.data, "skills");
     }
+    agent.location = entry.text_if("location").unwrap_or(agent.location);
     if entry.data.get("affiliation_ended") == Some(&Value::Bool(true)) {
         agent.affiliated = None;
     }

@@ -2,6 +2,7 @@
 //! command, whatever it was.
 
 use super::entry::{Amount, Entry};
+use super::places::{self, Place};
 use super::pricing::Rules;
 use super::selection::{self, Price, Way};
 use super::standing::{Opening, Value};
@@ -13,6 +14,7 @@ type Id<'a> = &'a str;
 #[derive(Default)]
 pub struct Agent<'a> {
     pub number: i64,
+    pub location: &'a str,
     pub capacity: usize,
     pub available: bool,
     pub skills: Vec<(&'a str, i64)>,
@@ -250,6 +252,7 @@ pub struct Market<'a> {
     pub sessions: BTreeMap<Id<'a>, Session<'a>>,
     pub settlements: BTreeMap<Id<'a>, Settlement<'a>>,
     pub queues: BTreeMap<Id<'a>, Queue<'a>>,
+    pub places: BTreeMap<&'a str, Place>,
     /// By owner and currency.
     pub accounts: BTreeMap<(Id<'a>, &'a str), Account<'a>>,
     /// What every path in the chart of accounts came to, by currency; debit positive.
@@ -268,6 +271,21 @@ impl<'a> Market<'a> {
         let asked = self.reservations.values().filter(|one| one.pending && one.payer == Some(owner));
         let prices = asked.filter_map(|one| one.price).filter(|price| price.1 == currency);
         for_bids + prices.map(|price| price.0).sum::<Amount>()
+    }
+    /// The same of everybody, in one pass.
+    fn all_held(&self) -> BTreeMap<(Id<'a>, &'a str), Amount> {
+        let mut held: BTreeMap<(Id<'a>, &'a str), Amount> = BTreeMap::new();
+        for auction in self.auctions.values() {
+            for (owner, hold) in &auction.holds {
+                *held.entry((owner, auction.rules.currency)).or_default() += hold;
+            }
+        }
+        for asked in self.reservations.values().filter(|one| one.pending) {
+            if let (Some(owner), Some((amount, currency))) = (asked.payer, asked.price) {
+                *held.entry((owner, currency)).or_default() += amount;
+            }
+        }
+        held
     }
     /// What an owner may spend; `None`: any amount. An agent without an account has nothing, a provider pays on
     /// account.
@@ -296,13 +314,15 @@ impl<'a> Market<'a> {
             None
         }
     }
-    /// Whether some agent could bid in a new round who has not said no to the inquiry.
-    pub fn somebody_is_free(&self, inquiry: &Inquiry<'a>) -> bool {
+    /// Whether some agent could win a new round who has not said no to the inquiry. `leaving`: whose reservation ends in
+    /// the same decision.
+    pub fn somebody_is_free(&self, inquiry: &Inquiry<'a>, leaving: Option<&str>) -> bool {
         let no = |agent: &str| {
             let asked = inquiry.reservations.iter().map(|id| &self.reservations[id]);
             asked.into_iter().any(|one| one.agent == agent && (one.pending || one.declined))
         };
-        self.agents.keys().any(|agent| !no(agent) && self.unfit(agent, inquiry, 0).is_none())
+        let could_win = |agent: &str| !no(agent) && !places::is_avoided(self, agent, leaving);
+        self.agents.keys().any(|agent| could_win(agent) && self.unfit(agent, inquiry, 0).is_none())
     }
 
     /// What must be so after every command.
@@ -319,10 +339,10 @@ impl<'a> Market<'a> {
                 auction.holds.iter().filter(|(_, hold)| **hold != 0).map(|(owner, hold)| (*owner, *hold)).collect();
             must!(last, found == expected, "holds = live bids", "{id}: {found:?} are held, {expected:?} should be");
         }
-        let after: Vec<_> = self.accounts.keys().map(|key| (*key, self.free(key.0, key.1))).collect();
-        for (key, free) in after {
-            let account = self.accounts.get_mut(&key).expect("just seen");
-            let Some(free) = free else { continue };
+        let held = self.all_held();
+        for (key, account) in &mut self.accounts {
+            let Some(limit) = account.limit else { continue };
+            let free = account.balance + limit - held.get(key).copied().unwrap_or(0);
             let before = if account.cut { free.min(0) } else { account.free.min(0) };
             account.free = free;
             account.cut = false;
@@ -358,7 +378,7 @@ impl<'a> Market<'a> {
         let over = inquiry.waits_since.is_some_and(|since| since + inquiry.wait_left <= last.time);
         let put_off = self.agents.values().any(|agent| agent.rounds_at.is_some());
         let rounds_left = inquiry.step == Step::Queued && inquiry.auctions.len() < inquiry.way.rounds();
-        let could = rounds_left && !over && !put_off && self.somebody_is_free(inquiry);
+        let could = rounds_left && !over && !put_off && self.somebody_is_free(inquiry, None);
         must!(last, !could, "no stuck inquiry", "{id} waits, and somebody is free for another round");
         must!(last, inquiry.chosen.is_none(), "atomic", "{id} has been given to nobody: {:?}", inquiry.chosen);
         // A refusal that is long enough ago at this very instant is selected for next.

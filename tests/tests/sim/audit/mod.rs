@@ -9,6 +9,7 @@
 //! market     what one call server's events come to; fold: an event against it; inquiry, money: their parts
 //! pricing    what bids cost and which may stand; award: who must win, and what the others are told
 //! selection  who has an inquiry without an auction; standing: what agents would pay or take, and bids by it
+//! places     where too much goes on
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
 //! answers    every answer is borne out by the log, every event is somebody's
 //! feeds      what readers of feeds saw is what concerned them
@@ -30,6 +31,7 @@ pub mod handover;
 pub mod inquiry;
 pub mod market;
 pub mod money;
+pub mod places;
 pub mod pricing;
 pub mod selection;
 pub mod standing;

@@ -4,7 +4,7 @@
 
 use super::entry::{Amount, Entry, int, list, money, text};
 use super::market::{Inquiry, Market, Step, covers};
-use super::{Audited, must, standing};
+use super::{Audited, must, places, standing};
 use serde_json::Value;
 
 /// Who declines is not asked again so soon.
@@ -96,6 +96,9 @@ fn look<'a>(
     }
     if let Some(reason) = market.unfit(agent, inquiry, 0) {
         return Err(reason);
+    }
+    if places::is_avoided(market, agent, None) {
+        return Err("LOCATION_AVOIDED");
     }
     let best = |wanted: &str| row.skills.iter().filter(|(name, _)| covers(name, wanted)).map(|one| one.1).max();
     let (first, score, price) = match policy {

@@ -5,7 +5,7 @@
 use super::entry::{Amount, Entry};
 use super::fold::unknown;
 use super::market::{Agent, Market, Phase, covers};
-use super::{Audited, must};
+use super::{Audited, must, places};
 
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
@@ -134,6 +134,10 @@ fn could(market: &Market<'_>, auction: &str, agent: &str, now: i64) -> Option<Am
         let own = auction.holds.get(owner).copied().unwrap_or(0);
         market.free(owner, rules.currency).map(|free| free + own)
     };
+    let buys = leads && rules.buy_now.is_some_and(|buy_now| rules.at_least(amount, buy_now));
+    if buys && places::is_avoided(market, agent, None) {
+        return None;
+    }
     let paid = match rules.buy_now.filter(|buy_now| rules.at_least(amount, *buy_now)) {
         _ if rules.forward => free(agent).is_none_or(|free| free >= amount),
         Some(buy_now) if leads => free(inquiry.provider).is_none_or(|free| free >= buy_now),
