@@ -19,6 +19,7 @@ use crate::errors::{ErrorCode, busy, code_of, server_error};
 use crate::graphql::sight;
 use crate::guard::{self, Vetted};
 use crate::item;
+use crate::newcomers::{Door, Newcomers};
 use crate::proxy::Proxies;
 use crate::rate::RateLimit;
 use crate::shared::{Member, Shared};
@@ -62,6 +63,7 @@ pub struct Endpoint<Q, M, S> {
     documents: Documents,
     deadline: Duration,
     rate: Arc<RateLimit>,
+    newcomers: Arc<Newcomers>,
     introspection: bool,
     shared: Arc<Shared>,
     transport: Transport,
@@ -181,6 +183,7 @@ where
             documents: Documents::default(),
             deadline: DEADLINE,
             rate: Arc::new(RateLimit::off()),
+            newcomers: Arc::new(Newcomers::any()),
             introspection: true,
             shared: Arc::default(),
             transport,
@@ -200,6 +203,11 @@ where
     /// What a caller may spend in a second; without it, anything.
     pub fn limited(self, rate: RateLimit) -> Endpoint<Q, M, S> {
         Endpoint { rate: Arc::new(rate), ..self }
+    }
+
+    /// How many acceptances may come from one address without a token; without it, any number.
+    pub fn welcoming(self, newcomers: Newcomers) -> Endpoint<Q, M, S> {
+        Endpoint { newcomers: Arc::new(newcomers), ..self }
     }
 
     /// Without it `__schema` and `__type` are refused, and errors suggest no names. `build` has to disable
@@ -234,7 +242,8 @@ where
     pub async fn execute(&self, caller: Caller, params: Params, writes: bool) -> Answer {
         let all = pin!(async {
             let Prepared { kind, request, .. } = self.prepare(&caller, params, writes, false).await?;
-            let answer = executed(self.schema.execute(request.data(caller.viewer)).await);
+            let request = request.data(self.door(&caller)).data(caller.viewer);
+            let answer = executed(self.schema.execute(request).await);
             Ok(if kind == OperationType::Query { answer.refused_as_a_whole() } else { answer })
         });
         let answer = within(self.deadline, all).await.and_then(|answer| answer).unwrap_or_else(|refused| refused);
@@ -251,7 +260,7 @@ where
         let prepared = prepared.and_then(|prepared| prepared).map_err(|refused| told(refused, names))?;
         let Prepared { kind, request, item: cost, seat } = prepared;
         let (holder, sight) = (caller.holder(), sight(&caller.viewer.actor));
-        let request = request.data(caller.viewer);
+        let request = request.data(self.door(&caller)).data(caller.viewer);
         if kind != OperationType::Subscription {
             let (schema, deadline) = (self.schema.clone(), self.deadline);
             let answer = async move {
@@ -288,6 +297,10 @@ where
             }
         });
         Ok(paying.boxed())
+    }
+
+    fn door(&self, caller: &Caller) -> Door {
+        Door { newcomers: Arc::clone(&self.newcomers), peer: caller.peer }
     }
 
     #[cfg(test)]

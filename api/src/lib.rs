@@ -32,6 +32,7 @@ mod keys;
 #[cfg(test)]
 mod limits_tests;
 pub mod listen;
+pub mod newcomers;
 mod pages;
 mod past;
 mod places;

@@ -8,6 +8,7 @@
 use super::{Failure, Found, Misuse, Place};
 use crate::app::{App, Parts};
 use crate::endpoint::{Limits, Open};
+use crate::newcomers::{self, Newcomers};
 use crate::proxy::{Network, Proxies};
 use crate::rate::{COST_PER_SECOND, RateLimit};
 use crate::snapshotter::EVERY;
@@ -58,6 +59,14 @@ pub(crate) struct Serve {
     #[arg(long, env = "CALLMARKET_SUBSCRIPTIONS_PER_CALLER", value_name = "COUNT", default_value_t = Limits::default().caller_subscriptions)]
     #[arg(value_parser = at_least_one)]
     subscriptions_per_caller: usize,
+    /// Acceptances from one address without a token, in any minute; a /64 of IPv6 is one address, and this machine's own are not bounded
+    #[arg(long, env = "CALLMARKET_ACCEPTANCES_PER_MINUTE", value_name = "COUNT", default_value_t = newcomers::PER_MINUTE)]
+    #[arg(value_parser = at_least_one)]
+    acceptances_per_minute: usize,
+    /// The same in any hour
+    #[arg(long, env = "CALLMARKET_ACCEPTANCES_PER_HOUR", value_name = "COUNT", default_value_t = newcomers::PER_HOUR)]
+    #[arg(value_parser = at_least_one)]
+    acceptances_per_hour: usize,
     /// Lets webhooks lead to this machine, and over http: for tests and development, never where others have webhooks
     #[arg(long, env = "CALLMARKET_LOOPBACK_WEBHOOKS")]
     loopback_webhooks: bool,
@@ -136,6 +145,7 @@ impl Serve {
             .with_limits(limits)
             .at(&app.public_url)
             .limited(rate)
+            .welcoming(Newcomers::at_most(self.acceptances_per_minute, self.acceptances_per_hour))
             .introspected(names)
             .behind(proxies)
             .until(drain.clone());

@@ -22,6 +22,8 @@ use std::sync::Arc;
 /// A form holds a question, an excerpt and its proof, each letter as up to nine.
 const FORM_BYTES_MAX: usize = 128 * 1_024;
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What waits longer than this waits for more than a moment of rest.
+const A_FEW_SECONDS_MS: u64 = 10_000;
 const ADDRESS_CHARS_MAX: usize = 2_000;
 
 /// What all pages hold.
@@ -174,6 +176,12 @@ impl Trouble {
     }
 
     pub(super) fn told(&self, language: Language) -> &'static str {
+        if self.retry_after_ms.is_some_and(|ms| ms > A_FEW_SECONDS_MS) {
+            return language.say(
+                "Many inquiries came from your connection lately. Nothing was recorded; please press again later.",
+                "Von Ihrem Anschluss kamen zuletzt viele Anfragen. Nichts wurde aufgezeichnet; bitte später noch einmal drücken.",
+            );
+        }
         if self.status() == StatusCode::TOO_MANY_REQUESTS || self.status() == StatusCode::SERVICE_UNAVAILABLE {
             return language.say(
                 "Too much is going on at the moment. Please press again in a few seconds; nothing is done twice.",

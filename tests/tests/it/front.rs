@@ -27,7 +27,11 @@ impl Page {
 /// One request on a connection of its own, as a browser that keeps nothing.
 pub(crate) fn browse(house: &House, method: &str, path: &str, headers: &str, body: &str) -> Page {
     let mut stream = TcpStream::connect(house.address).unwrap();
-    let form = if method == "POST" { "content-type: application/x-www-form-urlencoded\r\n" } else { "" };
+    let form = if method == "POST" && !headers.contains("content-type") {
+        "content-type: application/x-www-form-urlencoded\r\n"
+    } else {
+        ""
+    };
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{form}{headers}content-length: {}\r\n\r\n{body}",
         house.address,

@@ -1,12 +1,13 @@
 //! What one caller and one address may take, through the binary and its flags: subscriptions, connections, items, and
 //! cursors that are not theirs.
 
+use crate::front::browse;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 use tests::feeds::{Socket, Sse};
-use tests::{House, Scratch, Town, eventually, run, text};
+use tests::{House, Scratch, Town, eventually, key, run, text};
 
 const AGENTS: &str = "subscription { agentsFeed(callServer: \"main\") { meta { seq } agent { status } } }";
 
@@ -172,4 +173,64 @@ fn a_cursor_that_is_not_the_callers_is_400_without_data() {
             assert!(answer.get("data").is_none(), "{body}");
         }
     }
+}
+
+/// Whoever has no token may be anybody, so what counts is the address, as the proxy in front names it.
+#[test]
+fn acceptances_without_a_token_are_bounded_by_address() {
+    let scratch = Scratch::new();
+    let flags = ["--acceptances-per-minute", "3", "--acceptances-per-hour", "9", "--trusted-proxy", "127.0.0.1"];
+    let house = House::open_with(&scratch.join("data"), &flags);
+    let mut town = Town::found(&house, 0);
+    let offer = town.offer(json!({"claim": {}}), json!({}));
+    let document = "mutation($input: AcceptOfferInput!) { acceptOffer(input: $input) { inquiry { id } customerToken replayed userErrors { code } } }";
+    let accept_as = |from: &str, key: &str, link: &str| {
+        let input = json!({"offerId": offer.0, "linkId": link, "channel": "MESSAGE", "idempotencyKey": key});
+        let body = json!({"query": document, "variables": {"input": input}}).to_string();
+        let headers = format!("x-forwarded-for: {from}\r\ncontent-type: application/json\r\n");
+        let answer = browse(&house, "POST", "/graphql", &headers, &body);
+        let json: Value = serde_json::from_str(&answer.html).unwrap_or_else(|_| panic!("{}", answer.html));
+        (json, answer)
+    };
+    let accept = |from: &str| accept_as(from, &key(), &offer.1).0;
+    let is_limited = |answer: &Value| answer["errors"][0]["extensions"]["code"] == "RATE_LIMITED";
+    let kept = key();
+    let first = accept_as("192.0.2.1", &kept, &offer.1).0;
+    assert!(first["data"]["acceptOffer"]["inquiry"]["id"].is_string(), "{first}");
+    // What is refused takes no place.
+    let refused = accept_as("192.0.2.1", &key(), "lnk_00000000000000000000000000").0;
+    assert_eq!(refused["data"]["acceptOffer"]["userErrors"][0]["code"], "NOT_FOUND");
+    assert!(!is_limited(&accept("192.0.2.1")) && !is_limited(&accept("192.0.2.1")));
+    let fourth = accept("192.0.2.1");
+    assert!(is_limited(&fourth), "{fourth}");
+    assert!(fourth["errors"][0]["extensions"]["retryAfterMs"].as_u64().unwrap() > 1_000, "{fourth}");
+    // A key that was recorded is answered, however many came since.
+    let again = accept_as("192.0.2.1", &kept, &offer.1).0;
+    assert_eq!(again["data"]["acceptOffer"]["replayed"], true, "{again}");
+    assert_eq!(again["data"]["acceptOffer"]["inquiry"], first["data"]["acceptOffer"]["inquiry"]);
+    // Others have their own; a /64 is one; whoever has a token is bounded by its cost.
+    for host in 1..=3 {
+        assert!(!is_limited(&accept(&format!("2001:db8:0:1::{host}"))));
+    }
+    assert!(is_limited(&accept("2001:db8:0:1:9::9")) && !is_limited(&accept("2001:db8:0:2::1")));
+    let mut customer = house.client(&text(&first["data"]["acceptOffer"]["customerToken"]));
+    for _ in 0..5 {
+        customer.give(
+            "acceptOffer",
+            json!({"offerId": offer.0, "linkId": offer.1, "channel": "MESSAGE"}),
+            "inquiry { id }",
+        );
+    }
+    // The page says it, too.
+    let link = format!("/l/{}", offer.1);
+    let from = "x-forwarded-for: 192.0.2.1\r\n";
+    let shown = browse(&house, "GET", &link, from, "");
+    let pressed = browse(&house, "POST", &link, from, &format!("proof={}", shown.field("proof")));
+    assert_eq!(pressed.status, 429, "{}", pressed.html);
+    assert!(pressed.html.contains("Many inquiries came from your connection"), "{}", pressed.html);
+    let wait: u64 = pressed.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    let elsewhere =
+        browse(&house, "POST", &link, "x-forwarded-for: 192.0.2.7\r\n", &format!("proof={}", shown.field("proof")));
+    assert_eq!(elsewhere.status, 303, "{}", elsewhere.html);
 }

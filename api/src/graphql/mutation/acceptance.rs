@@ -4,10 +4,11 @@
 use super::call::{Call, Done, Step, Stop, answer};
 use super::payload::{AcceptOfferPayload, InquiryPayload, Position};
 use crate::app::{App, blocking};
-use crate::errors::{ErrorCode, code};
+use crate::errors::{ErrorCode, busy_field, code};
 use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Personal, StartInquiryInput};
 use crate::graphql::input::origin::origin_of;
 use crate::graphql::types::{Inquiry, fresh, topic_score};
+use crate::newcomers::Door;
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, rights};
@@ -37,7 +38,8 @@ impl Acceptances {
     /// Registers the acceptance whether or not any agent is available. Without a token the caller becomes a new customer and gets a customerToken.
     async fn accept_offer(&self, ctx: &Context<'_>, input: AcceptOfferInput) -> Result<AcceptOfferPayload, Error> {
         let call = Call::begin(ctx, rights::ACCEPT_OFFER, &input, &input.idempotency_key)?;
-        answer(accept_offer(&call, &input)).await
+        let door = ctx.data_opt::<Door>().filter(|_| call.actor == Actor::Anonymous);
+        answer(accept_offer(&call, &input, door)).await
     }
 
     /// The contact centre turns to a customer: operators, and agents for customers they have served.
@@ -117,8 +119,8 @@ async fn may_turn_to(call: &Call, id: CustomerId, provider: ProviderId) -> Step<
     Ok(false)
 }
 
-async fn accept_offer(call: &Call, input: &AcceptOfferInput) -> Step<AcceptOfferPayload> {
-    let done = submit(call, input).await.map_err(|stop| match stop {
+async fn accept_offer(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> Step<AcceptOfferPayload> {
+    let done = submit(call, input, door).await.map_err(|stop| match stop {
         Stop::Refused(error) => Stop::Refused(error.renamed("expectedRevision", "offerRevision")),
         fault => fault,
     })?;
@@ -144,7 +146,7 @@ async fn accept_offer(call: &Call, input: &AcceptOfferInput) -> Step<AcceptOffer
 
 /// Seals, and gives the command. For an acceptance that the offer as it stands refuses, nothing is sealed: a
 /// key in the vault is for ever.
-async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
+async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> Step<Done> {
     let (parsed, personal) = input.parse()?;
     let (app, live) = (&call.app, &call.app.live);
     // No offer is ever forgotten.
@@ -178,16 +180,20 @@ async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
         origins: &provider.origins,
     };
     let refused = proven.err().or_else(|| check_acceptance(&now, &acceptance, app.clock.now()).err());
-    if let Some(refusal) = refused {
-        // It may have been accepted earlier under its key. Without link and question it cannot be accepted now.
-        (acceptance.link, acceptance.question) = (None, None);
-        let earlier = call.try_submit(&LogName::community(), Command::AcceptOffer(Box::new(acceptance))).await?;
-        return match earlier {
-            Ok(done) => Ok(done),
-            Err(reused @ Refusal::KeyReused { .. }) => Err(reused.into()),
-            Err(_) => Err(refusal.into()),
-        };
-    }
+    let entered = match (refused, door) {
+        (Some(refusal), _) => Err(Stop::from(refusal)),
+        (None, Some(door)) => door.enter(app.clock.now()).map_err(|full| {
+            Stop::from(busy_field(
+                "so many inquiries came from your address that the next has to wait",
+                full.retry_after,
+            ))
+        }),
+        (None, None) => Ok(None),
+    };
+    let entry = match entered {
+        Ok(entry) => entry,
+        Err(stop) => return earlier(call, acceptance, stop).await,
+    };
     if acceptance.link.is_none() && acceptance.topics.is_empty() {
         // While it is in clear.
         let published = topic_score::published_topics(app, &offer.terms);
@@ -198,7 +204,22 @@ async fn submit(call: &Call, input: &AcceptOfferInput) -> Step<Done> {
     if let (Some(content), Some(page)) = (&mut acceptance.content, call.seal(customer, personal.page).await?) {
         content.page = page;
     }
-    call.submit(&LogName::community(), Command::AcceptOffer(Box::new(acceptance))).await
+    let answered = call.try_submit(&LogName::community(), Command::AcceptOffer(Box::new(acceptance))).await?;
+    if let Some(entry) = entry.filter(|_| answered.as_ref().map_or(true, |done| done.replayed)) {
+        entry.give_back();
+    }
+    Ok(answered?)
+}
+
+/// What cannot be accepted now may have been accepted earlier under its key. Without link and question it cannot be
+/// accepted now.
+async fn earlier(call: &Call, mut acceptance: Acceptance, stop: Stop) -> Step<Done> {
+    (acceptance.link, acceptance.question) = (None, None);
+    match call.try_submit(&LogName::community(), Command::AcceptOffer(Box::new(acceptance))).await? {
+        Ok(done) => Ok(done),
+        Err(reused @ Refusal::KeyReused { .. }) => Err(reused.into()),
+        Err(_) => Err(stop),
+    }
 }
 
 fn acceptance(
