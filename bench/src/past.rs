@@ -346,6 +346,7 @@ fn terms(open_for: Span) -> Result<OfferTerms, Failure> {
         channels: vec![ChannelKind::Message],
         consent_window: Span::seconds(20),
         daily_budget: None,
+        hours: None,
         independent_agents_only: true,
         links: vec![],
         max_open: None,

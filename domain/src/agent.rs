@@ -281,6 +281,7 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
         Timer::AgentIsAbsent(id) => Some(*id),
         Timer::AuctionCloses(_)
         | Timer::ReservationLapses(_)
+        | Timer::InquiryBegins(_)
         | Timer::InquiryExpires(_)
         | Timer::WrapUpEnds(..)
         | Timer::RoundsGoOn(_)

@@ -2,6 +2,7 @@
 
 use crate::currency::Currency;
 use crate::event::community::Location;
+use crate::hours::BusinessHours;
 use crate::money::Money;
 use crate::refusal::Refusal;
 use crate::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferLink, OfferTerms, RoutingPolicy};
@@ -147,6 +148,7 @@ pub fn terms(terms: &OfferTerms) -> Checked {
     if let Some(wrap_up) = terms.wrap_up {
         span(&["wrapUp"], wrap_up, Span::seconds(1), WRAP_UP_MAX)?;
     }
+    terms.hours.iter().try_for_each(BusinessHours::check)?;
     if let Some(consent) = &terms.terms {
         text(&["terms", "version"], &consent.version, TEXT_CHARS_MAX)?;
         url(&["terms", "url"], &consent.url)?;

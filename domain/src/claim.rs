@@ -37,6 +37,9 @@ pub fn claim(state: &State, id: InquiryId, ctx: &Ctx) -> Result<Vec<Event>, Refu
             return Err(Refusal::InquiryTaken);
         }
     }
+    if inquiry.begins_at.is_some() {
+        return Err(Refusal::NotAllowedNow { message: "The offer's hours have not begun." });
+    }
     if inquiry.wait_is_over(ctx.now) {
         return Err(Refusal::InquiryClosed);
     }

@@ -30,6 +30,7 @@ pub struct OfferChange {
     pub channels: Option<Vec<ChannelKind>>,
     pub consent_window: Option<Span>,
     pub daily_budget: Patch<Money>,
+    pub hours: Patch<crate::hours::BusinessHours>,
     pub links: Option<Vec<NewLink>>,
     pub max_open: Patch<u32>,
     pub max_wait: Option<Span>,

@@ -296,6 +296,7 @@ pub fn revise_offer(state: &State, offer: OfferId, expected_revision: u32, chang
         channels: change.channels.clone().unwrap_or_else(|| old.channels.clone()),
         consent_window: change.consent_window.unwrap_or(old.consent_window),
         daily_budget: change.daily_budget.over(old.daily_budget),
+        hours: change.hours.clone().over(old.hours.clone()),
         links: links.unwrap_or_else(|| old.links.clone()),
         max_open: change.max_open.over(old.max_open),
         max_wait: change.max_wait.unwrap_or(old.max_wait),

@@ -153,6 +153,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
     Some(match timer {
         Timer::AuctionCloses(id) => auction::close(state, id, late, ctx),
         Timer::ReservationLapses(id) => reservation::lapse(state, id, late, ctx),
+        Timer::InquiryBegins(id) => inquiry::begin(state, id, ctx),
         Timer::InquiryExpires(id) => inquiry::expire(state, id),
         Timer::WrapUpEnds(id, agent) => session::end_wrap_up(state, id, agent, ctx),
         Timer::SessionIsIdle(id) | Timer::SessionIsLong(id) => session::end_by_itself(state, id, late, ctx),

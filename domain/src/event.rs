@@ -104,6 +104,7 @@ impl Event {
                     Some(agent) => two(e.inquiry, agent),
                     None => one(e.inquiry),
                 },
+                InquiryEvent::Began(e) => one(e.inquiry),
                 InquiryEvent::Requeued(e) => one(e.inquiry),
                 InquiryEvent::Withdrawn(e) => one(e.inquiry),
                 InquiryEvent::Expired(e) => one(e.inquiry),
@@ -204,7 +205,7 @@ into_event! {
         Started(community::CallServerStarted), CreditLimitGranted(community::CreditLimitGranted);
     Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
-        InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Requeued(inquiry::InquiryRequeued),
+        InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), Requeued(inquiry::InquiryRequeued),
         Withdrawn(inquiry::InquiryWithdrawn), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted),
         TopicsConfirmed(inquiry::TopicsConfirmed);
     Auction(AuctionEvent): Opened(auction::AuctionOpened), BidPlaced(auction::BidPlaced), BidOutbid(auction::BidOutbid),

@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::routing;
 use crate::sealed::Sealed;
 use crate::state::{AuctionPhase, Inquiry, InquiryState, ReservationPhase, State, Timer};
-use crate::terms::Allocation;
+use crate::terms::{Allocation, AuctionRules, Initiator, OfferTerms};
 use crate::time::Timestamp;
 use crate::topic::{Skill, Topic};
 use crate::waiting::Place;
@@ -50,13 +50,14 @@ pub fn register(
         }
     }
     let terms = acceptance.terms.clone();
-    let rules = match &terms.allocation {
-        Allocation::Auction(rules) => Some(rules.clone()),
-        Allocation::Claim { .. } | Allocation::Routed { .. } => None,
-    };
+    // Whom the contact centre turns to is not kept waiting by hours for those who come.
+    let comes = acceptance.initiator != Initiator::ContactCenter;
+    let begins_at = terms.hours.as_ref().filter(|_| comes).and_then(|hours| hours.next_opening(ctx.now));
+    let rules = rules_of(&terms).filter(|_| begins_at.is_none()).cloned();
     events.push(
         InquiryRegistered {
             accepted_at,
+            begins_at,
             channel: acceptance.channel,
             classified: acceptance.classified.clone(),
             content: acceptance.content.clone(),
@@ -86,6 +87,21 @@ pub fn register(
         events.push(auction::open(inquiry, rules, 1, ctx));
     }
     Ok(events)
+}
+
+fn rules_of(terms: &OfferTerms) -> Option<&AuctionRules> {
+    match &terms.allocation {
+        Allocation::Auction(rules) => Some(rules),
+        Allocation::Claim { .. } | Allocation::Routed { .. } => None,
+    }
+}
+
+/// The offer's hours have begun.
+pub fn begin(state: &State, id: InquiryId, ctx: &Ctx) -> Vec<Event> {
+    let inquiry = state.inquiries.get(id).expect("a timer goes with its inquiry");
+    let mut events = vec![InquiryBegan { expires_at: ctx.now + inquiry.wait_left, inquiry: id }.into()];
+    events.extend(rules_of(&inquiry.terms).map(|rules| auction::open(id, rules.clone(), 1, ctx)));
+    events
 }
 
 /// By its customer, or an operator; until an agent has consented.
@@ -195,8 +211,9 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 queues,
                 channel: e.channel,
                 accepted_at: e.accepted_at,
+                begins_at: e.begins_at,
                 wait_left: e.terms.max_wait,
-                waiting_since: Some(at),
+                waiting_since: e.begins_at.is_none().then_some(at),
                 auctions: Arc::new([]),
                 reservations: Arc::new([]),
                 chain_from: 0,
@@ -204,12 +221,24 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 session: None,
                 settlement: None,
             };
-            state.set_timer(at + row.wait_left, Timer::InquiryExpires(e.inquiry));
-            let routed = matches!(row.terms.allocation, Allocation::Routed { .. }).then(|| Place::of(e.inquiry, &row));
-            state.inquiries.put(&mut state.journal, e.inquiry, row);
-            if let Some(place) = routed {
-                state.add_unassigned(place);
+            match e.begins_at {
+                Some(begins_at) => state.set_timer(begins_at, Timer::InquiryBegins(e.inquiry)),
+                None => state.set_timer(at + row.wait_left, Timer::InquiryExpires(e.inquiry)),
             }
+            state.inquiries.put(&mut state.journal, e.inquiry, row);
+            add_unassigned(state, e.inquiry);
+        }
+        InquiryEvent::Began(e) => {
+            let row = state.inquiries.get(e.inquiry).expect("an inquiry is registered first");
+            if let Some(due) = row.begins_at {
+                state.clear_timer(due, Timer::InquiryBegins(e.inquiry));
+            }
+            state.set_timer(e.expires_at, Timer::InquiryExpires(e.inquiry));
+            state.inquiries.change(&mut state.journal, e.inquiry, |row| {
+                row.begins_at = None;
+                row.waiting_since = Some(at);
+            });
+            add_unassigned(state, e.inquiry);
         }
         InquiryEvent::InformationRequested(_)
         | InquiryEvent::InformationAnswered(_)
@@ -242,6 +271,14 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
         InquiryEvent::Withdrawn(e) => drop_inquiry(state, e.inquiry, true),
         InquiryEvent::Expired(e) => drop_inquiry(state, e.inquiry, true),
         InquiryEvent::Completed(e) => drop_inquiry(state, e.inquiry, false),
+    }
+}
+
+/// Routed, and begun: somebody is looked for.
+fn add_unassigned(state: &mut State, id: InquiryId) {
+    let row = state.inquiries.get(id).expect("an inquiry is registered first");
+    if matches!(row.terms.allocation, Allocation::Routed { .. }) && row.begins_at.is_none() {
+        state.add_unassigned(Place::of(id, row));
     }
 }
 
@@ -290,6 +327,9 @@ fn drop_inquiry(state: &mut State, id: InquiryId, from_queues: bool) {
     }
     if let Some(since) = row.waiting_since {
         state.clear_timer(since + row.wait_left, Timer::InquiryExpires(id));
+    }
+    if let Some(due) = row.begins_at {
+        state.clear_timer(due, Timer::InquiryBegins(id));
     }
     state.remove_waiting(id);
     state.remove_unassigned(id);

@@ -10,6 +10,7 @@
 // Words and values.
 pub mod actor;
 pub mod currency;
+pub mod hours;
 pub mod ids;
 pub mod log;
 pub mod money;

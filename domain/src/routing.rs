@@ -371,6 +371,7 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
     for event in asked {
         let (id, is_new) = match event {
             Event::Inquiry(InquiryEvent::Registered(e)) => (e.inquiry, true),
+            Event::Inquiry(InquiryEvent::Began(e)) => (e.inquiry, true),
             Event::Inquiry(InquiryEvent::Requeued(e)) => (e.inquiry, false),
             Event::Inquiry(
                 InquiryEvent::InformationRequested(_)
@@ -393,7 +394,8 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
             | Event::Settlement(_)
             | Event::Webhook(_) => continue,
         };
-        let waits = |row: &Inquiry| row.state == InquiryState::Queued && rules_of(row).is_some();
+        let waits =
+            |row: &Inquiry| row.state == InquiryState::Queued && row.begins_at.is_none() && rules_of(row).is_some();
         if !state.inquiries.get(id).is_some_and(waits) {
             continue;
         }

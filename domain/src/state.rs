@@ -139,9 +139,11 @@ pub struct Inquiry {
     pub queues: Arc<[QueueId]>,
     pub channel: ChannelKind,
     pub accepted_at: Timestamp,
+    /// The offer's hours have not begun, and nobody is asked before.
+    pub begins_at: Option<Timestamp>,
     /// What is left of `max_wait` at `waiting_since`.
     pub wait_left: Span,
-    /// Absent while an auction is open, a reservation pending, or an agent engaged.
+    /// Absent before it begins, and while an auction is open, a reservation pending, or an agent engaged.
     pub waiting_since: Option<Timestamp>,
     /// Every auction, the latest last.
     pub auctions: Arc<[AuctionId]>,
@@ -397,6 +399,7 @@ pub struct Webhook {
 pub enum Timer {
     AuctionCloses(AuctionId),
     ReservationLapses(ReservationId),
+    InquiryBegins(InquiryId),
     InquiryExpires(InquiryId),
     WrapUpEnds(SessionId, AgentId),
     RoundsGoOn(AgentId),

@@ -2,6 +2,7 @@
 //! the checks that publishing makes. Stored as they stand here, members in alphabetical order.
 
 use crate::currency::Currency;
+use crate::hours::BusinessHours;
 use crate::ids::LinkId;
 use crate::money::Money;
 use crate::sealed::Sealed;
@@ -143,6 +144,8 @@ pub struct OfferTerms {
     /// What the acceptances of one day (UTC) may cost the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_budget: Option<Money>,
+    /// When it is served; absent: always.
+    pub hours: Option<BusinessHours>,
     /// Agents affiliated with the provider may not assist.
     pub independent_agents_only: bool,
     pub links: Vec<OfferLink>,

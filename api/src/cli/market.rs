@@ -218,6 +218,7 @@ impl Market {
             channels: vec![ChannelKind::Message],
             consent_window: Span::seconds(20),
             daily_budget: None,
+            hours: None,
             independent_agents_only: true,
             links: vec![],
             max_open: None,

@@ -16,6 +16,7 @@ pub enum InquiryEvent {
     InformationRequested(InformationRequested),
     InformationAnswered(InformationAnswered),
     SelectionMade(SelectionMade),
+    Began(InquiryBegan),
     Requeued(InquiryRequeued),
     Withdrawn(InquiryWithdrawn),
     Expired(InquiryExpired),
@@ -27,6 +28,9 @@ pub enum InquiryEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InquiryRegistered {
     pub accepted_at: Timestamp,
+    /// Accepted outside the offer's hours: when they begin. Absent: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins_at: Option<Timestamp>,
     pub channel: ChannelKind,
     /// What the classifier made of the question, where nobody said what it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +58,13 @@ pub struct InquiryRegistered {
     pub started_by: Option<AgentId>,
     pub terms: OfferTerms,
     pub topics: Vec<Topic>,
+}
+
+/// The offer's hours have begun: from now on it waits for an agent, and `max_wait` runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryBegan {
+    pub expires_at: Timestamp,
+    pub inquiry: InquiryId,
 }
 
 /// What the customer database answered.

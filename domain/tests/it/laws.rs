@@ -1,6 +1,7 @@
 //! Laws: what holds after any commands in any order, at any time. The auditor looks after each step
 //! (`support/auditor.rs`); here the market is driven at random, and the whole is looked at in the end.
 
+use crate::hours;
 use crate::support::*;
 use domain::actor::Actor;
 use domain::command::Command;
@@ -235,7 +236,9 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
             let allocation = menu[rules % menu.len()].clone();
             let terms = OfferTerms { allocation, ..terms::terms(forward(AuctionFormat::Open)) };
             let max_wait = if *patience == 0 { terms.max_wait } else { Span::seconds(*patience) };
-            let terms = OfferTerms { wrap_up: terms.wrap_up.filter(|_| *wrap_up), max_wait, ..terms };
+            // Closed for the first minute of the day.
+            let hours = (*patience % 4 == 1).then(|| hours::daily("UTC", 8 * 60 + 1, 8 * 60));
+            let terms = OfferTerms { hours, wrap_up: terms.wrap_up.filter(|_| *wrap_up), max_wait, ..terms };
             market.registers(terms, TOPICS[*topics]).unwrap();
         }
         Deed::Bid { agent, auction, cents: amount } => {

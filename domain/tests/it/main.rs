@@ -13,6 +13,7 @@ mod claims;
 mod closing;
 mod community;
 mod conference;
+mod hours;
 mod inquiries;
 mod laws;
 mod limits;

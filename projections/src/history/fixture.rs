@@ -115,6 +115,7 @@ pub(super) fn terms(format: AuctionFormat) -> OfferTerms {
         channels: vec![ChannelKind::Message],
         consent_window: Span::seconds(20),
         daily_budget: None,
+        hours: None,
         independent_agents_only: true,
         links: vec![OfferLink { id: LINK, label: "Lost card".into(), topic: "cards/lost".parse().unwrap() }],
         max_open: None,

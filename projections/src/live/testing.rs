@@ -123,6 +123,7 @@ pub(super) fn terms() -> OfferTerms {
         channels: vec![ChannelKind::Message],
         consent_window: Span::seconds(20),
         daily_budget: None,
+        hours: None,
         independent_agents_only: false,
         links: vec![],
         max_open: None,

@@ -117,6 +117,7 @@ pub fn terms(rules: AuctionRules) -> OfferTerms {
         channels: vec![ChannelKind::Message],
         consent_window: CONSENT,
         daily_budget: None,
+        hours: None,
         independent_agents_only: false,
         links: vec![],
         max_open: None,

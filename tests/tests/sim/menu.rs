@@ -135,6 +135,7 @@ pub fn terms(dice: &mut Dice) -> OfferTerms {
         ]),
         consent_window: Span::seconds(dice.between(1, 25)),
         daily_budget: None,
+        hours: None,
         independent_agents_only: dice.percent(25),
         links: vec![],
         max_open: None,

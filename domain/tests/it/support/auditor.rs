@@ -48,6 +48,8 @@ pub struct Auditor {
     open_inquiries: BTreeSet<InquiryId>,
     /// Of those that nobody has engaged yet.
     waits: BTreeMap<InquiryId, Wait>,
+    /// When the hours of their offers begin.
+    begin: BTreeMap<InquiryId, Timestamp>,
     capacities: BTreeMap<AgentId, u32>,
     available: BTreeSet<AgentId>,
     /// Who goes offline then, unless it is reported again.
@@ -159,7 +161,16 @@ impl Auditor {
             InquiryEvent::Registered(e) => {
                 self.providers.insert(e.inquiry, Party::Provider(e.provider));
                 self.open_inquiries.insert(e.inquiry);
-                self.waits.insert(e.inquiry, Wait { left: e.terms.max_wait, since: Some(at) });
+                let since = e.begins_at.is_none().then_some(at);
+                self.waits.insert(e.inquiry, Wait { left: e.terms.max_wait, since });
+                self.begin.extend(e.begins_at.map(|begins_at| (e.inquiry, begins_at)));
+            }
+            InquiryEvent::Began(e) => {
+                let begins_at = self.begin.remove(&e.inquiry).expect("it begins once");
+                assert!(begins_at <= at, "it begins when its offer's hours do, and not before");
+                let wait = self.waits.get_mut(&e.inquiry).expect("it was registered");
+                assert_eq!((wait.since, e.expires_at), (None, at + wait.left), "it has not waited yet");
+                wait.since = Some(at);
             }
             InquiryEvent::Withdrawn(e) => self.closes(e.inquiry),
             InquiryEvent::Expired(e) => {
@@ -177,6 +188,7 @@ impl Auditor {
             }
             InquiryEvent::SelectionMade(e) => {
                 assert!(!self.served.contains(&e.inquiry), "who is served is selected no more");
+                assert!(!self.begin.contains_key(&e.inquiry), "nobody is selected before it begins");
                 assert_eq!(e.agent.map(Subject::from), e.why.chosen, "what was chosen is what is recorded");
             }
             InquiryEvent::TopicsConfirmed(e) => {
@@ -188,6 +200,7 @@ impl Auditor {
     }
 
     fn closes(&mut self, inquiry: InquiryId) {
+        self.begin.remove(&inquiry);
         assert!(self.open_inquiries.remove(&inquiry), "an inquiry closes once");
         self.waits.remove(&inquiry);
         assert!(!self.pending.values().any(|(about, ..)| *about == inquiry), "nobody is asked about what is closed");
@@ -201,6 +214,7 @@ impl Auditor {
             AuctionEvent::Opened(e) => {
                 let rival = self.open_auctions.iter().any(|other| self.inquiry_of[other] == e.inquiry);
                 assert!(!rival, "one auction of an inquiry is open at a time");
+                assert!(!self.begin.contains_key(&e.inquiry), "nothing is auctioned before it begins");
                 self.waits.get_mut(&e.inquiry).expect("it waits").stops(at);
                 self.open_auctions.insert(e.auction);
                 self.inquiry_of.insert(e.auction, e.inquiry);

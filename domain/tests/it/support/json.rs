@@ -75,6 +75,7 @@ payloads! {
     Inquiry(InquiryEvent::InformationRequested) = "inquiry.information_requested";
     Inquiry(InquiryEvent::InformationAnswered) = "inquiry.information_answered";
     Inquiry(InquiryEvent::SelectionMade) = "inquiry.selection_made";
+    Inquiry(InquiryEvent::Began) = "inquiry.began";
     Inquiry(InquiryEvent::Requeued) = "inquiry.requeued";
     Inquiry(InquiryEvent::Withdrawn) = "inquiry.withdrawn";
     Inquiry(InquiryEvent::Expired) = "inquiry.expired";

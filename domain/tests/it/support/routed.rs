@@ -65,6 +65,7 @@ fn could(state: &State, id: AgentId, agent: &Agent, inquiry: &Inquiry, now: Time
         && agent.conferences == 0
         && agent.reserved + agent.sessions < agent.capacity;
     let independent = !inquiry.terms.independent_agents_only || agent.affiliated_with != Some(inquiry.provider);
+    let begun = inquiry.begins_at.is_none();
     let paid_for_its_own = inquiry.unpaid == Some(id);
     let skilled = inquiry.desired_skills.iter().all(|want| {
         agent.skills.iter().any(|has| has.level >= want.level && covers(has.name.as_str(), want.name.as_str()))
@@ -75,7 +76,12 @@ fn could(state: &State, id: AgentId, agent: &Agent, inquiry: &Inquiry, now: Time
         let cools = row.phase == ReservationPhase::Declined && now < row.ended_at.unwrap() + Span::minutes(5);
         row.agent == id && (lapsed || cools)
     });
-    free && independent && !paid_for_its_own && skilled && !refused && price(state, id, agent, inquiry, now).is_some()
+    free && begun
+        && independent
+        && !paid_for_its_own
+        && skilled
+        && !refused
+        && price(state, id, agent, inquiry, now).is_some()
 }
 
 /// Who must be chosen for an inquiry now, or nobody.

@@ -75,6 +75,7 @@ pub fn terms(rules: AuctionRules) -> OfferTerms {
         channels: vec![ChannelKind::Message],
         consent_window: seconds(20),
         daily_budget: None,
+        hours: None,
         independent_agents_only: true,
         links: vec![OfferLink { id: LinkId(1), label: "Ask us".to_owned(), topic: topic("help") }],
         max_open: None,
