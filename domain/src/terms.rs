@@ -145,6 +145,7 @@ pub struct OfferTerms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_budget: Option<Money>,
     /// When it is served; absent: always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<BusinessHours>,
     /// Agents affiliated with the provider may not assist.
     pub independent_agents_only: bool,

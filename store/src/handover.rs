@@ -63,6 +63,7 @@ fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Requeued(_)
+            | InquiryEvent::Began(_)
             | InquiryEvent::TopicsConfirmed(_),
         )
         | Event::Provider(_)

@@ -95,6 +95,7 @@ stored! {
     "inquiry.information_requested.v1" => Inquiry(InquiryEvent::InformationRequested);
     "inquiry.information_answered.v1" => Inquiry(InquiryEvent::InformationAnswered);
     "inquiry.selection_made.v1" => Inquiry(InquiryEvent::SelectionMade);
+    "inquiry.began.v1" => Inquiry(InquiryEvent::Began);
     "inquiry.requeued.v1" => Inquiry(InquiryEvent::Requeued);
     "inquiry.withdrawn.v1" => Inquiry(InquiryEvent::Withdrawn);
     "inquiry.expired.v1" => Inquiry(InquiryEvent::Expired);

@@ -8,6 +8,7 @@
 pub mod acceptance;
 pub mod agent;
 pub mod community;
+pub mod hours;
 pub mod offer;
 pub mod origin;
 pub mod parse;

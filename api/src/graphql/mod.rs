@@ -15,6 +15,8 @@ pub mod types;
 #[cfg(test)]
 mod deadline_tests;
 #[cfg(test)]
+mod hours_tests;
+#[cfg(test)]
 mod lookup_tests;
 #[cfg(test)]
 mod read_tests;

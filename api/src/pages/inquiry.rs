@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// Seconds. A position moves seldom faster, and each look costs its customer.
 const REFRESH: i64 = 5;
 
-const INQUIRY: &str = "query($id: ID!) { inquiry(id: $id) { state position acceptedAt expiresAt channel topics question \
+const INQUIRY: &str = "query($id: ID!) { inquiry(id: $id) { state position acceptedAt beginsAt expiresAt channel topics question \
     content { url title } offer { title provider { name origins } } session { state startedAt endedAt } } }";
 
 const WITHDRAW: &str = "mutation($input: WithdrawInquiryInput!) { withdrawInquiry(input: $input) { \
@@ -82,12 +82,13 @@ fn page(visit: &Visit, shown: &Value, capability: &str) -> Response {
         )
     });
     let body = html!(
-        "<div role=\"status\"><p>" (told(language, state)) "</p>" (position) "</div><dl>"
+        "<div role=\"status\"><p>" (told(language, if shown["beginsAt"].is_null() { state } else { "CLOSED" })) "</p>" (position) "</div><dl>"
         (entry(language.say("Accepted", "Angenommen"), &shown["acceptedAt"]))
         "<dt>" (language.say("Subject", "Thema")) "</dt><dd>" (topics.join(", ")) "</dd>"
         (entry(language.say("Your question", "Ihre Frage"), &shown["question"]))
         (entry(language.say("About", "Es geht um"), &shown["content"]["title"]))
         (entry(language.say("Page", "Seite"), &shown["content"]["url"]))
+        (entry(language.say("We open", "Wir öffnen"), &shown["beginsAt"]))
         (entry(language.say("We look for somebody until", "Wir suchen bis"), &shown["expiresAt"]).filter(|_| waits))
         (entry(language.say("Conversation since", "Gespräch seit"), &shown["session"]["startedAt"]))
         (entry(language.say("Conversation ended", "Gespräch beendet"), &shown["session"]["endedAt"]))
@@ -117,6 +118,11 @@ fn told(language: Language, state: &str) -> Html {
             "QUEUED" | "IN_AUCTION" => language.say(
                 "You are waiting for somebody who can help. This page renews itself.",
                 "Sie warten auf jemanden, der helfen kann. Diese Seite erneuert sich von selbst.",
+            ),
+            // No state of an inquiry: it is QUEUED, and the offer's hours have not begun.
+            "CLOSED" => language.say(
+                "We are closed. You keep your place, and we look for somebody as soon as we open.",
+                "Wir haben geschlossen. Sie behalten Ihren Platz, und wir suchen jemanden, sobald wir öffnen.",
             ),
             "RESERVED" => language
                 .say("Somebody is being asked to help you now.", "Gerade wird jemand gefragt, Ihnen zu helfen.",),

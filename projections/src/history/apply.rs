@@ -150,6 +150,7 @@ impl<'a> Fold<'a> {
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
+            | InquiryEvent::Began(_)
             | InquiryEvent::TopicsConfirmed(_) => Ok(()),
             InquiryEvent::Requeued(i) => self.inquiry_is(e, i.inquiry, InquiryState::Queued),
             InquiryEvent::Withdrawn(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Withdrawn),

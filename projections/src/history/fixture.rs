@@ -163,6 +163,7 @@ pub(super) fn accepted(inquiry: InquiryId, offer: OfferId, provider: ProviderId)
 pub(super) fn registered(inquiry: InquiryId, offer: OfferId, provider: ProviderId) -> InquiryRegistered {
     InquiryRegistered {
         accepted_at: Timestamp(10),
+        begins_at: None,
         channel: ChannelKind::Message,
         classified: None,
         content: None,

@@ -92,6 +92,7 @@ impl Scope {
                 InquiryEvent::InformationRequested(_)
                 | InquiryEvent::InformationAnswered(_)
                 | InquiryEvent::SelectionMade(_)
+                | InquiryEvent::Began(_)
                 | InquiryEvent::Requeued(_)
                 | InquiryEvent::Withdrawn(_)
                 | InquiryEvent::Expired(_)

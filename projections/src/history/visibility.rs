@@ -244,6 +244,7 @@ fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> boo
             InquiryEvent::Registered(_)
             | InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::Began(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_)

@@ -271,6 +271,11 @@ impl Dossier {
             InquiryEvent::SelectionMade(e) => {
                 self.decisions.push(DecisionRow::new(DecisionKind::Selection, e.why.clone(), recorded));
             }
+            InquiryEvent::Began(e) => {
+                let inquiry = self.registered()?;
+                inquiry.begins_at = None;
+                inquiry.expires_at = Some(e.expires_at);
+            }
             InquiryEvent::Requeued(e) => {
                 self.requeued += 1;
                 let inquiry = self.registered()?;
@@ -294,6 +299,7 @@ impl Dossier {
     fn end(&mut self, state: InquiryState, recorded: &Recorded) -> Result<(), Misfit> {
         let inquiry = self.registered()?;
         inquiry.state = state;
+        inquiry.begins_at = None;
         inquiry.expires_at = None;
         inquiry.ended_at = Some(recorded.time);
         Ok(())

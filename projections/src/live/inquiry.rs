@@ -87,8 +87,10 @@ pub struct InquiryRow {
     pub information: Option<InformationRow>,
     pub accepted_at: Timestamp,
     pub registered_at: Timestamp,
-    /// When `max_wait` is over. Absent while that time does not run: in an auction, before an agent, and
-    /// after waiting.
+    /// When the offer's hours begin; absent once they have.
+    pub begins_at: Option<Timestamp>,
+    /// When `max_wait` is over. Absent while that time does not run: before it begins, in an auction, before
+    /// an agent, and after waiting.
     pub expires_at: Option<Timestamp>,
     /// Withdrawn, expired or completed.
     pub ended_at: Option<Timestamp>,
@@ -124,8 +126,9 @@ impl InquiryRow {
             information: None,
             accepted_at: e.accepted_at,
             registered_at: recorded.time,
+            begins_at: e.begins_at,
             // A deadline set by an event counts from that event.
-            expires_at: Some(recorded.time + e.terms.max_wait),
+            expires_at: e.begins_at.is_none().then_some(recorded.time + e.terms.max_wait),
             ended_at: None,
             withdrawal_reason: None,
         }

@@ -168,7 +168,8 @@ impl Queues {
             InquiryEvent::Expired(e) => self.leave(e.inquiry, recorded),
             InquiryEvent::Completed(e) => self.leave(e.inquiry, recorded),
             // It stood at its place all the while.
-            InquiryEvent::Requeued(_)
+            InquiryEvent::Began(_)
+            | InquiryEvent::Requeued(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)

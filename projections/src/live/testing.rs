@@ -200,6 +200,7 @@ pub(super) fn queue(id: u128, topic: &str) -> Event {
 pub(super) fn registered(inquiry: u128, seconds: i64, queues: &[u128]) -> Event {
     InquiryRegistered {
         accepted_at: at(seconds),
+        begins_at: None,
         channel: ChannelKind::Message,
         classified: None,
         content: None,

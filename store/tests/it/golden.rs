@@ -16,6 +16,7 @@ use domain::event::session::*;
 use domain::event::settlement::*;
 use domain::event::wallet::*;
 use domain::event::webhook::*;
+use domain::hours::{BusinessHours, Weekday, WeeklyHours};
 use domain::ids::*;
 use domain::log::LogName;
 use domain::terms::*;
@@ -89,6 +90,10 @@ fn full_terms() -> OfferTerms {
         valid_until: Some(Timestamp(MORNING.0 + 1)),
         ..terms(full_rules())
     }
+}
+fn hours() -> BusinessHours {
+    let weekly = vec![WeeklyHours { days: vec![Weekday::Monday, Weekday::Saturday], from: 22 * 60, to: 120 }];
+    BusinessHours { closed_on: vec!["2026-12-25".parse().unwrap()], weekly, zone: "Europe/Vienna".into() }
 }
 fn bare_terms(allocation: Allocation) -> OfferTerms {
     OfferTerms { allocation, wrap_up: None, ..terms(rules()) }
@@ -174,6 +179,7 @@ fn samples() -> Vec<(&'static str, Event)> {
     };
     let registered = InquiryRegistered {
         accepted_at: MORNING,
+        begins_at: None,
         channel: ChannelKind::Message,
         classified: None,
         content: accepted.content.clone(),
@@ -461,6 +467,15 @@ fn samples() -> Vec<(&'static str, Event)> {
             InquiryRegistered { content: None, language: None, link: None, question: None, ..registered.clone() }
                 .into(),
         ),
+        (
+            "hours",
+            InquiryRegistered {
+                begins_at: Some(closes_at),
+                terms: OfferTerms { hours: Some(hours()), ..full_terms() },
+                ..registered.clone()
+            }
+            .into(),
+        ),
         ("started", InquiryRegistered { link: None, started_by: Some(agent), ..registered.clone() }.into()),
         ("", registered.into()),
         ("", InformationRequested { customer, inquiry }.into()),
@@ -481,6 +496,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("", SelectionMade { agent: Some(agent), inquiry, why: why() }.into()),
         ("bare", SelectionMade { agent: None, inquiry, why: bare_why() }.into()),
         ("", TopicsConfirmed { agent, inquiry, topics: vec![topic("cards/lost")] }.into()),
+        ("", InquiryBegan { expires_at: closes_at, inquiry }.into()),
         ("", InquiryRequeued { expires_at: closes_at, inquiry }.into()),
         ("", InquiryWithdrawn { freed: None, inquiry, reason: Some(sealed("cmVhc29u")) }.into()),
         ("bare", InquiryWithdrawn { freed: None, inquiry, reason: None }.into()),

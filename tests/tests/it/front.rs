@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use tests::{House, Scratch, Town, eventually, text};
+use tests::{House, Scratch, Town, eventually, key, text};
 
 pub(crate) struct Page {
     pub(crate) status: u16,
@@ -245,4 +245,44 @@ fn each_acceptance_goes_to_the_call_server_of_its_content() {
     assert!(all.contains(&lost), "{shown}");
     let default: Vec<&Value> = all.iter().filter(|one| one["default"] == true).map(|one| &one["name"]).collect();
     assert_eq!(default, ["homes"]);
+}
+
+/// Three days from now, on that weekday alone: closed, whatever the time is.
+#[test]
+fn a_closed_offer_takes_acceptances_and_says_when_it_opens() {
+    const WEEK: [&str; 7] = ["THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY", "MONDAY", "TUESDAY", "WEDNESDAY"];
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 1);
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let day = (since.as_secs() / 86_400 + 3) % 7;
+    let weekly = json!([{"days": [WEEK[day as usize]], "from": "12:00", "to": "13:00"}]);
+    let hours = json!({"zone": "Europe/Vienna", "weekly": weekly});
+    let nowhere = json!({
+        "providerId": town.provider_id, "title": "Help", "channels": ["MESSAGE"], "links": [{"label": "a", "topic": "b"}],
+        "allocation": {"claim": {}}, "hours": {"zone": "Mitteleuropa", "weekly": weekly},
+    });
+    let refused = town.provider.give_keyed("publishOffer", nowhere, &key(), "offer { id }");
+    assert_eq!(refused["userErrors"][0]["field"], json!(["hours", "zone"]), "{refused}");
+    let offer = town.offer(json!({"claim": {}}), json!({"hours": hours}));
+
+    let addresses = town.operator.ask("query($id: ID!) { offer(id: $id) { links { url } } }", json!({"id": offer.0}));
+    let link = path(&house, &addresses["offer"]["links"][0]["url"]);
+    let shown = browse(&house, "GET", &link, "", "");
+    let form = format!("proof={}&revision={}&channel=MESSAGE", shown.field("proof"), shown.field("revision"));
+    let pressed = browse(&house, "POST", &link, "sec-fetch-site: same-origin\r\n", &form);
+    assert_eq!(pressed.status, 303, "{}", pressed.html);
+    let page = browse(&house, "GET", pressed.header("location").unwrap(), "", "");
+    let asked = town.provider.ask("{ inquiries(first: 9) { edges { node { id beginsAt state } } } }", json!({}));
+    let inquiry = &asked["inquiries"]["edges"][0]["node"];
+    assert_eq!(inquiry["state"], "QUEUED");
+    let begins_at = text(&inquiry["beginsAt"]);
+    assert!(page.html.contains("We are closed") && page.html.contains(&begins_at), "{}", page.html);
+    let german = browse(&house, "GET", pressed.header("location").unwrap(), "accept-language: de\r\n", "");
+    assert!(german.html.contains("Wir haben geschlossen") && german.html.contains("Wir öffnen"), "{}", german.html);
+
+    // It stands in its queue, and nobody can take it yet.
+    let input = json!({"inquiryId": inquiry["id"]});
+    let claim = town.agents[0].1.give_keyed("claimInquiry", input, &key(), "session { id }");
+    assert_eq!(claim["userErrors"][0]["code"], "NOT_ALLOWED_NOW", "{claim}");
 }

@@ -2,6 +2,7 @@
 
 use super::super::scalars::{CurrencyCode, DateTime, Decimal, Duration};
 use super::super::types::enums::{AuctionDirection, AuctionFormat, ChannelKind, RoutingPolicy};
+use super::hours::BusinessHoursInput;
 use super::parse::{self, Clearable, MoneyInput, Path, SkillInput};
 use async_graphql::{ID, InputObject, OneofObject};
 use domain::command::{Command, NewLink, OfferChange};
@@ -86,6 +87,8 @@ pub struct PublishOfferInput {
     pub wrap_up: Option<Duration>,
     #[graphql(default_with = "Duration(Span::days(1))")]
     pub max_wait: Duration,
+    /// Absent: always.
+    pub hours: Option<BusinessHoursInput>,
     #[graphql(default = true)]
     pub independent_agents_only: bool,
     #[graphql(default)]
@@ -112,6 +115,7 @@ pub struct ReviseOfferInput {
     pub consent_window: Option<Duration>,
     pub wrap_up: Clearable<Duration>,
     pub max_wait: Option<Duration>,
+    pub hours: Clearable<BusinessHoursInput>,
     pub terms: Clearable<TermsInput>,
     pub valid_until: Clearable<DateTime>,
     pub max_open_inquiries: Clearable<i32>,
@@ -150,6 +154,7 @@ impl PublishOfferInput {
                 channels: channels(&self.channels),
                 consent_window: self.consent_window.0,
                 daily_budget: self.daily_budget.as_ref().map(budget).transpose()?,
+                hours: self.hours.as_ref().map(BusinessHoursInput::parse).transpose()?,
                 independent_agents_only: self.independent_agents_only,
                 links: Vec::new(),
                 max_open: self.max_open_inquiries.map(most_open).transpose()?,
@@ -179,6 +184,7 @@ impl ReviseOfferInput {
                 channels: self.channels.as_deref().map(channels),
                 consent_window: self.consent_window.map(|window| window.0),
                 daily_budget: self.daily_budget.0.as_ref().try_map(budget)?,
+                hours: self.hours.0.as_ref().try_map(BusinessHoursInput::parse)?,
                 links: self.links.as_deref().map(links).transpose()?,
                 max_open: self.max_open_inquiries.0.try_map(most_open)?,
                 max_wait: self.max_wait.map(|wait| wait.0),

@@ -152,6 +152,7 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
     match event {
         Event::Inquiry(event) => match event {
             InquiryEvent::Registered(_)
+            | InquiryEvent::Began(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_)
@@ -221,6 +222,7 @@ fn moves(event: &Event) -> bool {
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
+            | InquiryEvent::Began(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Completed(_)
             | InquiryEvent::TopicsConfirmed(_) => false,

@@ -112,7 +112,7 @@ fn kind(event: &Event) -> Option<QueueFeedKind> {
         Event::Inquiry(event) => match event {
             InquiryEvent::Registered(_) => Some(QueueFeedKind::Entered),
             InquiryEvent::Withdrawn(_) | InquiryEvent::Expired(_) => Some(QueueFeedKind::Left),
-            InquiryEvent::Requeued(_) => Some(QueueFeedKind::Changed),
+            InquiryEvent::Began(_) | InquiryEvent::Requeued(_) => Some(QueueFeedKind::Changed),
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)

@@ -110,6 +110,10 @@ impl Inquiry {
         let position = self.sight.eyes.live(app(ctx)).position(self.row.id)?;
         Some(i32::try_from(position).unwrap_or(i32::MAX))
     }
+    /// Accepted outside the offer's hours: when they begin, and nobody is asked before. Null once it has begun.
+    async fn begins_at(&self) -> Option<DateTime> {
+        self.row.begins_at.map(DateTime)
+    }
     async fn expires_at(&self) -> Option<DateTime> {
         self.row.expires_at.map(DateTime)
     }

@@ -19,6 +19,7 @@ pub mod enums;
 pub(crate) mod eyes;
 pub mod filters;
 pub mod fresh;
+pub mod hours;
 pub mod inquiry;
 pub mod money;
 pub mod node;

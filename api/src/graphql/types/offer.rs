@@ -3,6 +3,7 @@
 use super::connection::{Pager, connection};
 use super::enums::{ChannelKind, OfferState};
 use super::eyes::Eyes;
+use super::hours::BusinessHours;
 use super::money::Money;
 use super::provider::Provider;
 use super::rights::{sees_hidden_reserve, sees_offer};
@@ -124,6 +125,10 @@ impl Offer {
     }
     async fn max_wait(&self) -> Duration {
         Duration(self.terms.max_wait)
+    }
+    /// When it is served; null: always.
+    async fn hours(&self) -> Option<BusinessHours> {
+        self.terms.hours.as_ref().map(BusinessHours::from)
     }
     async fn independent_agents_only(&self) -> bool {
         self.terms.independent_agents_only
