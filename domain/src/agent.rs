@@ -279,7 +279,8 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
     let due = state.timers.iter().take_while(|(due, _)| *due <= ctx.now);
     let unseen = due.filter_map(|(_, timer)| match timer {
         Timer::AgentIsAbsent(id) => Some(*id),
-        Timer::AuctionCloses(_)
+        Timer::TrafficExpires(_)
+        | Timer::AuctionCloses(_)
         | Timer::ReservationLapses(_)
         | Timer::InquiryBegins(_)
         | Timer::InquiryExpires(_)
@@ -317,7 +318,7 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
             state.enroll(e.agent);
             state.change_scalars(|scalars| scalars.agents = e.number);
         }
-        AgentEvent::Updated(e) => state.agents.change(&mut state.journal, e.agent, |row| {
+        AgentEvent::Updated(e) => state.change_agent(e.agent, |row| {
             if let Some(skills) = &e.skills {
                 row.skills = skills.clone().into();
             }
@@ -330,7 +331,7 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
         AgentEvent::StatusSet(e) => {
             // Whoever asks for AVAILABLE is bound by the feeds it has from then on, and nobody else is bound.
             set_present_until(state, e.agent, None);
-            state.agents.change(&mut state.journal, e.agent, |row| {
+            state.change_agent(e.agent, |row| {
                 // Who comes to work has been idle since then, and not since it left.
                 if e.will == Will::Available && row.will != Will::Available {
                     row.worked_at = at;
@@ -338,7 +339,7 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
                 row.will = e.will;
             });
         }
-        AgentEvent::StandingValueSet(e) => state.agents.change(&mut state.journal, e.agent, |row| {
+        AgentEvent::StandingValueSet(e) => state.change_agent(e.agent, |row| {
             let others = row.values.iter().filter(|known| !known.is_for(&e.topic, e.direction)).cloned();
             let named = e.value.map(|value| StandingValue {
                 direction: e.direction,
@@ -369,7 +370,7 @@ fn set_rounds_at(state: &mut State, agent: AgentId, at: Option<Timestamp>) {
     if let Some(at) = at {
         state.set_timer(at, Timer::RoundsGoOn(agent));
     }
-    state.agents.change(&mut state.journal, agent, |row| row.rounds_at = at);
+    state.change_agent(agent, |row| row.rounds_at = at);
 }
 
 fn set_present_until(state: &mut State, agent: AgentId, until: Option<Timestamp>) {
@@ -383,5 +384,5 @@ fn set_present_until(state: &mut State, agent: AgentId, until: Option<Timestamp>
     if let Some(until) = until {
         state.set_timer(until, Timer::AgentIsAbsent(agent));
     }
-    state.agents.change(&mut state.journal, agent, |row| row.present_until = until);
+    state.change_agent(agent, |row| row.present_until = until);
 }

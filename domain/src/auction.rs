@@ -15,6 +15,7 @@ use crate::event::session::SessionEvent;
 use crate::event::wallet::Party;
 use crate::ids::{AgentId, AuctionId, BidId, InquiryId};
 use crate::inquiry;
+use crate::location;
 use crate::money::Money;
 use crate::pricing;
 use crate::refusal::Refusal;
@@ -124,7 +125,11 @@ pub(crate) fn bid_for(
             return Err(Refusal::InsufficientFunds { available });
         }
     }
-    // It would close the auction and be passed over: nobody is to end it for the others by what cannot be paid.
+    // It would close the auction and be passed over: nobody is to end it for the others by what cannot win, or cannot
+    // be paid.
+    if bought && standing == Standing::Leads && location::avoided(state, None).contains(&&*agent.location) {
+        return Err(Refusal::LocationAvoided);
+    }
     if let (Some(buy_now), Direction::Reverse, true, Standing::Leads) = (rules.buy_now, direction, bought, standing) {
         let price = Money::new(buy_now, rules.currency).expect("prices keep the exponent");
         if !award::provider_can_pay(state, auction, price) {
@@ -194,7 +199,7 @@ pub(crate) fn bid_for(
             hold: named,
             phase: BidPhase::Live,
         });
-        award::decide_award(state, id, auction, bidders, true, None, ctx, &mut events);
+        award::decide_award(state, id, auction, bidders, true, award::Ending::Nothing, ctx, &mut events);
     } else if let (Some(soft), Some(hard), true) =
         (rules.soft_close, auction.hard_closes_at, standing != Standing::NoEffect)
     {
@@ -261,7 +266,16 @@ pub fn close(state: &State, id: AuctionId, late: bool, ctx: &Ctx) -> Vec<Event> 
         ];
     }
     let mut events = Vec::new();
-    award::decide_award(state, id, auction, award::standing_bids(state, id, auction), false, None, ctx, &mut events);
+    award::decide_award(
+        state,
+        id,
+        auction,
+        award::standing_bids(state, id, auction),
+        false,
+        award::Ending::Nothing,
+        ctx,
+        &mut events,
+    );
     events
 }
 
@@ -368,8 +382,9 @@ pub(crate) fn next_rounds(state: &State, freed: &[AgentId], ctx: &Ctx) -> Vec<Ev
     let mut rounds: Vec<Event> = Vec::new();
     let mut put_off: Vec<Event> = Vec::new();
     let mut taken: BTreeSet<InquiryId> = BTreeSet::new();
+    let avoided = location::avoided(state, None);
     for id in freed {
-        let free = state.agents.get(*id).filter(|agent| agent.is_free());
+        let free = state.agents.get(*id).filter(|agent| agent.is_free() && !avoided.contains(&&*agent.location));
         // Who waits for its rounds to go on need not be looked at before: it may toggle as it likes.
         let Some(agent) = free.filter(|agent| agent.rounds_at.is_none()) else { continue };
         for inquiry_id in state.waiting.fitting(agent) {

@@ -10,10 +10,11 @@ use crate::event::reservation::{Purpose, ReservationOpened};
 use crate::event::wallet::Party;
 use crate::ids::{AgentId, AuctionId, BidId, ReservationId};
 use crate::inquiry;
+use crate::location;
 use crate::money::Money;
 use crate::pricing;
 use crate::refusal::Refusal;
-use crate::state::{Auction, BidPhase, CountingBid, Inquiry, State};
+use crate::state::{Agent, Auction, BidPhase, CountingBid, Inquiry, State};
 use crate::terms::{Allocation, Direction};
 use crate::wallet;
 use crate::why::{Excluded, ExclusionReason, RANKED_MAX, Ranked, Why};
@@ -71,19 +72,37 @@ pub(crate) fn exclude(excluded: &mut Vec<Excluded>, reason: ExclusionReason, num
     }
 }
 
+/// A reservation of the inquiry that ends in the same decision: the state still counts it.
+#[derive(Clone, Copy)]
+pub enum Ending {
+    Nothing,
+    /// Its agent had its chance.
+    Refused(AgentId),
+    /// Without blame: its agent is free for the inquiry again.
+    Rescinded(AgentId),
+}
+
+impl Ending {
+    fn agent(self) -> Option<AgentId> {
+        match self {
+            Ending::Nothing => None,
+            Ending::Refused(agent) | Ending::Rescinded(agent) => Some(agent),
+        }
+    }
+}
+
 /// Ranks the candidates and awards to the first that meets the reserve, is free, and has the money; adds
 /// a reservation for it. Nobody: the auction is unsold and the inquiry is back in its place, or in its
 /// next round where an eligible agent is free. Losers are told why, once.
 ///
-/// `rescinded`: an agent whose reservation of this inquiry ends in the same decision, without blame; it is
-/// free for it again. Adds every event; returns the agent asked now.
+/// Adds every event; returns the agent asked now.
 pub fn decide_award(
     state: &State,
     id: AuctionId,
     auction: &Auction,
     mut candidates: Vec<Candidate>,
     bought: bool,
-    rescinded: Option<AgentId>,
+    ending: Ending,
     ctx: &Ctx,
     events: &mut Vec<Event>,
 ) -> Option<AgentId> {
@@ -92,6 +111,8 @@ pub fn decide_award(
     let inquiry_id = auction.inquiry;
     let inquiry = state.inquiries.get(inquiry_id).expect("an auction has its inquiry");
     let first_time = auction.awarded.is_none();
+    let avoided = location::avoided(state, ending.agent());
+    let is_rescinded = |agent| matches!(ending, Ending::Rescinded(rescinded) if rescinded == agent);
     candidates.sort_by(|a, b| pricing::by_rank(direction, a.amount, b.amount).then(a.number.cmp(&b.number)));
     let money = |amount| Money::new(amount, rules.currency).expect("prices keep the exponent");
 
@@ -104,11 +125,14 @@ pub fn decide_award(
             break;
         }
         let mut agent = state.agents.get(candidate.agent).expect("who bids is registered").clone();
-        if rescinded == Some(candidate.agent) {
-            agent.reserved -= 1;
-        }
-        if let Err(refusal) = eligible(candidate.agent, &agent, inquiry) {
-            exclude(&mut excluded, reason_of(&refusal), agent.number);
+        agent.reserved -= u32::from(is_rescinded(candidate.agent));
+        let fit = eligible(candidate.agent, &agent, inquiry).map_err(|refusal| reason_of(&refusal));
+        let fit = fit.and(match avoided.contains(&&*agent.location) {
+            true => Err(ExclusionReason::LocationAvoided),
+            false => Ok(()),
+        });
+        if let Err(reason) = fit {
+            exclude(&mut excluded, reason, agent.number);
             events.push(forfeit(id, auction, candidate, LossReason::NotFree));
             forfeited.push(candidate.bid);
             continue;
@@ -162,7 +186,7 @@ pub fn decide_award(
     }
     for candidate in &left {
         // Whose reservation was rescinded had won: where it does not win again, it loses only now.
-        let told = first_time || rescinded == Some(candidate.agent);
+        let told = first_time || is_rescinded(candidate.agent);
         if told && winner.is_none_or(|(won, _)| won.bid != candidate.bid) {
             let reason = match winner {
                 _ if out_of_funds.contains(&candidate.bid) => LossReason::NoFunds,
@@ -197,9 +221,10 @@ pub fn decide_award(
             events.push(AuctionUnsold { auction: id, inquiry: inquiry_id, why }.into());
             let rounds = inquiry.auctions.len() as u32;
             let refused = auction::refused_by(state, inquiry);
-            let free = || {
-                state.agents.any_keyed(|agent, row| !refused.contains(&agent) && eligible(agent, row, inquiry).is_ok())
+            let could_win = |agent, row: &Agent| {
+                !refused.contains(&agent) && eligible(agent, row, inquiry).is_ok() && !avoided.contains(&&*row.location)
             };
+            let free = || state.agents.any_keyed(could_win);
             if let Allocation::Auction(rules) = &inquiry.terms.allocation
                 && rounds < rules.rounds
                 && free()

@@ -90,6 +90,19 @@ pub fn locations(locations: &[Location]) -> Checked {
     list(&["locations"], locations)?;
     for (at, location) in locations.iter().enumerate() {
         text(&["locations", &at.to_string(), "name"], &location.name, TEXT_CHARS_MAX)?;
+        let wrong = |member: &str, message: &str| Refusal::invalid_at(&["locations"], at, &[member], message);
+        if locations[..at].iter().any(|other| other.name == location.name) {
+            return Err(wrong("name", "each location once"));
+        }
+        if let Some(limit) = location.limit {
+            if limit < Decimal::ZERO {
+                return Err(wrong("limit", "zero or more"));
+            }
+            magnitude(&["locations", &at.to_string(), "limit"], limit)?;
+        }
+        if let Some(unit) = &location.traffic_unit {
+            text(&["locations", &at.to_string(), "trafficUnit"], unit, TEXT_CHARS_MAX)?;
+        }
     }
     Ok(())
 }

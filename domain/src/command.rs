@@ -14,6 +14,7 @@ use crate::sealed::Sealed;
 use crate::terms::{ChannelKind, Direction, Initiator, OfferTerms};
 use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
+use rust_decimal::Decimal;
 
 /// A hyperlink to be published; its id comes with the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,6 +214,12 @@ pub enum Command {
         value: Option<Money>,
         valid_until: Option<Timestamp>,
     },
+    /// How much goes on at a location now, by whoever measures it.
+    ReportLocationTraffic {
+        location: String,
+        traffic: Decimal,
+        valid_for: Span,
+    },
     DeclareQueue {
         topic: Topic,
         required_skills: Vec<Skill>,
@@ -365,6 +372,7 @@ pub mod rights {
     pub const UPDATE_AGENT: Right = ("updateAgent", &[Operator]);
     pub const SET_AGENT_STATUS: Right = ("setAgentStatus", &[Agent, Operator]);
     pub const SET_STANDING_VALUE: Right = ("setStandingValue", &[Agent, Operator]);
+    pub const REPORT_LOCATION_TRAFFIC: Right = ("reportLocationTraffic", &[Operator]);
     pub const DECLARE_QUEUE: Right = ("declareQueue", &[Operator]);
     pub const RETIRE_QUEUE: Right = ("retireQueue", &[Operator]);
     pub const CREDIT_WALLET: Right = ("creditWallet", &[Finance]);
@@ -394,7 +402,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 42] = [
+    pub const ALL: [Right; 43] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -410,6 +418,7 @@ pub mod rights {
         UPDATE_AGENT,
         SET_AGENT_STATUS,
         SET_STANDING_VALUE,
+        REPORT_LOCATION_TRAFFIC,
         DECLARE_QUEUE,
         RETIRE_QUEUE,
         CREDIT_WALLET,
@@ -464,6 +473,7 @@ impl Command {
             Command::UpdateAgent { .. } => rights::UPDATE_AGENT,
             Command::SetAgentStatus { .. } => rights::SET_AGENT_STATUS,
             Command::SetStandingValue { .. } => rights::SET_STANDING_VALUE,
+            Command::ReportLocationTraffic { .. } => rights::REPORT_LOCATION_TRAFFIC,
             Command::DeclareQueue { .. } => rights::DECLARE_QUEUE,
             Command::RetireQueue { .. } => rights::RETIRE_QUEUE,
             Command::CreditWallet { .. } => rights::CREDIT_WALLET,

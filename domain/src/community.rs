@@ -11,6 +11,7 @@ use crate::event::community::*;
 use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::limits::{self, Used};
+use crate::location;
 use crate::log::LogName;
 use crate::money::Money;
 use crate::patch::Patch;
@@ -674,6 +675,11 @@ pub fn apply_call_server(state: &mut State, event: &CallServerEvent) {
                 scalars.locations = e.locations.clone().into();
             });
         }
+        CallServerEvent::TrafficReported(e) => {
+            let report = location::Report { traffic: e.traffic, valid_until: e.valid_until };
+            location::apply_report(state, &e.location, Some(report));
+        }
+        CallServerEvent::TrafficExpired(e) => location::apply_report(state, &e.location, None),
         CallServerEvent::CreditLimitGranted(e) => {
             state.note_source(&e.source);
             let key = (Party::Provider(e.provider), e.zero.currency());

@@ -13,7 +13,9 @@ use crate::event::Event;
 use crate::event::reservation::*;
 use crate::event::session::*;
 use crate::ids::{AgentId, ChannelId, ReservationId, SessionId};
+use crate::location;
 use crate::refusal::Refusal;
+use crate::routing::COOL_OFF;
 use crate::sealed::Sealed;
 use crate::session::{begin_wrap_up, ended, find, stirs};
 use crate::state::{Agent, Invited, Reservation, ReservationPhase, Session, SessionPhase, Side, State};
@@ -98,7 +100,9 @@ fn chosen(choice: &AgentChoice, field: &str) -> Result<Chosen, Refusal> {
 }
 
 fn first_asked(state: &State, session: &Session, named: Option<AgentId>, invited: Invited, ctx: &Ctx) -> Decided {
-    if session.agents().count() + session.invitations.len() >= AGENTS_MAX {
+    // Who is in it already takes no place when it takes over.
+    let comes = named.is_none_or(|agent| !session.has(agent));
+    if comes && session.agents().count() + session.invitations.len() >= AGENTS_MAX {
         return Err(Refusal::LimitReached { message: "At most 8 agents are in a session or asked to come." });
     }
     let (agent, why) = match named {
@@ -107,7 +111,7 @@ fn first_asked(state: &State, session: &Session, named: Option<AgentId>, invited
             (agent, None)
         }
         None => {
-            let (agent, why) = select(state, session, &invited, None);
+            let (agent, why) = select(state, session, &invited, None, ctx.now);
             (agent.ok_or(Refusal::AgentNotAvailable)?, Some(why))
         }
     };
@@ -141,23 +145,39 @@ fn demand<'a>(state: &State, session: &Session, desired_skills: &'a [Skill]) -> 
     Demand { provider: inquiry.provider, independent_agents_only, unpaid: None, desired_skills }
 }
 
-/// The best skilled of those who are free, then the least busy, then the first registered. `rescinded`: whose
-/// reservation ends in the same decision, without blame.
-fn select(state: &State, session: &Session, invited: &Invited, rescinded: Option<AgentId>) -> (Option<AgentId>, Why) {
+/// An invitation that ends in the same decision: the state still counts it.
+struct Ending<'a> {
+    row: &'a Reservation,
+    answer: Answer,
+}
+
+/// The best skilled of those who are free, then the least busy, then the first registered.
+fn select(
+    state: &State,
+    session: &Session,
+    invited: &Invited,
+    ending: Option<&Ending<'_>>,
+    now: Timestamp,
+) -> (Option<AgentId>, Why) {
     let wanted = invited.skills.as_deref().unwrap_or_default();
     let demand = demand(state, session, wanted);
-    let refused = refused_by(state, session, invited);
+    let refused = refused_by(state, session, invited, ending, now);
+    let avoided = location::avoided(state, ending.map(|ending| ending.row.agent));
     let mut fit: Vec<(u32, u32, u32, AgentId)> = Vec::new();
     let mut left_out: Vec<(ExclusionReason, u32)> = Vec::new();
     state.agents.any_keyed(|id, row| {
         if session.has(id) {
             return false;
         }
-        let freed = u32::from(rescinded == Some(id));
+        let freed = u32::from(ending.is_some_and(|ending| ending.row.agent == id));
         let applicant = Applicant { load: row.load() - freed, ..row.applicant(id) };
+        if let Some((_, reason)) = refused.iter().find(|(agent, _)| *agent == id) {
+            left_out.push((*reason, row.number));
+            return false;
+        }
         match suits(applicant, demand) {
-            _ if refused.contains(&id) && rescinded != Some(id) => {
-                left_out.push((ExclusionReason::AlreadyAsked, row.number))
+            Ok(()) if avoided.contains(&&*row.location) => {
+                left_out.push((ExclusionReason::LocationAvoided, row.number))
             }
             Ok(()) => fit.push((level_of(row, wanted), applicant.load, row.number, id)),
             Err(Refusal::AgentNotIndependent) => left_out.push((ExclusionReason::NotIndependent, row.number)),
@@ -198,13 +218,46 @@ fn level_of(agent: &Agent, wanted: &[Skill]) -> u32 {
     wanted.iter().map(best).sum()
 }
 
-/// Who was asked into this session and did not come, or is being asked.
-fn refused_by(state: &State, session: &Session, invited: &Invited) -> Vec<AgentId> {
+/// Who is being asked into this session, has declined of late, or let this invitation lapse. An earlier one is
+/// forgotten: its agent was on break since, and is asked again once it is back.
+fn refused_by(
+    state: &State,
+    session: &Session,
+    invited: &Invited,
+    ending: Option<&Ending<'_>>,
+    now: Timestamp,
+) -> Vec<(AgentId, ExclusionReason)> {
     let inquiry = state.inquiries.get(session.inquiry).expect("an open session has its inquiry");
-    let rows = inquiry.reservations.iter().map(|id| state.reservations.get(*id).expect("they go with their inquiry"));
-    let of_this = |row: &&Reservation| row.invitation.as_ref().is_some_and(|one| one.session == invited.session);
-    let came = |row: &&Reservation| matches!(row.phase, ReservationPhase::Accepted | ReservationPhase::Rescinded);
-    rows.filter(of_this).filter(|row| !came(row)).map(|row| row.agent).collect()
+    let mut refused = Vec::new();
+    // How often it was asked before: those lapses count, back to its first attempt.
+    let mut attempt = ending.map_or(0, |ending| ending.row.attempt);
+    for id in inquiry.reservations.iter().rev() {
+        let row = state.reservations.get(*id).expect("they go with their inquiry");
+        let Some(other) = row.invitation.as_deref().filter(|other| other.session == invited.session) else { continue };
+        let in_chain = attempt > 1 && row.attempt == attempt - 1 && other == invited;
+        attempt -= u32::from(in_chain);
+        let reason = match row.phase {
+            ReservationPhase::Declined if row.ended_at.is_some_and(|ended| now < ended + COOL_OFF) => {
+                ExclusionReason::DeclinedCoolOff
+            }
+            ReservationPhase::Lapsed if in_chain => ExclusionReason::AlreadyAsked,
+            ReservationPhase::Pending if ending.is_none_or(|ending| ending.row.agent != row.agent) => {
+                ExclusionReason::AlreadyAsked
+            }
+            ReservationPhase::Pending
+            | ReservationPhase::Accepted
+            | ReservationPhase::Declined
+            | ReservationPhase::Lapsed
+            | ReservationPhase::Rescinded => continue,
+        };
+        refused.push((row.agent, reason));
+    }
+    refused.extend(ending.and_then(|ending| match ending.answer {
+        Answer::Declined => Some((ending.row.agent, ExclusionReason::DeclinedCoolOff)),
+        Answer::Lapsed => Some((ending.row.agent, ExclusionReason::AlreadyAsked)),
+        Answer::Accepted | Answer::Rescinded => None,
+    }));
+    refused
 }
 
 fn ask(
@@ -285,11 +338,11 @@ pub(crate) fn ask_next(
     ctx: &Ctx,
 ) -> (Option<AgentId>, Vec<Event>) {
     let session = state.sessions.get(invited.session).expect("an invitation ends before its session");
-    let rescinded = (answer == Answer::Rescinded).then_some(row.agent);
+    let ending = Ending { row, answer };
     let next = match &invited.skills {
         // The decision sees the state before: the agent's own reservation is still pending there.
         Some(_) => {
-            let (next, why) = select(state, session, invited, rescinded);
+            let (next, why) = select(state, session, invited, Some(&ending), ctx.now);
             next.map(|agent| (agent, why))
         }
         None => None,
@@ -415,7 +468,7 @@ fn regroup(state: &mut State, id: SessionId, at: Timestamp, change: impl FnOnce(
         let (was, is) = (before.guests.contains(&agent), after.guests.contains(&agent));
         let (had, has) = (before.has(agent), after.has(agent));
         if (was, had) != (is, has) {
-            state.agents.change(&mut state.journal, agent, |row| {
+            state.change_agent(agent, |row| {
                 row.sessions = row.sessions + u32::from(has) - u32::from(had);
                 row.conferences = row.conferences + u32::from(is) - u32::from(was);
                 row.worked_at = at;

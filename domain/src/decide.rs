@@ -12,8 +12,8 @@ use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
 use crate::{
-    agent, auction, claim, community, conference, inquiry, queue, reservation, routing, session, settlement, standing,
-    wallet, webhook,
+    agent, auction, claim, community, conference, inquiry, location, queue, reservation, routing, session, settlement,
+    standing, wallet, webhook,
 };
 
 /// What a decision knows besides state and command.
@@ -97,6 +97,9 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::SetStandingValue { agent, topic, direction, value, valid_until } => {
             agent::set_standing_value(state, *agent, topic, *direction, *value, *valid_until, ctx)
         }
+        Command::ReportLocationTraffic { location, traffic, valid_for } => {
+            location::report(state, location, *traffic, *valid_for, ctx)
+        }
         Command::DeclareQueue { topic, required_skills } => queue::declare(state, topic, required_skills, ctx),
         Command::RetireQueue { queue } => queue::retire(state, *queue),
         Command::CreditWallet { owner, amount, reference } => wallet::credit(state, *owner, *amount, reference, ctx),
@@ -151,6 +154,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         return None;
     }
     Some(match timer {
+        Timer::TrafficExpires(number) => location::expire(state, number),
         Timer::AuctionCloses(id) => auction::close(state, id, late, ctx),
         Timer::ReservationLapses(id) => reservation::lapse(state, id, late, ctx),
         Timer::InquiryBegins(id) => inquiry::begin(state, id, ctx),
@@ -197,7 +201,8 @@ pub fn execute_due(state: &mut State, late: bool, ctx: &Ctx) -> Option<Vec<Event
 }
 
 fn settle(state: &mut State, asked: Vec<Event>, ctx: &Ctx) -> Outcome {
-    let freed = auction::freed_by(state, &asked);
+    let mut freed = auction::freed_by(state, &asked);
+    let avoided: Vec<String> = location::avoided(state, None).into_iter().map(str::to_owned).collect();
     let woken = match state.unassigned.is_empty() {
         true => routing::Woken::default(),
         false => routing::woken_by(state, &asked),
@@ -205,6 +210,8 @@ fn settle(state: &mut State, asked: Vec<Event>, ctx: &Ctx) -> Outcome {
     for event in &asked {
         apply(state, event, ctx.now);
     }
+    // Where nobody was selected or awarded anything, everybody may be again.
+    freed.extend(location::relieved(state, &avoided));
     let mut followed = standing::bid_at_opening(state, &asked, ctx);
     // Who is given an inquiry is not free to bid for another.
     followed.extend(routing::follow(state, &asked, &freed, &woken, ctx));

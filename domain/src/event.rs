@@ -91,6 +91,8 @@ impl Event {
                 CallServerEvent::Updated(e) => one(e.call_server),
                 CallServerEvent::Started(e) => one(e.call_server),
                 CallServerEvent::CreditLimitGranted(e) => two(e.account, e.provider),
+                CallServerEvent::TrafficReported(e) => one(e.call_server),
+                CallServerEvent::TrafficExpired(e) => one(e.call_server),
             },
             Event::Queue(event) => match event {
                 QueueEvent::Opened(e) => one(e.queue),
@@ -202,7 +204,8 @@ into_event! {
         Paused(community::OfferPaused), Resumed(community::OfferResumed),
         Retired(community::OfferRetired), PlaceFreed(community::OfferPlaceFreed), Accepted(community::OfferAccepted);
     CallServer(CallServerEvent): Opened(community::CallServerOpened), Updated(community::CallServerUpdated),
-        Started(community::CallServerStarted), CreditLimitGranted(community::CreditLimitGranted);
+        Started(community::CallServerStarted), CreditLimitGranted(community::CreditLimitGranted),
+        TrafficReported(community::CallServerTrafficReported), TrafficExpired(community::CallServerTrafficExpired);
     Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
         InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), Requeued(inquiry::InquiryRequeued),

@@ -12,6 +12,7 @@ pub mod actor;
 pub mod currency;
 pub mod hours;
 pub mod ids;
+pub mod location;
 pub mod log;
 pub mod money;
 pub mod patch;

@@ -67,6 +67,8 @@ pub enum Refusal {
     AgentNotIndependent,
     /// The provider pays for it, and the agent made the work itself.
     AgentStartedIt,
+    /// Of a bid that would win at once: nobody is awarded anything where the agent sits.
+    LocationAvoided,
     /// Another agent has it.
     InquiryTaken,
     InquiryClosed,
@@ -134,6 +136,7 @@ impl Refusal {
             Refusal::AgentLacksSkill => "AGENT_LACKS_SKILL",
             Refusal::AgentAtCapacity => "AGENT_AT_CAPACITY",
             Refusal::AgentNotIndependent | Refusal::AgentStartedIt => "AGENT_NOT_INDEPENDENT",
+            Refusal::LocationAvoided => "LOCATION_AVOIDED",
             Refusal::InquiryTaken => "INQUIRY_TAKEN",
             Refusal::InquiryClosed => "INQUIRY_CLOSED",
             Refusal::OtherAllocation => "OTHER_ALLOCATION",
@@ -180,6 +183,7 @@ impl Refusal {
             Refusal::AgentAtCapacity => "The agent has as many inquiries as it can take.".into(),
             Refusal::AgentNotIndependent => "The offer takes only agents that are independent of its provider.".into(),
             Refusal::AgentStartedIt => "You started this inquiry; another agent is paid for it.".into(),
+            Refusal::LocationAvoided => "Too much goes on where the agent sits; bid short of the buy-now price.".into(),
             Refusal::InquiryTaken => "Another agent has the inquiry.".into(),
             Refusal::InquiryClosed => "The inquiry is closed.".into(),
             Refusal::OtherAllocation => "Agents do not select this inquiry themselves.".into(),
@@ -226,6 +230,7 @@ impl Refusal {
             | Refusal::ProviderCannotPay
             | Refusal::AgentNotIndependent
             | Refusal::AgentStartedIt
+            | Refusal::LocationAvoided
             | Refusal::InquiryTaken
             | Refusal::InquiryClosed
             | Refusal::OtherAllocation
@@ -248,7 +253,8 @@ impl Refusal {
             | Refusal::ProviderOutOfFunds
             | Refusal::ProviderCannotPay
             | Refusal::AgentNotAvailable
-            | Refusal::AgentAtCapacity => true,
+            | Refusal::AgentAtCapacity
+            | Refusal::LocationAvoided => true,
             Refusal::Forbidden
             | Refusal::Invalid { .. }
             | Refusal::NotFound { .. }

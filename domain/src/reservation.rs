@@ -185,7 +185,10 @@ fn ask_next(
         auction,
         candidates,
         false,
-        lost.is_none().then_some(row.agent),
+        match lost {
+            Some(_) => award::Ending::Refused(row.agent),
+            None => award::Ending::Rescinded(row.agent),
+        },
         ctx,
         &mut events,
     );
@@ -223,7 +226,7 @@ pub fn apply(state: &mut State, event: &ReservationEvent, at: Timestamp) {
             if turn > 0 {
                 state.change_scalars(|scalars| scalars.selections = turn);
             }
-            state.agents.change(&mut state.journal, e.agent, |agent| {
+            state.change_agent(e.agent, |agent| {
                 agent.reserved += 1;
                 agent.selected = agent.selected.max(turn);
             });
@@ -271,7 +274,7 @@ fn end(state: &mut State, id: ReservationId, phase: ReservationPhase, at: Timest
     if let Some((payer, price)) = held {
         change_hold(state, payer, price.currency(), price.amount(), Decimal::ZERO);
     }
-    state.agents.change(&mut state.journal, agent, |row| {
+    state.change_agent(agent, |row| {
         row.reserved -= 1;
         // Who was asked in vain through no doing of its own has been idle all along.
         if phase != ReservationPhase::Rescinded {

@@ -21,6 +21,7 @@ use crate::event::settlement::SettlementEvent;
 use crate::event::wallet::{Party, WalletEvent};
 use crate::ids::{AgentId, InquiryId, ReservationId};
 use crate::inquiry;
+use crate::location;
 use crate::money::Money;
 use crate::pricing;
 use crate::settlement;
@@ -105,6 +106,8 @@ struct Search<'a> {
     ending: Option<&'a Ending<'a>>,
     /// Asked since the inquiry was last queued, or cooling off.
     refused: Vec<(AgentId, ExclusionReason)>,
+    /// Locations.
+    avoided: Vec<&'a str>,
     now: Timestamp,
 }
 
@@ -132,7 +135,8 @@ impl<'a> Search<'a> {
             }
         }
         refused.extend(ending.and_then(|ending| Some((ending.row.agent, ending.reason?))));
-        Search { state, inquiry, rules, ending, refused, now }
+        let avoided = location::avoided(state, ending.map(|ending| ending.row.agent));
+        Search { state, inquiry, rules, ending, refused, avoided, now }
     }
 
     /// What is free of a payer's money, with what the ending reservation holds of it.
@@ -155,6 +159,9 @@ impl<'a> Search<'a> {
             return Err(*reason);
         }
         award::fits(applicant, self.inquiry)?;
+        if self.avoided.contains(&&*agent.location) {
+            return Err(ExclusionReason::LocationAvoided);
+        }
         let Rules { direction, policy, price } = self.rules;
         let (price, first, score) = match policy {
             RoutingPolicy::LongestIdle => (price, Decimal::ZERO, in_seconds(self.now - agent.worked_at)),
@@ -333,7 +340,14 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
         Event::Reservation(ReservationEvent::Rescinded(e)) => frees(state, e.reservation, woken),
         Event::Agent(AgentEvent::StandingValueSet(e)) => woken.agents.push(e.agent),
         Event::Wallet(WalletEvent::Opened(_))
-        | Event::CallServer(CallServerEvent::Opened(_) | CallServerEvent::Updated(_) | CallServerEvent::Started(_))
+        // Where that relieves a location, its agents are free (`location::relieved`).
+        | Event::CallServer(
+            CallServerEvent::Opened(_)
+            | CallServerEvent::Updated(_)
+            | CallServerEvent::Started(_)
+            | CallServerEvent::TrafficReported(_)
+            | CallServerEvent::TrafficExpired(_),
+        )
         | Event::Settlement(SettlementEvent::Escrowed(_) | SettlementEvent::Pending(_) | SettlementEvent::Payable(_))
         | Event::Auction(AuctionEvent::Opened(_) | AuctionEvent::Extended(_) | AuctionEvent::Unsold(_))
         | Event::Reservation(

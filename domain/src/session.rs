@@ -281,7 +281,7 @@ fn set_ends_at(state: &mut State, id: SessionId, ends_at: Option<Timestamp>) {
 pub(crate) fn begin_wrap_up(state: &mut State, id: SessionId, agent: AgentId, deadline: Timestamp) {
     let wrap_up = WrapUp { agent, ends: deadline, deadline };
     state.set_timer(deadline, Timer::WrapUpEnds(id, agent));
-    state.agents.change(&mut state.journal, agent, |row| row.wrap_ups += 1);
+    state.change_agent(agent, |row| row.wrap_ups += 1);
     state.sessions.change(&mut state.journal, id, |row| {
         row.wrap_ups = row.wrap_ups.iter().copied().chain([wrap_up]).collect();
     });
@@ -312,7 +312,7 @@ pub fn apply(state: &mut State, event: &SessionEvent, at: Timestamp) {
             state.sessions.put(&mut state.journal, e.session, row);
             set_idle_at(state, e.session, Some(at + IDLE_FOR));
             set_ends_at(state, e.session, Some(at + LASTS_MAX));
-            state.agents.change(&mut state.journal, e.agent, |agent| {
+            state.change_agent(e.agent, |agent| {
                 agent.sessions += 1;
                 agent.worked_at = at;
             });
@@ -339,7 +339,7 @@ pub fn apply(state: &mut State, event: &SessionEvent, at: Timestamp) {
         SessionEvent::ChannelConnected(e) => conference::apply_channel_connected(state, e, at),
         SessionEvent::ChannelClosed(e) => conference::apply_channel_closed(state, e, at),
         SessionEvent::Ended(e) => {
-            state.agents.change(&mut state.journal, e.agent, |agent| {
+            state.change_agent(e.agent, |agent| {
                 agent.sessions -= 1;
                 agent.worked_at = at;
             });
@@ -375,7 +375,7 @@ pub fn apply(state: &mut State, event: &SessionEvent, at: Timestamp) {
             let wrap_up = row.wrap_up(e.agent).copied();
             if let Some(wrap_up) = wrap_up {
                 state.clear_timer(wrap_up.deadline, Timer::WrapUpEnds(e.session, e.agent));
-                state.agents.change(&mut state.journal, e.agent, |agent| {
+                state.change_agent(e.agent, |agent| {
                     agent.wrap_ups -= 1;
                     agent.worked_at = at;
                 });

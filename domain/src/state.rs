@@ -11,6 +11,7 @@ use crate::event::queue::QueueOrigin;
 use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::limits::Used;
+use crate::location::Site;
 use crate::log::{LogName, Seq};
 use crate::refusal::Refusal;
 use crate::sealed::Sealed;
@@ -397,6 +398,8 @@ pub struct Webhook {
 /// What falls due. A timer stands at its deadline until the event that settles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Timer {
+    /// First: what is too old at an instant counts for nothing that falls due at it.
+    TrafficExpires(u32),
     AuctionCloses(AuctionId),
     ReservationLapses(ReservationId),
     InquiryBegins(InquiryId),
@@ -441,6 +444,7 @@ pub enum Undo {
     UnassignedAdded(InquiryId),
     UnassignedRemoved(Place),
     Enrolled,
+    Site(Arc<str>, Option<Site>),
     Source(LogName, Option<Taken>),
     Scalars(Box<Scalars>),
 }
@@ -506,6 +510,8 @@ pub struct State {
     pub agents: Table<Agent>,
     /// In order of registration: an agent's number is its place here, from 1.
     pub roster: Vec<AgentId>,
+    /// By name, where agents work or traffic was reported.
+    pub sites: BTreeMap<Arc<str>, Site>,
     pub queues: Table<Queue>,
     /// Open queues.
     pub queue_topics: BTreeMap<Topic, QueueId>,
@@ -557,6 +563,7 @@ impl PartialEq for State {
             && self.waiting == other.waiting
             && self.unassigned == other.unassigned
             && self.roster == other.roster
+            && self.sites == other.sites
             && self.closed_sessions == other.closed_sessions
             && self.sources == other.sources
             && self.scalars == other.scalars
@@ -645,6 +652,7 @@ impl State {
                 Undo::Enrolled => {
                     self.roster.pop();
                 }
+                Undo::Site(key, old) => restore(&mut self.sites, key, old),
                 Undo::Source(key, old) => restore(&mut self.sources, key, old),
                 Undo::Scalars(old) => self.scalars = *old,
             }
@@ -728,6 +736,22 @@ impl State {
             None => self.queue_topics.remove(&topic),
         };
         self.journal.entries.push(Undo::QueueTopic(topic, old));
+    }
+    /// Every change of an agent goes through here, so that what goes on where it sits is counted.
+    pub(crate) fn change_agent(&mut self, id: AgentId, change: impl FnOnce(&mut Agent)) {
+        let place = |row: &Agent| (row.location.clone(), row.load());
+        let (location, load) = place(self.agents.get(id).expect("an agent is registered first"));
+        self.agents.change(&mut self.journal, id, change);
+        let (new_location, new_load) = place(self.agents.get(id).expect("just changed"));
+        if location == new_location {
+            return crate::location::count(self, &location, load, new_load);
+        }
+        crate::location::count(self, &location, load, 0);
+        crate::location::count(self, &new_location, 0, new_load);
+    }
+    pub(crate) fn put_site(&mut self, name: Arc<str>, site: Site) {
+        let old = self.sites.insert(name.clone(), site);
+        self.journal.entries.push(Undo::Site(name, old));
     }
     pub(crate) fn change_scalars(&mut self, change: impl FnOnce(&mut Scalars)) {
         self.journal.entries.push(Undo::Scalars(Box::new(self.scalars.clone())));

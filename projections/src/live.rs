@@ -55,7 +55,7 @@ mod tests_restore;
 pub use dossier::Dossier;
 pub use error::{Misfit, ViewError};
 pub use handle::DossierHandle;
-pub use market::CLOSED_MAX;
+pub use market::{CLOSED_MAX, Traffic};
 pub use read::Place;
 pub use restore::{BUILD, LogFold};
 

@@ -130,7 +130,11 @@ fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
             | OfferEvent::PlaceFreed(_),
         )
         | Event::CallServer(
-            CallServerEvent::Updated(_) | CallServerEvent::Started(_) | CallServerEvent::CreditLimitGranted(_),
+            CallServerEvent::Updated(_)
+            | CallServerEvent::Started(_)
+            | CallServerEvent::CreditLimitGranted(_)
+            | CallServerEvent::TrafficReported(_)
+            | CallServerEvent::TrafficExpired(_),
         )
         | Event::Queue(_)
         | Event::Inquiry(_)

@@ -89,6 +89,8 @@ stored! {
     "call_server.updated.v1" => CallServer(CallServerEvent::Updated);
     "call_server.started.v1" => CallServer(CallServerEvent::Started);
     "call_server.credit_limit_granted.v1" => CallServer(CallServerEvent::CreditLimitGranted);
+    "call_server.traffic_reported.v1" => CallServer(CallServerEvent::TrafficReported);
+    "call_server.traffic_expired.v1" => CallServer(CallServerEvent::TrafficExpired);
     "queue.opened.v1" => Queue(QueueEvent::Opened);
     "queue.retired.v1" => Queue(QueueEvent::Retired);
     "inquiry.registered.v1" => Inquiry(InquiryEvent::Registered);

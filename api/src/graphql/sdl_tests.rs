@@ -1,10 +1,12 @@
 //! The schema against the contract, and against its committed text.
 
+use crate::graphql::scalars::Duration;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
     FieldDefinition, InputValueDefinition, ServiceDocument, TypeDefinition, TypeKind, TypeSystemDefinition,
 };
-use async_graphql::{Name, Positioned};
+use async_graphql::{Name, Positioned, ScalarType, Value};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,12 @@ fn names(of: &[Positioned<Name>]) -> Vec<&str> {
 fn add_input(parts: &mut Parts, key: String, value: &InputValueDefinition) {
     let mut text = value.ty.node.to_string();
     if let Some(default) = &value.default_value {
-        let _ = write!(text, " = {}", default.node);
+        // One duration has several forms: PT60S, PT1M.
+        let one_form = |node: &Value| match (value.ty.node.to_string().as_str(), Duration::parse(node.clone())) {
+            ("Duration!", Ok(span)) => span.to_value(),
+            _ => node.clone(),
+        };
+        let _ = write!(text, " = {}", one_form(&default.node));
     }
     let _ = write!(text, " \"{}\"", described(&value.description));
     parts.insert(key, text);
@@ -233,6 +240,7 @@ const MOVE_NO_MONEY: &[(&str, &[&str])] = &[
         ],
     ),
     ("a reservation that stands is answered by itself", &["setAgentStatus"]),
+    ("what is given out because of it follows by itself", &["reportLocationTraffic"]),
     ("an auction opens, and nobody has bid", &["acceptOffer", "startInquiry"]),
     ("they say who is told", &["createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"]),
     (

@@ -7,8 +7,10 @@ use crate::money::Money;
 use crate::patch::Patch;
 use crate::sealed::Sealed;
 use crate::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
+use crate::time::Timestamp;
 use crate::topic::Topic;
 use crate::why::Why;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,12 +202,23 @@ pub enum CallServerEvent {
     Updated(CallServerUpdated),
     Started(CallServerStarted),
     CreditLimitGranted(CreditLimitGranted),
+    TrafficReported(CallServerTrafficReported),
+    TrafficExpired(CallServerTrafficExpired),
 }
 
-/// Where agents sit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Where agents sit. At or above either limit they are passed over by selection and award.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
+    /// Of reported traffic, in `traffic_unit`. Absent: reports change nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Decimal>,
     pub name: String,
+    /// Of open sessions and pending reservations. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_limit: Option<u32>,
+    /// What limit and reports are counted in, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic_unit: Option<String>,
 }
 
 /// In `community`: a call server exists. The first one is the default.
@@ -252,6 +265,23 @@ pub struct CreditLimitGranted {
     pub source: SourcePosition,
     /// Zero in the account's currency.
     pub zero: Money,
+}
+
+/// In the call server's own log: how much goes on at a location. In place of what was reported before; it counts before
+/// `valid_until`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallServerTrafficReported {
+    pub call_server: CallServerId,
+    pub location: String,
+    pub traffic: Decimal,
+    pub valid_until: Timestamp,
+}
+
+/// The last report of a location is too old: nothing is known of its traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallServerTrafficExpired {
+    pub call_server: CallServerId,
+    pub location: String,
 }
 
 /// The event of another log that a process manager brought here. The state keeps the last one of each

@@ -543,7 +543,7 @@ fn what_is_wrong_in_a_list_is_named_with_its_place() {
         Err(Refusal::Invalid { field, .. }) => field.join("."),
         other => panic!("{other:?}"),
     };
-    let location = |name: &str| Location { name: name.to_owned() };
+    let location = |name: &str| Location { name: name.to_owned(), ..Location::default() };
     let open = |languages: &[&str], locations: Vec<Location>| Command::OpenCallServer {
         name: "bank".parse().unwrap(),
         topics: vec![],

@@ -10,6 +10,7 @@ use domain::event::reservation::{Answer as Answered, Purpose, ReservationEvent};
 use domain::event::session::{Author, SessionEvent};
 use domain::ids::{AgentId, ChannelId, ReservationId, SessionId};
 use domain::refusal::Refusal;
+use domain::routing::COOL_OFF;
 use domain::session::{IDLE_FOR, LASTS_MAX};
 use domain::state::InquiryState;
 use domain::terms::AuctionFormat::*;
@@ -142,6 +143,8 @@ fn a_session_holds_eight_agents_and_no_ninth() {
         }
     }
     assert!(matches!(market.agent(ANN, named(session, CAT)), Err(Refusal::LimitReached { .. })));
+    market.agent(ANN, hands_over(session, AgentId(10))).unwrap();
+    market.accepts(AgentId(10)).unwrap();
 }
 
 #[test]
@@ -168,6 +171,23 @@ fn by_skills_the_best_is_asked_then_the_next_until_nobody_is_left() {
     assert_eq!(names(&events), ["reservation.declined", "reservation.invitation_answered"]);
     assert_eq!(market.row().state, InquiryState::Engaged);
     assert_eq!(market.agent(ANN, skilled(session)), Err(Refusal::AgentNotAvailable), "all have been asked");
+}
+
+#[test]
+fn who_let_an_invitation_lapse_is_asked_by_the_next_one_and_who_declined_after_a_while() {
+    let (mut market, session) = talking();
+    market.agent(ANN, skilled(session)).unwrap();
+    market.lapses_of(CAT);
+    assert_eq!(asked(&market.declines(BEN).unwrap()), [DAN]);
+    market.available(CAT);
+    let events = market.declines(DAN).unwrap();
+    assert_eq!(asked(&events), [], "Cat is back, and had her chance of this one");
+    let events = market.agent(ANN, skilled(session)).unwrap();
+    assert_eq!(asked(&events), [CAT]);
+    market.lapses_of(CAT);
+    assert!(matches!(market.agent(ANN, skilled(session)), Err(Refusal::AgentNotAvailable)), "Ben and Dan cool off");
+    market.pass(COOL_OFF);
+    assert_eq!(asked(&market.agent(ANN, skilled(session)).unwrap()), [BEN]);
 }
 
 #[test]

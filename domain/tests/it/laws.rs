@@ -9,7 +9,7 @@ use domain::decide::{Ctx, Outcome, execute, execute_due};
 use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
-use domain::event::community::SourcePosition;
+use domain::event::community::{Location, SourcePosition};
 use domain::event::inquiry::InquiryEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
@@ -110,6 +110,19 @@ enum Deed {
     RetireQueue {
         queue: usize,
     },
+    Move {
+        agent: usize,
+        location: usize,
+    },
+    Traffic {
+        location: usize,
+        traffic: i64,
+        seconds: i64,
+    },
+    Limits {
+        traffic: i64,
+        sessions: u32,
+    },
     Pass {
         microseconds: i64,
     },
@@ -183,6 +196,9 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         1 => agent.clone().prop_map(|agent| Deed::Learn { agent }),
         1 => (0usize..4).prop_map(|topic| Deed::Declare { topic }),
         1 => some.prop_map(|queue| Deed::RetireQueue { queue }),
+        1 => (agent.clone(), 0usize..3).prop_map(|(agent, location)| Deed::Move { agent, location }),
+        3 => (0usize..2, 0i64..14, 1i64..60).prop_map(|(location, traffic, seconds)| Deed::Traffic { location, traffic, seconds }),
+        1 => (5i64..14, 0u32..4).prop_map(|(traffic, sessions)| Deed::Limits { traffic, sessions }),
         4 => (0i64..12_000_000).prop_map(|microseconds| Deed::Pass { microseconds }),
         5 => Just(Deed::ToTheDeadline),
         2 => Just(Deed::JustBeforeTheDeadline),
@@ -221,8 +237,19 @@ fn choices_are_the_best(log: &[(Timestamp, Event)]) {
             assert_eq!(domain::routing::why(&state, e.inquiry, *at).as_ref(), Some(&e.why), "recomputed");
             assert_eq!(routed::best(&state, e.inquiry, *at), e.agent, "the best of those who could have it");
         }
+        if let Event::Auction(AuctionEvent::Awarded(e)) = event {
+            let location = &state.agents.get(e.agent).unwrap().location;
+            assert!(!routed::is_avoided(&state, location), "nobody is awarded anything at {location}");
+        }
         domain::decide::apply(&mut state, event, *at);
     }
+}
+
+/// Graz has limits, Linz one of traffic; Wels is not known.
+fn limited(limit: Option<Decimal>, session_limit: Option<u32>) -> Vec<Location> {
+    let graz = Location { limit, name: "Graz".to_owned(), session_limit, traffic_unit: None };
+    let linz = Location { limit: Some(Decimal::TEN), name: "Linz".to_owned(), ..Location::default() };
+    vec![graz, linz]
 }
 
 /// Does it, whatever the answer: refusals too must change nothing.
@@ -358,6 +385,13 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
                 let _ = market.operator(Command::RetireQueue { queue });
             }
         }
+        Deed::Move { agent, location } => market.sits(AGENTS[*agent], ["Graz", "Linz", "Wels"][*location]),
+        Deed::Traffic { location, traffic, seconds } => {
+            market.traffic(["Graz", "Linz"][*location], &traffic.to_string(), *seconds).unwrap();
+        }
+        Deed::Limits { traffic, sessions } => {
+            market.starts(limited(Some(Decimal::from(*traffic)), (*sessions > 0).then_some(*sessions)));
+        }
         Deed::Pass { microseconds } => {
             market.pass(Span(*microseconds));
         }
@@ -429,6 +463,7 @@ proptest! {
     fn the_laws_hold_after_anything(deeds in deeds()) {
         let menu = menu();
         let mut market = Market::empty();
+        market.starts(limited(Some(Decimal::TEN), Some(3)));
         for (number, agent) in AGENTS.into_iter().enumerate() {
             market.hire(agent, ["8.00", "12.00", "30.00", "3.00"][number], [1, 2, 1, 1][number]);
         }

@@ -17,6 +17,7 @@ mod hours;
 mod inquiries;
 mod laws;
 mod limits;
+mod locations;
 mod money;
 mod oracle;
 mod presence;

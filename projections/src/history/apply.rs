@@ -116,7 +116,9 @@ impl<'a> Fold<'a> {
                 CallServerEvent::Opened(_)
                 | CallServerEvent::Updated(_)
                 | CallServerEvent::Started(_)
-                | CallServerEvent::CreditLimitGranted(_),
+                | CallServerEvent::CreditLimitGranted(_)
+                | CallServerEvent::TrafficReported(_)
+                | CallServerEvent::TrafficExpired(_),
             ) => Ok(()),
             Event::Queue(QueueEvent::Opened(_) | QueueEvent::Retired(_)) => Ok(()),
             Event::Inquiry(event) => self.inquiry(e, event),

@@ -136,7 +136,13 @@ fn is_party(event: &Event, party: Party) -> bool {
         Event::Settlement(SettlementEvent::Payable(e)) => [Some(Party::Agent(e.agent)), Some(e.payee), None],
         Event::Settlement(SettlementEvent::Released(e)) => [Some(Party::Agent(e.agent)), Some(e.payer), None],
         Event::CallServer(CallServerEvent::CreditLimitGranted(e)) => [Some(Party::Provider(e.provider)), None, None],
-        Event::CallServer(CallServerEvent::Opened(_) | CallServerEvent::Updated(_) | CallServerEvent::Started(_))
+        Event::CallServer(
+            CallServerEvent::Opened(_)
+            | CallServerEvent::Updated(_)
+            | CallServerEvent::Started(_)
+            | CallServerEvent::TrafficReported(_)
+            | CallServerEvent::TrafficExpired(_),
+        )
         | Event::Provider(_)
         | Event::Offer(_)
         | Event::Queue(_)
@@ -202,9 +208,13 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
         Event::Offer(OfferEvent::PlaceFreed(e)) => facts.provider_of(e.offer) == Some(id),
         Event::Offer(OfferEvent::Accepted(e)) => e.provider == id,
         Event::CallServer(CallServerEvent::CreditLimitGranted(e)) => e.provider == id,
-        Event::CallServer(CallServerEvent::Opened(_) | CallServerEvent::Updated(_) | CallServerEvent::Started(_)) => {
-            false
-        }
+        Event::CallServer(
+            CallServerEvent::Opened(_)
+            | CallServerEvent::Updated(_)
+            | CallServerEvent::Started(_)
+            | CallServerEvent::TrafficReported(_)
+            | CallServerEvent::TrafficExpired(_),
+        ) => false,
         Event::Queue(_) | Event::Agent(_) => false,
         Event::Webhook(e) => e.provider() == id,
         Event::Wallet(WalletEvent::Opened(e)) => e.owner == Party::Provider(id),
@@ -219,7 +229,13 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
 fn concerns_finance(event: &Event) -> bool {
     match event {
         Event::Wallet(_) | Event::Settlement(_) | Event::CallServer(CallServerEvent::CreditLimitGranted(_)) => true,
-        Event::CallServer(CallServerEvent::Opened(_) | CallServerEvent::Updated(_) | CallServerEvent::Started(_))
+        Event::CallServer(
+            CallServerEvent::Opened(_)
+            | CallServerEvent::Updated(_)
+            | CallServerEvent::Started(_)
+            | CallServerEvent::TrafficReported(_)
+            | CallServerEvent::TrafficExpired(_),
+        )
         | Event::Provider(_)
         | Event::Offer(_)
         | Event::Queue(_)

@@ -271,7 +271,10 @@ impl Community {
             CallServerEvent::Opened(e) => self.open_call_server(e, recorded),
             CallServerEvent::Updated(e) => self.update_call_server(e, recorded),
             // The call server's own log has these.
-            CallServerEvent::Started(_) | CallServerEvent::CreditLimitGranted(_) => Err(Misfit::WrongLog),
+            CallServerEvent::Started(_)
+            | CallServerEvent::CreditLimitGranted(_)
+            | CallServerEvent::TrafficReported(_)
+            | CallServerEvent::TrafficExpired(_) => Err(Misfit::WrongLog),
         }
     }
 

@@ -22,6 +22,8 @@ use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::ids::{AuctionId, BidId, InquiryId, Subject};
 use domain::log::{LogName, Seq};
+use domain::time::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -30,6 +32,13 @@ use store::recorded::Recorded;
 /// Closed inquiries that stay in memory.
 pub const CLOSED_MAX: usize = 1_024;
 
+/// How much goes on at a location, as it was reported last.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    pub amount: Decimal,
+    pub reported_at: Timestamp,
+}
+
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Market {
     #[serde(skip)]
@@ -37,6 +46,8 @@ pub(super) struct Market {
     pub(super) agents: Agents,
     pub(super) queues: Queues,
     pub(super) accounts: Accounts,
+    /// The last report of each location, until it expires.
+    pub(super) traffic: BTreeMap<Arc<str>, Traffic>,
     dossiers: BTreeMap<InquiryId, DossierHandle>,
     /// The open ones.
     auctions: BTreeSet<AuctionId>,
@@ -142,6 +153,15 @@ impl Market {
             CallServerEvent::Started(_) => Ok(()),
             CallServerEvent::CreditLimitGranted(e) => {
                 self.accounts.on_credit_limit(e, recorded);
+                Ok(())
+            }
+            CallServerEvent::TrafficReported(e) => {
+                let traffic = Traffic { amount: e.traffic, reported_at: recorded.time };
+                self.traffic.insert(e.location.as_str().into(), traffic);
+                Ok(())
+            }
+            CallServerEvent::TrafficExpired(e) => {
+                self.traffic.remove(e.location.as_str());
                 Ok(())
             }
             CallServerEvent::Opened(_) | CallServerEvent::Updated(_) => Err(Misfit::WrongLog),

@@ -12,7 +12,7 @@ use super::community::{CallServerRow, OfferRow, ProviderRow};
 use super::dossier::Dossier;
 use super::handle::DossierHandle;
 use super::inquiry::InquiryRow;
-use super::market::Market;
+use super::market::{Market, Traffic};
 use super::notice::NoticeRow;
 use super::queue::{self, QueueRow};
 use super::reservation::ReservationRow;
@@ -225,6 +225,14 @@ impl Live {
             rows.filter(|row| &*row.location == location).map(|row| row.load).sum()
         };
         self.of(log, at).unwrap_or(0)
+    }
+}
+
+/// Locations.
+impl Live {
+    /// The last report, until it expires.
+    pub fn location_traffic(&self, log: &LogName, location: &str) -> Option<Traffic> {
+        self.of(log, |market| market.traffic.get(location).copied()).flatten()
     }
 }
 

@@ -134,7 +134,13 @@ fn samples() -> Vec<(&'static str, Event)> {
     let (session, reservation, settlement, customer) = (SESSION, RESERVATION, SETTLEMENT, CUSTOMER);
     let (webhook, delivery) = (WebhookId(15), DeliveryId(16));
     let (closes_at, deadline) = (MORNING + OPEN_FOR, MORNING + CONSENT);
-    let location = Location { name: "Graz".into() };
+    let location = Location { name: "Graz".into(), ..Location::default() };
+    let measured = Location {
+        limit: Some("80.5".parse().unwrap()),
+        name: "Linz".into(),
+        session_limit: Some(12),
+        traffic_unit: Some("Mbit/s".into()),
+    };
     let limit = CreditLimit { call_server: main_log(), limit: eur("1000.00") };
     let place_freed = OfferPlaceFreed {
         day: 20_600,
@@ -380,7 +386,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             CallServerOpened {
                 call_server: SERVER,
                 languages: vec!["de".into()],
-                locations: vec![location.clone(), Location { name: "Linz".into() }],
+                locations: vec![location.clone(), Location { name: "Linz".into(), ..Location::default() }],
                 name: main_log(),
                 topics: vec![topic("cards")],
             }
@@ -416,6 +422,11 @@ fn samples() -> Vec<(&'static str, Event)> {
                 .into(),
         ),
         (
+            "measured",
+            CallServerStarted { call_server: SERVER, locations: vec![measured], name: main_log(), source: source() }
+                .into(),
+        ),
+        (
             "",
             CreditLimitGranted {
                 account: ACCOUNT,
@@ -437,6 +448,17 @@ fn samples() -> Vec<(&'static str, Event)> {
             }
             .into(),
         ),
+        (
+            "",
+            CallServerTrafficReported {
+                call_server: SERVER,
+                location: "Graz".into(),
+                traffic: "80.50".parse().unwrap(),
+                valid_until: MORNING,
+            }
+            .into(),
+        ),
+        ("", CallServerTrafficExpired { call_server: SERVER, location: "Graz".into() }.into()),
         (
             "",
             QueueOpened {

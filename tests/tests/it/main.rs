@@ -15,6 +15,7 @@ mod kill;
 mod killed;
 mod late;
 mod limits;
+mod locations;
 mod offers;
 mod past;
 mod promises;

@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 42] = [
+const MUTATIONS: [(&str, &[&str], &str); 43] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -33,6 +33,7 @@ const MUTATIONS: [(&str, &[&str], &str); 42] = [
         &["agent", "operator"],
         r#"{"agentId": "agt_00000000000000000000000000", "topic": "cards", "direction": "FORWARD"}"#,
     ),
+    ("reportLocationTraffic", &["operator"], r#"{"callServer": "absent", "location": "home", "traffic": "1"}"#),
     ("declareQueue", &["operator"], r#"{"callServer": "absent", "topic": "cards"}"#),
     ("retireQueue", &["operator"], r#"{"queueId": "que_00000000000000000000000000"}"#),
     (

@@ -114,11 +114,20 @@ const MADE_BY_NOTHING_HERE: &[&str] = &[
     "webhook.delivery_planned.v1",
     "webhook.delivery_attempted.v1",
     "webhook.redelivery_asked.v1",
+    "call_server.traffic_reported.v1",
+    "call_server.traffic_expired.v1",
 ];
 
 /// The mutations of the same.
-const GIVEN_BY_NOBODY_HERE: &[&str] =
-    &["pauseOffer", "resumeOffer", "createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"];
+const GIVEN_BY_NOBODY_HERE: &[&str] = &[
+    "pauseOffer",
+    "resumeOffer",
+    "createWebhook",
+    "rotateWebhookSecret",
+    "deleteWebhook",
+    "redeliverWebhook",
+    "reportLocationTraffic",
+];
 
 #[test]
 fn whole_days() {

@@ -168,7 +168,7 @@ pub fn update_call_server(dice: &mut Dice, _: &Known, log: &LogName) -> Option<D
     Some((LogName::community(), operator(), command))
 }
 pub fn location(dice: &mut Dice) -> Location {
-    Location { name: dice.one(&["Graz", "Linz"]).to_owned() }
+    Location { name: dice.one(&["Graz", "Linz"]).to_owned(), ..Location::default() }
 }
 /// Both stand already, and the house's own names cannot be taken.
 pub fn open_call_server(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {

@@ -1,12 +1,15 @@
 //! Providers and call servers.
 
+use super::super::scalars::{Decimal, Duration};
 use super::super::types::enums::ProviderState;
 use super::origin::origin_alone;
 use super::parse::{self, Clearable, MoneyInput, Path};
 use async_graphql::{ID, InputObject};
 use domain::command::Command;
 use domain::event::community::{CreditLimit, Location};
+use domain::log::LogName;
 use domain::refusal::Refusal;
+use domain::time::Span;
 
 /// Absent: the provider pays on account without limit.
 #[derive(InputObject, Clone, Debug)]
@@ -39,6 +42,19 @@ pub struct UpdateProviderInput {
 #[derive(InputObject, Clone, Debug)]
 pub struct LocationInput {
     pub name: String,
+    pub limit: Option<Decimal>,
+    pub traffic_unit: Option<String>,
+    pub session_limit: Option<i32>,
+}
+
+#[derive(InputObject, Clone, Debug)]
+pub struct ReportLocationTrafficInput {
+    pub call_server: String,
+    pub location: String,
+    pub traffic: Decimal,
+    #[graphql(default_with = "Duration(Span::seconds(60))")]
+    pub valid_for: Duration,
+    pub idempotency_key: String,
 }
 
 #[derive(InputObject, Clone, Debug)]
@@ -94,7 +110,7 @@ impl OpenCallServerInput {
             name: self.name.parse().map_err(malformed)?,
             topics: parse::topics(&path.member("topics"), &self.topics)?,
             languages: self.languages.clone().unwrap_or_default(),
-            locations: locations(self.locations.as_deref().unwrap_or_default()),
+            locations: locations(self.locations.as_deref().unwrap_or_default())?,
         })
     }
 }
@@ -107,7 +123,7 @@ impl UpdateCallServerInput {
             default: self.default,
             topics: self.topics.as_deref().map(topics).transpose()?,
             languages: self.languages.clone(),
-            locations: self.locations.as_deref().map(locations),
+            locations: self.locations.as_deref().map(locations).transpose()?,
         })
     }
 }
@@ -139,14 +155,34 @@ fn credit_limits(given: &[CreditLimitInput]) -> Result<Vec<CreditLimit>, Refusal
     given.iter().enumerate().map(parse).collect()
 }
 
-fn locations(given: &[LocationInput]) -> Vec<Location> {
-    given.iter().map(|location| Location { name: location.name.clone() }).collect()
+impl ReportLocationTrafficInput {
+    /// The call server's log, and the command.
+    pub fn parse(&self) -> Result<(LogName, Command), Refusal> {
+        let log = parse::call_server(&self.call_server, "callServer")?;
+        let location = self.location.clone();
+        let report = Command::ReportLocationTraffic { location, traffic: self.traffic.0, valid_for: self.valid_for.0 };
+        Ok((log, report))
+    }
+}
+
+fn locations(given: &[LocationInput]) -> Result<Vec<Location>, Refusal> {
+    let list = Path::Input.member("locations");
+    let parse = |(at, location): (usize, &LocationInput)| {
+        let too_small = |_| list.entry(at).member("sessionLimit").invalid("zero or more");
+        Ok(Location {
+            limit: location.limit.as_ref().map(|limit| limit.0),
+            name: location.name.clone(),
+            session_limit: location.session_limit.map(u32::try_from).transpose().map_err(too_small)?,
+            traffic_unit: location.traffic_unit.clone(),
+        })
+    };
+    given.iter().enumerate().map(parse).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graphql::scalars::{CurrencyCode, Decimal};
+    use crate::graphql::scalars::CurrencyCode;
 
     fn provider() -> RegisterProviderInput {
         RegisterProviderInput {
@@ -188,16 +224,26 @@ mod tests {
 
     #[test]
     fn call_servers_and_their_locations() {
-        let open = |name: &str| OpenCallServerInput {
+        let lisbon = |session_limit| LocationInput {
+            name: "Lisbon".into(),
+            limit: Some(Decimal("80.5".parse().unwrap())),
+            traffic_unit: Some("Mbit/s".into()),
+            session_limit,
+        };
+        let open = |name: &str, session_limit| OpenCallServerInput {
             name: name.into(),
             topics: vec!["cards/lost".into()],
             languages: None,
-            locations: Some(vec![LocationInput { name: "Lisbon".into() }]),
+            locations: Some(vec![lisbon(session_limit)]),
             idempotency_key: "k".into(),
         };
-        let Command::OpenCallServer { locations, .. } = open("main").parse().unwrap() else { panic!() };
-        assert_eq!(locations, [Location { name: "Lisbon".into() }]);
-        assert_eq!(open("Main").parse().unwrap_err().field().unwrap(), ["name"]);
+        let Command::OpenCallServer { locations, .. } = open("main", Some(0)).parse().unwrap() else { panic!() };
+        let [location] = locations.as_slice() else { panic!("{locations:?}") };
+        assert_eq!((location.name.as_str(), location.session_limit), ("Lisbon", Some(0)));
+        assert_eq!(location.limit, Some("80.5".parse().unwrap()));
+        assert_eq!(open("Main", None).parse().unwrap_err().field().unwrap(), ["name"]);
+        let refused = open("main", Some(-1)).parse().unwrap_err();
+        assert_eq!(refused.field().unwrap(), ["locations", "0", "sessionLimit"]);
         let unknown = UpdateCallServerInput {
             call_server: "Main".into(),
             default: None,

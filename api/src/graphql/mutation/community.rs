@@ -1,9 +1,10 @@
 //! Providers and call servers: recorded in `community`, answered once the call servers have them.
 
+use super::agent::known_call_server;
 use super::call::{Call, Done, Step, answer};
 use super::payload::{CallServerPayload, ProviderPayload};
 use crate::graphql::input::community::{
-    OpenCallServerInput, RegisterProviderInput, UpdateCallServerInput, UpdateProviderInput,
+    OpenCallServerInput, RegisterProviderInput, ReportLocationTrafficInput, UpdateCallServerInput, UpdateProviderInput,
 };
 use crate::graphql::types::{CallServer, Provider};
 use async_graphql::{Context, Error, Object};
@@ -50,6 +51,15 @@ impl Community {
         let call = Call::begin(ctx, rights::UPDATE_CALL_SERVER, &input, &input.idempotency_key)?;
         answer(update_call_server(&call, &input)).await
     }
+
+    async fn report_location_traffic(
+        &self,
+        ctx: &Context<'_>,
+        input: ReportLocationTrafficInput,
+    ) -> Result<CallServerPayload, Error> {
+        let call = Call::begin(ctx, rights::REPORT_LOCATION_TRAFFIC, &input, &input.idempotency_key)?;
+        answer(report_location_traffic(&call, &input)).await
+    }
 }
 
 async fn register_provider(call: &Call, input: &RegisterProviderInput) -> Step<ProviderPayload> {
@@ -91,6 +101,14 @@ async fn open_call_server(call: &Call, input: &OpenCallServerInput) -> Step<Call
 async fn update_call_server(call: &Call, input: &UpdateCallServerInput) -> Step<CallServerPayload> {
     let done = call.submit(&LogName::community(), input.parse()?).await?;
     call_server_payload(call, &done).await
+}
+
+/// Recorded by the call server itself.
+async fn report_location_traffic(call: &Call, input: &ReportLocationTrafficInput) -> Step<CallServerPayload> {
+    let (log, command) = input.parse()?;
+    known_call_server(call, &log)?;
+    let done = call.submit(&log, command).await?;
+    Ok(CallServerPayload::new(&done, CallServer::load(&call.app, &call.actor, &log).await?))
 }
 
 async fn call_server_payload(call: &Call, done: &Done) -> Step<CallServerPayload> {

@@ -97,6 +97,10 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does_nothing(&operator, "updateCallServer", other, json!({ "default": false, "languages": ["en"] })).await;
     let input = json!({ "callServer": "second", "topics": ["loans"] });
     table.does(&operator, "updateCallServer", input, "callServer { id }").await;
+    let input = json!({ "callServer": "second", "locations": [{ "name": "Lisbon", "sessionLimit": 3 }] });
+    table.does(&operator, "updateCallServer", input, "callServer { id }").await;
+    let input = json!({ "callServer": "second", "location": "Lisbon", "traffic": "7.5" });
+    table.does(&operator, "reportLocationTraffic", input, "callServer { locations { traffic } }").await;
     let registered = table.does(&operator, "registerProvider", json!({ "name": "Shop" }), "provider { id }").await;
     let shop = json!({ "providerId": id(&registered, "provider") });
     table.does_nothing(&operator, "updateProvider", shop.clone(), json!({ "name": "Shop" })).await;

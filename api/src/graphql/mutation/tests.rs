@@ -400,6 +400,7 @@ fn example(mutation: &str) -> Value {
         "updateAgent" => json!({ "agentId": "x" }),
         "setAgentStatus" => json!({ "status": "BREAK", "reason": "r" }),
         "setStandingValue" => json!({ "topic": "cards", "direction": "FORWARD" }),
+        "reportLocationTraffic" => json!({ "callServer": "main", "location": "l", "traffic": "1" }),
         "declareQueue" => json!({ "callServer": "main", "topic": "t" }),
         "retireQueue" => json!({ "queueId": "x" }),
         "creditWallet" => json!({ "owner": "x", "amount": money, "reference": "r" }),

@@ -146,6 +146,7 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::AgentLacksSkill => UserErrorCode::AgentLacksSkill,
             Refusal::AgentAtCapacity => UserErrorCode::AgentAtCapacity,
             Refusal::AgentNotIndependent | Refusal::AgentStartedIt => UserErrorCode::AgentNotIndependent,
+            Refusal::LocationAvoided => UserErrorCode::LocationAvoided,
             Refusal::InquiryTaken => UserErrorCode::InquiryTaken,
             Refusal::OtherAllocation => UserErrorCode::OtherAllocation,
             Refusal::InquiryClosed => UserErrorCode::InquiryClosed,
@@ -207,6 +208,7 @@ impl From<Refusal> for UserError {
             | Refusal::AgentAtCapacity
             | Refusal::AgentNotIndependent
             | Refusal::AgentStartedIt
+            | Refusal::LocationAvoided
             | Refusal::InquiryClosed
             | Refusal::ReservationLapsed
             | Refusal::ReservationRescinded
@@ -260,6 +262,7 @@ mod tests {
             Refusal::AgentAtCapacity,
             Refusal::AgentNotIndependent,
             Refusal::AgentStartedIt,
+            Refusal::LocationAvoided,
             Refusal::InquiryClosed,
             Refusal::ReservationLapsed,
             Refusal::ReservationRescinded,

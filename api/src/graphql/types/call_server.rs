@@ -6,9 +6,10 @@ use super::filters::AgentFilter;
 use super::rights::{market_of, sees_call_server};
 use crate::app::App;
 use crate::graphql::app;
-use crate::graphql::scalars::{Cursor, Seq};
+use crate::graphql::scalars::{Cursor, DateTime, Decimal, Seq};
 use async_graphql::{Context, Error, ID, Object, SimpleObject};
 use domain::actor::Actor;
+use domain::location::is_at_limit;
 use domain::log::LogName;
 use projections::live::community::CallServerRow;
 use std::sync::Arc;
@@ -88,7 +89,19 @@ impl CallServer {
         let live = self.eyes.live(app(ctx));
         let show = |location: &domain::event::community::Location| {
             let sessions = live.location_load(&self.row.name, &location.name);
-            Location { name: location.name.clone(), sessions: i32::try_from(sessions).unwrap_or(i32::MAX) }
+            let traffic = live.location_traffic(&self.row.name, &location.name);
+            let at_limit = is_at_limit(location, traffic.map(|traffic| traffic.amount), sessions);
+            let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+            Location {
+                name: location.name.clone(),
+                traffic: traffic.map(|traffic| Decimal(traffic.amount)),
+                limit: location.limit.map(Decimal),
+                traffic_unit: location.traffic_unit.clone(),
+                reported_at: traffic.map(|traffic| DateTime(traffic.reported_at)),
+                sessions: count(sessions),
+                session_limit: location.session_limit.map(count),
+                avoided: at_limit,
+            }
         };
         self.row.locations.iter().map(show).collect()
     }
@@ -107,5 +120,11 @@ impl CallServer {
 #[derive(SimpleObject, Debug)]
 pub struct Location {
     name: String,
+    traffic: Option<Decimal>,
+    limit: Option<Decimal>,
+    traffic_unit: Option<String>,
+    reported_at: Option<DateTime>,
     sessions: i32,
+    session_limit: Option<i32>,
+    avoided: bool,
 }

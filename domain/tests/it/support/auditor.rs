@@ -416,6 +416,7 @@ impl Auditor {
 
     /// The state says what the events said, and keeps nothing of what is over.
     pub fn audits(&self, state: &State, now: Timestamp) {
+        Auditor::locations_are_counted(state);
         let mut held: BTreeMap<AccountKey, Decimal> = BTreeMap::new();
         for ((party, _), (currency, amount)) in &self.holds {
             *held.entry((*party, *currency)).or_default() += amount;
@@ -487,7 +488,8 @@ impl Auditor {
             };
             let idle = state.agents.any_keyed(|agent, one| {
                 let unengaged = one.wrap_ups == 0 && one.conferences == 0;
-                let free = one.will == Will::Available && unengaged && one.load() < one.capacity;
+                let could_win = !super::routed::is_avoided(state, &one.location);
+                let free = one.will == Will::Available && unengaged && one.load() < one.capacity && could_win;
                 let independent = !row.terms.independent_agents_only || one.affiliated_with != Some(row.provider);
                 let skilled = row.desired_skills.iter().all(|want| {
                     let path = format!("{}/", want.name);
@@ -509,6 +511,18 @@ impl Auditor {
         self.wrap_ups.iter().map(|(session, _)| session).collect::<BTreeSet<_>>().len()
     }
 
+    /// What is counted at each location is what its agents do.
+    fn locations_are_counted(state: &State) {
+        let mut sums: BTreeMap<std::sync::Arc<str>, u32> = BTreeMap::new();
+        state.agents.any_keyed(|_, row| {
+            *sums.entry(row.location.clone()).or_default() += row.reserved + row.sessions;
+            false
+        });
+        for (name, load) in sums {
+            assert_eq!(state.sites.get(&name).map_or(0, |site| site.load), load, "what goes on at {name}");
+        }
+    }
+
     fn nothing_is_left(&self, state: &State) {
         let rows = [
             state.auctions.len(),
@@ -521,7 +535,8 @@ impl Auditor {
         ];
         assert_eq!(rows, [0; 6], "open work leaves nothing behind");
         // Who has handed over may still wrap up when all is over.
-        let due = state.settlements.len() + self.present_until.len() + self.wrap_ups.len();
+        let reports = state.sites.values().filter(|site| site.report.is_some()).count();
+        let due = state.settlements.len() + self.present_until.len() + self.wrap_ups.len() + reports;
         assert_eq!(state.timers.len(), due, "all that will fall due is money, and who is not there any more");
         assert!(self.holds.is_empty() && self.pending.is_empty() && self.sessions.is_empty() && self.sides.is_empty());
     }

@@ -69,6 +69,8 @@ payloads! {
     CallServer(CallServerEvent::Updated) = "call_server.updated";
     CallServer(CallServerEvent::Started) = "call_server.started";
     CallServer(CallServerEvent::CreditLimitGranted) = "call_server.credit_limit_granted";
+    CallServer(CallServerEvent::TrafficReported) = "call_server.traffic_reported";
+    CallServer(CallServerEvent::TrafficExpired) = "call_server.traffic_expired";
     Queue(QueueEvent::Opened) = "queue.opened";
     Queue(QueueEvent::Retired) = "queue.retired";
     Inquiry(InquiryEvent::Registered) = "inquiry.registered";

@@ -8,7 +8,7 @@ use domain::decide::{Ctx, Outcome, apply, execute, execute_due};
 use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::{AuctionEvent, LossReason};
-use domain::event::community::{OfferAccepted, SourcePosition};
+use domain::event::community::{Location, OfferAccepted, SourcePosition};
 use domain::event::reservation::ReservationEvent;
 use domain::event::wallet::Party;
 use domain::ids::*;
@@ -87,6 +87,35 @@ impl Market {
             credit_limit: None,
         })
         .unwrap();
+    }
+
+    // Where agents sit.
+
+    /// The call server begins, or has these locations from now on.
+    pub fn starts(&mut self, locations: Vec<Location>) {
+        let seq = self.steps.len() as u64;
+        let source = SourcePosition { hash: "00".to_owned(), log: "starts".parse().unwrap(), seq };
+        let (call_server, name) = (CallServerId(1), "bank".parse().unwrap());
+        self.asks(Actor::System, Command::StartCallServer { call_server, name, locations, source }).unwrap();
+    }
+    pub fn sits(&mut self, agent: AgentId, location: &str) {
+        let command = Command::UpdateAgent {
+            agent,
+            display_name: None,
+            location: Some(location.to_owned()),
+            skills: None,
+            capacity: None,
+            affiliated_with: Patch::Keep,
+            credit_limit: None,
+        };
+        self.operator(command).unwrap();
+    }
+    pub fn traffic(&mut self, location: &str, traffic: &str, valid_for: i64) -> Answer {
+        self.traffic_for(location, traffic, seconds(valid_for))
+    }
+    pub fn traffic_for(&mut self, location: &str, traffic: &str, valid_for: Span) -> Answer {
+        let location = location.to_owned();
+        self.operator(Command::ReportLocationTraffic { location, traffic: d(traffic), valid_for })
     }
 
     // Asking.
@@ -291,6 +320,11 @@ impl Market {
     pub fn lapses(&mut self) -> Vec<Event> {
         let (_, row) = self.pending().expect("a reservation is pending");
         let deadline = row.deadline;
+        self.until(deadline)
+    }
+    /// The same of the agent's latest one, of whatever inquiry.
+    pub fn lapses_of(&mut self, agent: AgentId) -> Vec<Event> {
+        let deadline = self.state.reservations.get(self.latest_of(agent)).expect("it is pending").deadline;
         self.until(deadline)
     }
     /// The agent selects the inquiry itself.

@@ -59,6 +59,21 @@ fn price(state: &State, id: AgentId, agent: &Agent, inquiry: &Inquiry, now: Time
     Some(asked)
 }
 
+/// Counted anew from its agents.
+pub fn is_avoided(state: &State, location: &str) -> bool {
+    let mut sessions = 0;
+    state.agents.any_keyed(|_, agent| {
+        sessions += if *agent.location == *location { agent.reserved + agent.sessions } else { 0 };
+        false
+    });
+    let traffic = state.sites.get(location).and_then(|site| site.report).map(|report| report.traffic);
+    state.scalars.locations.iter().any(|known| {
+        known.name == location
+            && (known.session_limit.is_some_and(|limit| sessions >= limit)
+                || known.limit.is_some_and(|limit| traffic.is_some_and(|traffic| traffic >= limit)))
+    })
+}
+
 fn could(state: &State, id: AgentId, agent: &Agent, inquiry: &Inquiry, now: Timestamp) -> bool {
     let free = agent.will == Will::Available
         && agent.wrap_ups == 0
@@ -77,6 +92,7 @@ fn could(state: &State, id: AgentId, agent: &Agent, inquiry: &Inquiry, now: Time
         row.agent == id && (lapsed || cools)
     });
     free && begun
+        && !is_avoided(state, &agent.location)
         && independent
         && !paid_for_its_own
         && skilled
