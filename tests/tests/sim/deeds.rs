@@ -19,6 +19,7 @@ use domain::sealed::Sealed;
 use domain::terms::{ChannelKind, Direction};
 use domain::time::Span;
 use domain::topic::Skill;
+use rust_decimal::Decimal;
 use store::writer::order::{Key, Order};
 
 /// A command on its way: to which log, by whom.
@@ -40,7 +41,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 40] = [
+const WEIGHTS: [(usize, Draw); 41] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
@@ -68,6 +69,7 @@ const WEIGHTS: [(usize, Draw); 40] = [
     (4, credit_agent),
     (1, credit_provider),
     (2, update_agent),
+    (3, report_traffic),
     (1, register_agent),
     (1, declare_queue),
     (1, retire_queue),
@@ -443,6 +445,14 @@ fn update_agent(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
         credit_limit: if dice.percent(25) { Some(grid(dice.between(0, 20), menu::currency(dice))) } else { None },
     };
     Some((log.clone(), operator(), command))
+}
+
+/// Sometimes of a place that the call server does not name.
+fn report_traffic(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {
+    let location = dice.one(&["Graz", "Graz", "Linz", "Wels"]).to_owned();
+    let traffic = Decimal::new(dice.between(0, 28) * 5, 1);
+    let valid_for = Span::seconds(dice.between(5, 120));
+    Some((log.clone(), operator(), Command::ReportLocationTraffic { location, traffic, valid_for }))
 }
 
 fn declare_queue(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {

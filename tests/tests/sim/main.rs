@@ -86,6 +86,7 @@ const MUST_COME_UP: &[&str] = &[
     "selection: left out AT_CAPACITY",
     "selection: left out DECLINED_COOL_OFF",
     "selection: left out LACKS_SKILL",
+    "selection: left out LOCATION_AVOIDED",
     "selection: left out NOT_AVAILABLE",
     "selection: left out NOT_INDEPENDENT",
     "selection: left out NO_FUNDS",
@@ -114,20 +115,11 @@ const MADE_BY_NOTHING_HERE: &[&str] = &[
     "webhook.delivery_planned.v1",
     "webhook.delivery_attempted.v1",
     "webhook.redelivery_asked.v1",
-    "call_server.traffic_reported.v1",
-    "call_server.traffic_expired.v1",
 ];
 
 /// The mutations of the same.
-const GIVEN_BY_NOBODY_HERE: &[&str] = &[
-    "pauseOffer",
-    "resumeOffer",
-    "createWebhook",
-    "rotateWebhookSecret",
-    "deleteWebhook",
-    "redeliverWebhook",
-    "reportLocationTraffic",
-];
+const GIVEN_BY_NOBODY_HERE: &[&str] =
+    &["pauseOffer", "resumeOffer", "createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"];
 
 #[test]
 fn whole_days() {

@@ -325,7 +325,10 @@ fn second_consent(lines: &mut Vec<Line>) -> Option<()> {
 
 fn uninvited(lines: &mut Vec<Line>) -> Option<()> {
     let at = find(lines, "session.agent_joined")?;
-    let other = data(&lines[find(lines, "reservation.opened")?])["reservation"].clone();
+    let own = data(&lines[at])["reservation"].clone();
+    let opened =
+        lines.iter().filter(|line| is(line, "reservation.opened")).map(|line| data(line)["reservation"].clone());
+    let other = opened.into_iter().find(|other| *other != own)?;
     edit(&mut lines[at], |data| data["reservation"] = other);
     Some(())
 }
@@ -340,7 +343,7 @@ const MUTANTS: &[Mutant] = &[
     ("a reservation for two", doubled_award, &["no double award", "second agent"]),
     ("an award twice", awarded_again, &["no double award", "every answer is borne out", "no state past its deadline"]),
     ("a hold beyond the bid", overdrawn_hold, &["holds = live bids"]),
-    ("a wallet overdrawn", poorer_wallet, &["credit limit"]),
+    ("a wallet overdrawn", poorer_wallet, &["credit limit", "exclusions"]),
     ("a leg by a cent", leg_by_a_cent, &["postings sum to zero"]),
     ("both legs by a cent", both_legs_by_a_cent, &["postings", "postings sum to zero"]),
     ("two events swapped", swapped, &["winner"]),

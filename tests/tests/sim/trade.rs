@@ -12,6 +12,7 @@ use domain::ids::{AgentId, CustomerId, ProviderId};
 use domain::log::LogName;
 use domain::patch::Patch;
 use domain::terms::Initiator;
+use rust_decimal::Decimal;
 
 pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
     let offer = dice.recent(&known.offers)?;
@@ -168,7 +169,14 @@ pub fn update_call_server(dice: &mut Dice, _: &Known, log: &LogName) -> Option<D
     Some((LogName::community(), operator(), command))
 }
 pub fn location(dice: &mut Dice) -> Location {
-    Location { name: dice.one(&["Graz", "Linz"]).to_owned(), ..Location::default() }
+    // Linz has no limits.
+    let name = dice.one(&["Graz", "Graz", "Linz"]).to_owned();
+    if name == "Linz" {
+        return Location { name, ..Location::default() };
+    }
+    let limit = dice.percent(70).then(|| Decimal::from(dice.between(8, 14)));
+    let session_limit = dice.percent(50).then(|| dice.between(2, 6) as u32);
+    Location { limit, name, session_limit, traffic_unit: limit.map(|_| "Mbit/s".to_owned()) }
 }
 /// Both stand already, and the house's own names cannot be taken.
 pub fn open_call_server(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {

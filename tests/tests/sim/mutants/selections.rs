@@ -9,7 +9,7 @@ use std::ops::Range;
 pub const SELECTIONS: &[Mutant] = &[
     ("a claim by an agent on a break", claimed_on_a_break, &["claims"]),
     ("a claim beyond the wallet", claimed_beyond_the_wallet, &["claims"]),
-    ("a claim of what another claimed", claimed_twice, &["no double award"]),
+    ("a claim of what another claimed", claimed_twice, &["no double award", "keys"]),
     ("a claim of what is routed", claimed_though_routed, &["why", "exclusions"]),
     ("a claim that nobody pays", claimed_for_nothing, &["atomic"]),
     ("a claim at another price", claimed_at_another_price, &["settled"]),
@@ -256,9 +256,12 @@ fn asked_in_the_chain(lines: &mut Vec<Line>) -> Option<()> {
     asked_all_the_same(lines, "ALREADY_ASKED")
 }
 fn cool_off_forgotten(lines: &mut Vec<Line>) -> Option<()> {
-    // It finds nobody, so nothing after it tells of it.
+    // It finds nobody, so nothing after it tells of it; and a command comes next, which no timer may be left for.
     let rings = |at: &usize| {
         let group = group_of(lines, *at);
+        if lines.get(group.end).is_none_or(|next| envelope(next)["role"] == "SYSTEM") {
+            return false;
+        }
         is(&lines[*at], "inquiry.selection_made") && data(&lines[*at]).get("agent").is_none() && group.len() == 1
     };
     let at = (0..lines.len()).find(rings)?;
