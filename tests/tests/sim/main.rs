@@ -101,7 +101,6 @@ const MUST_COME_UP: &[&str] = &[
 /// No decision releases a settlement yet, and no day has the five hundred waiting inquiries that put rounds off. Webhooks
 /// are a log and a process of their own.
 const MADE_BY_NOTHING_HERE: &[&str] = &[
-    "inquiry.began.v1",
     "settlement.released.v1",
     "agent.rounds_put_off.v1",
     "agent.rounds_resumed.v1",

@@ -5,6 +5,7 @@
 use crate::dice::Dice;
 use domain::command::NewLink;
 use domain::currency::Currency;
+use domain::hours::{BusinessHours, Weekday, WeeklyHours};
 use domain::money::Money;
 use domain::terms::*;
 use domain::time::Span;
@@ -135,7 +136,7 @@ pub fn terms(dice: &mut Dice) -> OfferTerms {
         ]),
         consent_window: Span::seconds(dice.between(1, 25)),
         daily_budget: None,
-        hours: None,
+        hours: sometimes(dice, 12, hours),
         independent_agents_only: dice.percent(25),
         links: vec![],
         max_open: None,
@@ -147,6 +148,18 @@ pub fn terms(dice: &mut Dice) -> OfferTerms {
         valid_until: None,
         wrap_up: sometimes(dice, 55, |dice| Span::seconds(dice.between(1, 90))),
     }
+}
+
+/// Open from some minute of the first hours on, so that some days begin with a closed offer; some over midnight, some not
+/// on the first day.
+fn hours(dice: &mut Dice) -> BusinessHours {
+    let (zone, ahead) = dice.one(&[("UTC", 0), ("Asia/Kathmandu", 345), ("America/Phoenix", -420)]);
+    let first = (8 * 60 + ahead + dice.between(0, 40)).rem_euclid(1440);
+    let to = (first + dice.between(1, 1439)).rem_euclid(1440);
+    let week = [Weekday::Friday, Weekday::Saturday, Weekday::Sunday, Weekday::Monday, Weekday::Tuesday];
+    let weekly = vec![WeeklyHours { days: week.to_vec(), from: first as u16, to: to as u16 }];
+    let closed = dice.percent(10).then(|| "2027-01-15".parse().expect("a date"));
+    BusinessHours { closed_on: closed.into_iter().collect(), weekly, zone: zone.to_owned() }
 }
 
 pub fn links(dice: &mut Dice) -> Vec<NewLink> {

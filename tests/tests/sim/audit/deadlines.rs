@@ -25,6 +25,7 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     due.extend(market.reservations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));
     let waiting = market.inquiries.iter().filter_map(|(id, one)| Some((one.waits_since? + one.wait_left, *id)));
     due.extend(waiting);
+    due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.begins_at?, *id))));
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.selects_at?, *id))));
     due.extend(places::ends(market));
     due.extend(market.invitations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));

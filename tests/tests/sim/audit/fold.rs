@@ -168,6 +168,7 @@ fn auction_opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     must!(entry, entry.int("closes_at") == entry.time + rules.open_for, "auction terms", "closes at another time");
     let hard = rules.hard_close.map(|span| entry.time + span);
     must!(entry, entry.int_if("hard_closes_at") == hard, "auction terms", "closes hard at another time");
+    must!(entry, inquiry.step != Step::Early, "business hours", "is auctioned before the hours of its offer");
     must!(entry, inquiry.session.is_none() && inquiry.step != Step::Closed, "no double award", "is served or closed");
     if let Some(since) = inquiry.waits_since.take() {
         inquiry.wait_left = 0.max(inquiry.wait_left - (entry.time - since));

@@ -4,7 +4,7 @@ use super::entry::{Entry, text, texts};
 use super::fold::{skills, unknown};
 use super::market::{Fate, Inquiry, Market, Reservation, Session, Step, covers};
 use super::selection::{self, Way};
-use super::{Audited, conference, must};
+use super::{Audited, conference, hours, must};
 use std::collections::BTreeSet;
 
 pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
@@ -24,6 +24,14 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             must!(entry, !super::entry::list(&entry.data, "topics").is_empty(), "topics", "is about nothing");
             return Ok(());
         }
+        "inquiry.began.v1" => {
+            let due = row.begins_at.take();
+            must!(entry, due.is_some_and(|due| due <= entry.time), "business hours", "begins before {due:?}");
+            let expires = entry.time + row.wait_left;
+            must!(entry, entry.int("expires_at") == expires, "deadlines", "expires at {expires}");
+            (row.step, row.waits_since) = (Step::Queued, Some(entry.time));
+            return Ok(());
+        }
         "inquiry.requeued.v1" => {
             let from = matches!(row.step, Step::InAuction | Step::Reserved) && row.session.is_none();
             must!(entry, from, "consumed once", "goes back from {:?}", row.step);
@@ -37,7 +45,7 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             return Ok(());
         }
         "inquiry.withdrawn.v1" => {
-            let may = matches!(row.step, Step::Queued | Step::InAuction | Step::Reserved);
+            let may = matches!(row.step, Step::Early | Step::Queued | Step::InAuction | Step::Reserved);
             must!(entry, may, "consumed once", "is withdrawn when {:?}", row.step);
         }
         "inquiry.expired.v1" => {
@@ -52,6 +60,7 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         other => must!(entry, false, "known events", "{other}"),
     }
     (row.step, row.waits_since, row.selects_at, row.chosen) = (Step::Closed, None, None, None);
+    row.begins_at = None;
     market.queues.values_mut().for_each(|queue| {
         queue.standing.remove(id);
     });
@@ -89,9 +98,13 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         market.queues.get_mut(queue).expect("just seen").standing.insert(id);
     }
     let way = Way::read(&terms["allocation"]);
+    let comes = entry.text("initiator") != "CONTACT_CENTER";
+    let begins_at = terms.get("hours").filter(|_| comes).and_then(|hours| hours::opening(hours, entry.time));
+    must!(entry, entry.int_if("begins_at") == begins_at, "business hours", "begins at {begins_at:?}");
     let row = Inquiry {
         unpaid: entry.text_if("started_by").filter(|_| way.provider_pays()),
-        step: Step::Queued,
+        step: if begins_at.is_some() { Step::Early } else { Step::Queued },
+        begins_at,
         provider: entry.text("provider"),
         customer: entry.text("customer"),
         way,
@@ -106,7 +119,7 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         skills: found,
         queues,
         wait_left: terms["max_wait"].as_i64().expect("a span"),
-        waits_since: Some(entry.time),
+        waits_since: begins_at.is_none().then_some(entry.time),
         auctions: vec![],
         reservations: vec![],
         session: None,

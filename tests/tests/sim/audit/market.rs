@@ -48,6 +48,8 @@ impl Agent<'_> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Before its offer's hours: registered, and nothing begins for it.
+    Early,
     Queued,
     InAuction,
     Reserved,
@@ -69,6 +71,8 @@ pub struct Inquiry<'a> {
     pub independent: bool,
     pub skills: Vec<(&'a str, i64)>,
     pub queues: Vec<Id<'a>>,
+    /// When its offer's hours begin.
+    pub begins_at: Option<i64>,
     pub wait_left: i64,
     pub waits_since: Option<i64>,
     pub auctions: Vec<Id<'a>>,
@@ -359,6 +363,7 @@ impl<'a> Market<'a> {
         let waits = inquiry.waits_since.is_some();
         let found = (open, pending, talks, wraps, waits);
         let expected = match inquiry.step {
+            Step::Early => (0, 0, false, false, false),
             Step::Queued => (0, 0, false, false, true),
             Step::InAuction => (1, 0, false, false, false),
             Step::Reserved => (0, 1, false, false, false),
@@ -367,7 +372,7 @@ impl<'a> Market<'a> {
             Step::Closed => return Ok(()),
         };
         must!(last, found == expected, "no stuck inquiry", "{id} is {:?} with {found:?}", inquiry.step);
-        let stands = matches!(inquiry.step, Step::Queued | Step::InAuction | Step::Reserved);
+        let stands = matches!(inquiry.step, Step::Early | Step::Queued | Step::InAuction | Step::Reserved);
         let everywhere = inquiry.queues.iter().all(|queue| {
             let queue = self.queues.get(queue);
             queue.is_some_and(|queue| queue.standing.contains(id))

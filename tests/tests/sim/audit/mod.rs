@@ -28,6 +28,7 @@ pub mod entry;
 pub mod feeds;
 pub mod fold;
 pub mod handover;
+mod hours;
 pub mod inquiry;
 pub mod market;
 pub mod money;
