@@ -87,7 +87,7 @@ fn decided_again(day: &Day, log: &LogName, events: &[Arc<Recorded>]) -> State {
     for group in events.chunk_by(|a, b| a.correlation == b.correlation) {
         let first = &group[0];
         let same = |made: &[Event]| made.iter().eq(group.iter().map(|event| &event.event));
-        let made = match ticks.get(&first.correlation) {
+        let made = match ticks.get(&first.correlation).filter(|_| first.source.is_none()) {
             Some(entropy) => {
                 let ctx = context(first.time, Actor::System, entropy);
                 let made = execute_due(&mut state, group.iter().any(|event| spares(event)), &ctx);

@@ -283,6 +283,11 @@ impl Day {
             self.maybe_trap(node, 12);
             handover::step(&self.house, &mut self.dice, node, &log, max);
             self.disarm();
+            if self.dice.percent(50) {
+                self.maybe_trap(node, 12);
+                handover::bring_ends(&self.house, &mut self.dice, node, &log, max);
+                self.disarm();
+            }
         }
     }
 

@@ -41,7 +41,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 41] = [
+const WEIGHTS: [(usize, Draw); 43] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
@@ -74,6 +74,8 @@ const WEIGHTS: [(usize, Draw); 41] = [
     (1, declare_queue),
     (1, retire_queue),
     (1, trade::revise_offer),
+    (1, trade::pause_offer),
+    (4, trade::resume_offer),
     (1, trade::retire_offer),
     (2, trade::update_provider),
     (1, trade::limit_provider),

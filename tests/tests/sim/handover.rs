@@ -1,5 +1,5 @@
-//! The process manager from `community` to a call server, one step at a time: in the order of `api/src/handover.rs`,
-//! with its repeats after a crash or a lost answer. What an event asks is the product's own code.
+//! The process managers from `community` to a call server, and back, one step at a time: in the order of
+//! `api/src/handover.rs` and `api/src/places.rs`, with their repeats after a crash or a lost answer. What an event asks is the product's own code.
 //!
 //! The one in `api` runs on tokio and draws from the machine's randomness, so a seed could not turn it.
 
@@ -7,9 +7,36 @@ use crate::dice::Dice;
 use crate::house::House;
 use domain::log::LogName;
 use store::backend::EventStore;
-use store::handover::order_for;
+use store::handover::{order_back, order_for};
 use store::recorded::Recorded;
 use store::writer::order::{Answer, Entropy};
+
+/// And back: one node brings at most `max` ends of inquiries whose offers have limits from a call server to `community`,
+/// after what `community` has taken over from there as that node knows it. Whether it has more to do there.
+pub fn bring_ends(house: &House, dice: &mut Dice, node: usize, log: &LogName, max: usize) -> bool {
+    let community = LogName::community();
+    let taken =
+        house.with_writer(node, &community, |writer| writer.state().sources.get(log).map_or(0, |last| last.seq + 1));
+    let Some(from) = taken else { return false };
+    // Sometimes from too early: it had brought them, and never heard so.
+    let from = from.saturating_sub(if dice.percent(8) { dice.throw(9) as u64 } else { 0 });
+    let page = house.store.read(log, from, usize::MAX >> 1).expect("the store in memory can be read");
+    let events = page.into_iter().map(|raw| Recorded::open(log, raw).expect("what was written reads"));
+    let entered = house.now(node);
+    let mut orders: Vec<_> = events.filter_map(|event| order_back(&event, || Entropy(dice.bytes()))).collect();
+    let more = orders.len() > max;
+    orders.truncate(max);
+    if orders.is_empty() {
+        return false;
+    }
+    let answers = house.give(node, &community, orders.into_iter().map(|order| (order, entered)).collect());
+    for answer in answers.unwrap_or_default() {
+        if let Answer::Refused(refusal) = answer {
+            panic!("the end of an inquiry in {log} was refused by `community`: {refusal:?}");
+        }
+    }
+    more
+}
 
 /// Hands over at most `max` events of `community` by one node. Whether it has more to do there.
 pub fn step(house: &House, dice: &mut Dice, node: usize, log: &LogName, max: usize) -> bool {

@@ -88,6 +88,7 @@ pub struct Known {
     next: BTreeMap<LogName, Seq>,
     pub providers: Vec<ProviderId>,
     pub offers: Vec<KnownOffer>,
+    pub paused: Vec<OfferId>,
     pub markets: BTreeMap<LogName, KnownMarket>,
 }
 
@@ -119,6 +120,8 @@ impl Known {
                     offer.terms = e.terms.clone();
                 }
             }
+            Event::Offer(OfferEvent::Paused(e)) => self.paused.push(e.offer),
+            Event::Offer(OfferEvent::Resumed(e)) => self.paused.retain(|offer| *offer != e.offer),
             _ => {}
         }
     }

@@ -15,7 +15,7 @@
 //! killed                 a day's orders again, of a node that is killed at every append
 //! run                    many seeds on all cores; how to replay the one that failed
 //! apart                  the auditor names nothing of the house
-//! mutants                tampered days, each of which the auditor must refuse; mutants/selections: without an auction
+//! mutants                tampered days, each of which the auditor must refuse; mutants/{selections,offers}: of some laws
 //! ```
 //!
 //! `CALLMARKET_SEEDS=FROM..TO` or `CALLMARKET_SEED=n` choose the days. Deliberately not here: HTTP, threads,
@@ -72,6 +72,8 @@ const MUST_COME_UP: &[&str] = &[
     "refused: IDEMPOTENCY_KEY_REUSED",
     "refused: INQUIRY_TAKEN",
     "refused: INSUFFICIENT_FUNDS",
+    "refused: LIMIT_REACHED",
+    "refused: OFFER_PAUSED",
     "refused: OTHER_ALLOCATION",
     "refused: RESERVATION_LAPSED",
     "refused: RESERVATION_RESCINDED",
@@ -98,15 +100,22 @@ const MUST_COME_UP: &[&str] = &[
     "standing value: taken back",
 ];
 
+/// Of these a hundred days may lack one.
+const SELDOM: &[&str] = &[
+    "done: closeChannel",
+    "refused: a provider that cannot pay",
+    "refused: who started it",
+    "selection: after a cool-off",
+    "session.channel_closed.v1",
+    "session.kept.v1",
+];
+
 /// No decision releases a settlement yet, and no day has the five hundred waiting inquiries that put rounds off. Webhooks
 /// are a log and a process of their own.
 const MADE_BY_NOTHING_HERE: &[&str] = &[
     "settlement.released.v1",
     "agent.rounds_put_off.v1",
     "agent.rounds_resumed.v1",
-    "offer.paused.v1",
-    "offer.resumed.v1",
-    "offer.place_freed.v1",
     "webhook.created.v1",
     "webhook.secret_rotated.v1",
     "webhook.deleted.v1",
@@ -117,8 +126,7 @@ const MADE_BY_NOTHING_HERE: &[&str] = &[
 ];
 
 /// The mutations of the same.
-const GIVEN_BY_NOBODY_HERE: &[&str] =
-    &["pauseOffer", "resumeOffer", "createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"];
+const GIVEN_BY_NOBODY_HERE: &[&str] = &["createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"];
 
 #[test]
 fn whole_days() {
@@ -139,6 +147,7 @@ fn whole_days() {
         let mutations = mutations.map(|(name, _)| format!("done: {name}"));
         let types = store::stored::TYPES.iter().filter(|name| !MADE_BY_NOTHING_HERE.contains(name));
         let all = MUST_COME_UP.iter().chain(types).map(|name| (*name).to_owned()).chain(mutations);
+        let all = all.filter(|what| days >= 1_000 || !SELDOM.contains(&what.as_str()));
         let missing: Vec<String> = all.filter(|what| tally.0.get(what).is_none_or(|count| *count == 0)).collect();
         assert!(missing.is_empty(), "{days} days, and these never came up: {missing:?}");
     }

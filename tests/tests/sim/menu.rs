@@ -125,7 +125,18 @@ fn value_bound(dice: &mut Dice, direction: Direction) -> Money {
     grid(steps, currency)
 }
 
+/// Some bound what may be open, some what a day may cost, so narrowly that it is reached.
 pub fn terms(dice: &mut Dice) -> OfferTerms {
+    let mut terms = unlimited(dice);
+    terms.max_open = sometimes(dice, 12, |dice| dice.between(1, 3) as u32);
+    if let Some(most) = terms.most_it_costs().filter(|_| dice.percent(20)) {
+        let times = Decimal::from(dice.between(1, 3));
+        terms.daily_budget = Money::new(most.amount() * times, most.currency()).ok();
+    }
+    terms
+}
+
+fn unlimited(dice: &mut Dice) -> OfferTerms {
     OfferTerms {
         accepts_questions: dice.percent(80),
         allocation: allocation(dice),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::ptr_arg)] // Some mutants add or remove lines, so all are given the vector.
 
+mod offers;
 mod selections;
 
 use crate::audit::answers::Said;
@@ -112,7 +113,9 @@ fn awarded_again(lines: &mut Vec<Line>) -> Option<()> {
         .cloned()
         .map(|mut line| {
             edit_envelope(&mut line, |envelope| {
-                envelope["correlation"] = json!("cmd_00000000000000000000000000000001")
+                envelope["correlation"] = json!("cmd_00000000000000000000000000000001");
+                // A key serves one command.
+                drop(envelope.as_object_mut().map(|members| members.remove("key")));
             });
             line.hash = Sha256::digest(line.hash).into();
             line
@@ -357,29 +360,37 @@ const MUTANTS: &[Mutant] = &[
     ("a reservation for two", doubled_award, &["no double award", "second agent"]),
     ("an award twice", awarded_again, &["no double award", "every answer is borne out", "no state past its deadline"]),
     ("a hold beyond the bid", overdrawn_hold, &["holds = live bids"]),
-    ("a wallet overdrawn", poorer_wallet, &["credit limit", "exclusions"]),
+    ("a wallet overdrawn", poorer_wallet, &["credit limit", "exclusions", "claims", "standing values"]),
     ("a leg by a cent", leg_by_a_cent, &["postings sum to zero"]),
     ("both legs by a cent", both_legs_by_a_cent, &["postings", "postings sum to zero"]),
     ("two events swapped", swapped, &["winner"]),
     ("a price by a cent", price_by_a_cent, &["winner"]),
     ("another winner", another_winner, &["winner"]),
-    ("a lapse forgotten", lapse_forgotten, &["no state past its deadline", "deadlines"]),
-    ("blame for the platform's lateness", blamed_too_late, &["late platform", "deadlines", "auction terms"]),
+    ("a lapse forgotten", lapse_forgotten, &["no state past its deadline", "deadlines", "exclusions"]),
+    ("blame for the platform's lateness", blamed_too_late, &["late platform", "deadlines", "auction terms", "why"]),
     ("an agent gone whom nobody had seen", gone_unseen, &["presence", "no state past its deadline", "deadlines"]),
     ("an agent gone too early", gone_too_early, &["presence", "deadlines", "no state past its deadline"]),
     ("an inquiry lost", inquiry_lost, &["no lost inquiry", "queues", "deadlines", "known things"]),
     ("an opening a minute late", opened_late, &["business hours"]),
     ("hours that nobody minded", hours_forgotten, &["business hours"]),
-    ("an inquiry never closed", never_closed, &["no stuck inquiry", "queues", "auction terms", "lapses", "atomic"]),
-    ("an agent beyond its capacity", no_capacity, &["who may bid", "no agent beyond capacity", "rounds"]),
+    (
+        "an inquiry never closed",
+        never_closed,
+        &["no stuck inquiry", "queues", "auction terms", "lapses", "atomic", "no state past its deadline"],
+    ),
+    (
+        "an agent beyond its capacity",
+        no_capacity,
+        &["who may bid", "no agent beyond capacity", "rounds", "winner", "exclusions"],
+    ),
     ("a bid short of the increment", bid_too_low, &["increments", "winner"]),
     ("a key twice", key_twice, &["keys"]),
     ("an agent that nobody invited", uninvited, &["conference", "atomic"]),
     ("the next agent named wrongly", told_wrongly, &["conference"]),
     ("half a command", half_a_command, &["atomic"]),
-    ("a limit that was never handed over", limit_forgotten, &["handover", "accounts"]),
+    ("a limit that was never handed over", limit_forgotten, &["handover", "accounts", "known things"]),
     ("a limit by a cent", limit_by_a_cent, &["handover"]),
-    ("a call server elsewhere", elsewhere, &["handover"]),
+    ("a call server elsewhere", elsewhere, &["handover", "known things"]),
     ("two sessions of one inquiry", second_consent, &["no double award"]),
 ];
 

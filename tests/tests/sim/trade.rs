@@ -89,11 +89,27 @@ pub fn revise_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
             _ => Patch::Keep,
         },
         links: if dice.percent(30) { Some(menu::links(dice)) } else { None },
+        max_open: match dice.throw(5) {
+            0 => Patch::Set(dice.between(1, 4) as u32),
+            1 => Patch::Clear,
+            _ => Patch::Keep,
+        },
+        daily_budget: if dice.percent(60) { Patch::Clear } else { terms.daily_budget.map_or(Patch::Keep, Patch::Set) },
         ..OfferChange::default()
     };
     let expected_revision = if dice.percent(90) { offer.revision } else { offer.revision + 1 };
     let command = Command::ReviseOffer { offer: offer.id, expected_revision, change };
     Some((LogName::community(), Actor::Provider(offer.provider), command))
+}
+/// Mostly for a short while.
+pub fn pause_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    let offer = dice.pick(&known.offers)?;
+    Some((LogName::community(), Actor::Provider(offer.provider), Command::PauseOffer { offer: offer.id }))
+}
+pub fn resume_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    let offer = dice.pick(&known.paused)?;
+    let provider = known.offers.iter().find(|one| one.id == offer)?.provider;
+    Some((LogName::community(), Actor::Provider(provider), Command::ResumeOffer { offer }))
 }
 pub fn retire_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
     // Not the last two, or the day would be over.

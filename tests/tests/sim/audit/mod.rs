@@ -11,6 +11,7 @@
 //! selection  who has an inquiry without an auction; standing: what agents would pay or take, and bids by it
 //! places     where too much goes on
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
+//! limits     what an offer may have open and cost in a day
 //! answers    every answer is borne out by the log, every event is somebody's
 //! feeds      what readers of feeds saw is what concerned them
 //! ```
@@ -30,6 +31,7 @@ pub mod fold;
 pub mod handover;
 mod hours;
 pub mod inquiry;
+pub mod limits;
 pub mod market;
 pub mod money;
 pub mod places;
@@ -96,12 +98,14 @@ pub(crate) use must;
 /// What an account came to, for who compares it with a view: balance and holds in thousandths.
 pub type Accounts = BTreeMap<(String, String, String), (i128, i128)>;
 
+/// Every log, where it is one.
+pub fn read(books: &Books) -> Result<BTreeMap<&str, Vec<Entry>>, Finding> {
+    books.logs.iter().map(|(log, lines)| Ok((log.as_str(), chain::read(log, lines)?))).collect()
+}
+
 /// Looks at a whole day. `over`: it is evening, so nothing may be left open.
 pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
-    let mut logs: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
-    for (log, lines) in &books.logs {
-        logs.insert(log, chain::read(log, lines)?);
-    }
+    let logs = read(books)?;
     answers::audit(books, &logs)?;
     let mut accounts = Accounts::new();
     let none = vec![];
@@ -132,6 +136,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
             accounts.insert((log.to_string(), owner.to_string(), currency.to_string()), (account.balance, held));
         }
     }
+    limits::audit(&logs, over)?;
     // Last, so that what is wrong with a log is told as such.
     feeds::audit(&books.watches, &logs)?;
     Ok(accounts)

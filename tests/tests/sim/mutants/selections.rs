@@ -105,6 +105,8 @@ fn claimed_beyond_the_wallet(lines: &mut Vec<Line>) -> Option<()> {
 fn claimed_twice(lines: &mut Vec<Line>) -> Option<()> {
     let at = claim(lines, |_| true)?.start;
     let mut again = lines[at].clone();
+    // The key stays on the first of the command's events.
+    edit_envelope(&mut again, |envelope| drop(envelope.as_object_mut().map(|members| members.remove("key"))));
     again.hash = [3; 32];
     lines.insert(at + 1, again);
     Some(())
@@ -173,7 +175,7 @@ fn another_score(lines: &mut Vec<Line>) -> Option<()> {
 }
 fn another_tie(lines: &mut Vec<Line>) -> Option<()> {
     let at = selection(lines, |data| data.get("agent").is_some())?;
-    edit(&mut lines[at], |data| data["why"]["ranked"][0]["tie_key"] = json!("load 0, idle 0.000000, agent 1"));
+    edit(&mut lines[at], |data| data["why"]["ranked"][0]["tie_key"] = json!("load 7, idle 0.000000, agent 1"));
     Some(())
 }
 fn another_policy(lines: &mut Vec<Line>) -> Option<()> {
