@@ -31,6 +31,7 @@ pub mod folder;
 pub mod handover;
 pub mod keys;
 pub mod memory;
+pub mod moved;
 pub mod raw;
 pub mod recorded;
 pub mod snapshot;

@@ -139,7 +139,16 @@ impl Vault {
         if let Some(key) = lock(&self.cache).get(subject) {
             return Ok(key);
         }
-        match self.ask(Ask::Key { subject: subject.into(), make: true })? {
+        match self.ask(Ask::Key { subject: subject.into(), make: Make::Random })? {
+            Answer::Key(Some(key)) => Ok(key),
+            Answer::Key(None) | Answer::Done => Err(VaultError::Erased),
+        }
+    }
+
+    /// Gives a subject that has none a key from outside, durable before this returns; whoever has one keeps it, and is
+    /// told by what comes back. For recorded markets, which must be the same each time they are told.
+    pub fn give(&self, subject: &str, key: Key) -> Result<Key, VaultError> {
+        match self.ask(Ask::Key { subject: subject.into(), make: Make::Given(key) })? {
             Answer::Key(Some(key)) => Ok(key),
             Answer::Key(None) | Answer::Done => Err(VaultError::Erased),
         }
@@ -150,7 +159,7 @@ impl Vault {
         if let Some(key) = lock(&self.cache).get(subject) {
             return Ok(Some(key));
         }
-        match self.ask(Ask::Key { subject: subject.into(), make: false })? {
+        match self.ask(Ask::Key { subject: subject.into(), make: Make::Nothing })? {
             Answer::Key(key) => Ok(key),
             Answer::Done => Ok(None),
         }
@@ -196,9 +205,16 @@ struct Request {
 }
 
 enum Ask {
-    Key { subject: Box<str>, make: bool },
+    Key { subject: Box<str>, make: Make },
     Erase { subject: Box<str> },
     Secret { name: Box<str> },
+}
+
+/// What becomes of a subject without a key.
+enum Make {
+    Nothing,
+    Random,
+    Given(Key),
 }
 
 enum Answer {
@@ -307,25 +323,29 @@ impl Worker {
             Ask::Key { subject, make } => {
                 let sql = "SELECT sealed FROM subject LEFT JOIN sealed_key USING (no) WHERE subject = ?";
                 match self.find(sql, subject)? {
-                    Some(None) if *make => Ok(Err(VaultError::Erased)),
+                    Some(None) if !matches!(make, Make::Nothing) => Ok(Err(VaultError::Erased)),
                     Some(None) => Ok(Ok(Answer::Key(None))),
                     Some(Some(sealed)) => self.unseal("key", subject, &sealed).map(|key| Ok(Answer::Key(Some(key)))),
-                    None if *make => {
-                        let made = self.make("INSERT INTO sealed_key (sealed) VALUES (?2)", "key", subject)?;
+                    None => {
+                        let key = match make {
+                            Make::Nothing => return Ok(Ok(Answer::Key(None))),
+                            Make::Random => Key::random(),
+                            Make::Given(key) => key.clone(),
+                        };
+                        let made = self.make("INSERT INTO sealed_key (sealed) VALUES (?2)", "key", subject, key)?;
                         if made.is_ok() {
                             let sql = "INSERT INTO subject (subject, no) VALUES (?, last_insert_rowid())";
                             self.change(sql, subject, "making a key")?;
                         }
                         Ok(made)
                     }
-                    None => Ok(Ok(Answer::Key(None))),
                 }
             }
             Ask::Secret { name } => match self.find("SELECT sealed FROM secret WHERE name = ?", name)? {
                 Some(sealed) => self
                     .unseal("secret", name, &sealed.expect("the column is NOT NULL"))
                     .map(|key| Ok(Answer::Key(Some(key)))),
-                None => self.make("INSERT INTO secret (name, sealed) VALUES (?, ?)", "secret", name),
+                None => self.make("INSERT INTO secret (name, sealed) VALUES (?, ?)", "secret", name, Key::random()),
             },
             Ask::Erase { subject } => {
                 if !self.writes {
@@ -354,11 +374,10 @@ impl Worker {
     }
 
     /// `sql` takes the name and the sealed key.
-    fn make(&self, sql: &str, kind: &str, name: &str) -> Result<Result<Answer, VaultError>, VaultError> {
+    fn make(&self, sql: &str, kind: &str, name: &str, key: Key) -> Result<Result<Answer, VaultError>, VaultError> {
         if !self.writes {
             return Ok(Err(VaultError::ReadOnly));
         }
-        let key = Key::random();
         let sealed = self.master.seal(&place(kind, name), &key.0);
         let made = self.connection.prepare_cached(sql).and_then(|mut insert| insert.execute(params![name, sealed]));
         made.map(|_| Ok(Answer::Key(Some(key)))).map_err(failed("making a key"))

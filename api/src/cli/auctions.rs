@@ -3,6 +3,7 @@
 //! compared, never read by the rule. Columns and rules are explained beside the data that they came with.
 
 use super::market::{Bid, Market, unlimited};
+use super::progress::Progress;
 use super::table::{Row, Table};
 use super::{Failure, Found};
 use clap::Args;
@@ -17,7 +18,6 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -185,7 +185,7 @@ impl Files {
         let mut agents: HashMap<String, AgentId> = HashMap::new();
         let (mut accepted, mut refused, mut late, mut exact) = (0u64, 0u64, 0u64, 0u64);
         let mut mismatches = Vec::new();
-        let mut progress = Progress::new(lots.len());
+        let mut progress = Progress::new(lots.len(), "auctions");
         for lot in &lots {
             let bidders = register(&mut market, lot, &mut agents, unlimited(currency))?;
             let opened = market.now();
@@ -336,7 +336,7 @@ fn read_lots(kind: &Kind, mut auctions: Table, mut bids: Table, currency: Curren
 }
 
 /// Folds the history views up to the logs' ends, so that `serve` answers lists at once.
-fn tell_history(folder: &DataFolder, store: Arc<dyn EventStore>) -> Result<(), Failure> {
+pub(super) fn tell_history(folder: &DataFolder, store: Arc<dyn EventStore>) -> Result<(), Failure> {
     const PATIENCE: Duration = Duration::from_secs(60);
     let history = Arc::new(History::open(&folder.history())?);
     let projector = Projector::start(history.clone(), store.clone())?;
@@ -506,35 +506,6 @@ fn as_in_file(recorded: &str, price: Money) -> String {
     let mut shown = price.amount();
     shown.rescale(decimals);
     if shown == price.amount() { shown.to_string() } else { price.amount().to_string() }
-}
-
-/// A count on standard error, where somebody watches.
-struct Progress {
-    done: usize,
-    total: usize,
-    shown: Option<Instant>,
-}
-
-impl Progress {
-    fn new(total: usize) -> Progress {
-        Progress { done: 0, total, shown: std::io::stderr().is_terminal().then(Instant::now) }
-    }
-    fn step(&mut self) {
-        self.done += 1;
-        if let Some(shown) = self.shown
-            && shown.elapsed().as_millis() > 100
-        {
-            let percent = self.done * 100 / self.total.max(1);
-            eprint!("\r{percent:3} % of {} auctions", self.total);
-            let _ = std::io::stderr().flush();
-            self.shown = Some(Instant::now());
-        }
-    }
-    fn end(&self) {
-        if self.shown.is_some() {
-            eprint!("\r\x1b[K");
-        }
-    }
 }
 
 /// What must hold of any two files, for `fuzz/`: nothing is lost without a word, and what was read can be replayed.

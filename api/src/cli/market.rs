@@ -389,11 +389,11 @@ fn taken_over(command: Command, source: &Recorded) -> Order {
     }
 }
 
-fn position(source: &Recorded) -> SourcePosition {
+pub(super) fn position(source: &Recorded) -> SourcePosition {
     SourcePosition { hash: Hex(&source.raw.hash).to_string(), log: source.log.clone(), seq: source.seq }
 }
 
-fn done(answer: Answer) -> Result<Vec<Arc<Recorded>>, Failure> {
+pub(super) fn done(answer: Answer) -> Result<Vec<Arc<Recorded>>, Failure> {
     match answer {
         Answer::Done(events) => Ok(events),
         Answer::Replayed { .. } => Err("a command without a key was taken for a repeat".into()),

@@ -3,8 +3,10 @@
 //! standard error.
 
 mod auctions;
+mod calls;
 mod check;
 mod market;
+mod progress;
 mod serve;
 mod statement;
 mod table;
@@ -55,6 +57,9 @@ enum Replay {
     Auctions(auctions::Auctions),
     /// Sealed first-price auctions (auction_id, winning_bid; bid)
     Sealed(auctions::Sealed),
+    /// A telephone centre's calls with waits, hang-ups and conversations (id, customer, type, arrival, vru_exit,
+    /// queue_enter, queue_exit, outcome, service_start, service_end, agent, flags)
+    Calls(calls::Calls),
 }
 
 /// Where the house keeps its things.
@@ -142,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Statement(statement) => statement.run(),
         Command::Replay(Replay::Auctions(replay)) => replay.run(),
         Command::Replay(Replay::Sealed(replay)) => replay.run(),
+        Command::Replay(Replay::Calls(replay)) => replay.run(),
         Command::Topics(topics) => topics.run(),
     };
     match outcome {

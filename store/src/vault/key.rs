@@ -2,6 +2,7 @@
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use sha2::{Digest, Sha256};
 
 /// The first byte of everything sealed: XChaCha20-Poly1305, then a nonce of 24 bytes.
 const SEAL_V1: u8 = 1;
@@ -21,14 +22,32 @@ impl Key {
         Key(random())
     }
 
+    /// A key that is known from outside: whoever knows the bytes opens what it seals.
+    pub fn of(bytes: [u8; 32]) -> Key {
+        Key(bytes)
+    }
+
     /// Encrypts `plain`: `0x01 ‖ nonce ‖ ciphertext ‖ tag`, 41 bytes more than `plain`. `aad` says what
     /// it is and where it belongs, and must be given again to open it, so that nothing sealed can be
     /// put in another's place. The nonce is random: 192 bits never meet by chance.
     pub fn seal(&self, aad: &[u8], plain: &[u8]) -> Vec<u8> {
-        let nonce: [u8; NONCE] = random();
+        self.seal_at(random(), aad, plain)
+    }
+
+    fn seal_at(&self, nonce: [u8; NONCE], aad: &[u8], plain: &[u8]) -> Vec<u8> {
         let sealed = self.cipher().encrypt(&XNonce::from(nonce), Payload { msg: plain, aad });
         let sealed = sealed.expect("a text in memory is below the cipher's 256 GB");
         [&[SEAL_V1][..], &nonce, &sealed].concat()
+    }
+
+    /// The same for what must be the same each time and is nobody's secret, such as the pseudonyms of a recorded
+    /// market: the nonce comes from key, place and text, so equal texts at one place look alike.
+    pub fn seal_alike(&self, aad: &[u8], plain: &[u8]) -> Vec<u8> {
+        let place = Sha256::digest(aad);
+        let digest = Sha256::new().chain_update(self.0).chain_update(place).chain_update(plain).finalize();
+        let mut nonce = [0; NONCE];
+        nonce.copy_from_slice(&digest[..NONCE]);
+        self.seal_at(nonce, aad, plain)
     }
 
     /// Gives back what was sealed with this key for the same `aad`.
@@ -61,6 +80,18 @@ fn random<const N: usize>() -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_sealed_alike_is_the_same_for_the_same_text_at_the_same_place_alone() {
+        let key = Key::of([1; 32]);
+        let sealed = key.seal_alike(b"agent 1", b"A01");
+        assert_eq!(key.open(b"agent 1", &sealed).unwrap(), b"A01");
+        assert_eq!(key.seal_alike(b"agent 1", b"A01"), sealed);
+        let nonce = |sealed: &[u8]| sealed[1..=NONCE].to_vec();
+        for other in [key.seal_alike(b"agent 1", b"A02"), key.seal_alike(b"agent 2", b"A01")] {
+            assert_ne!(nonce(&other), nonce(&sealed), "no nonce is used for two texts");
+        }
+    }
 
     #[test]
     fn what_is_sealed_opens_with_its_key_at_its_place_alone() {

@@ -26,6 +26,20 @@ fn a_subject_has_one_key_and_keeps_it() {
 }
 
 #[test]
+fn a_given_key_is_kept_and_takes_no_other_ones_place() {
+    let scratch = Scratch::new();
+    let vault = open(&scratch);
+    let key = vault.give("ann", Key::of([7; 32])).unwrap();
+    assert!(key == Key::of([7; 32]) && vault.give("ann", Key::of([8; 32])).unwrap() == key);
+    let own = vault.key_for("ben").unwrap();
+    assert!(vault.give("ben", Key::of([7; 32])).unwrap() == own);
+    vault.erase("cid").unwrap();
+    assert!(matches!(vault.give("cid", Key::of([7; 32])), Err(VaultError::Erased)));
+    drop(vault);
+    assert!(open(&scratch).existing("ann").unwrap().unwrap() == key);
+}
+
+#[test]
 fn erased_is_for_ever() {
     let scratch = Scratch::new();
     let vault = open(&scratch);
@@ -157,7 +171,7 @@ fn those_who_ask_together_share_a_commit() {
     for number in 0..10 {
         let (reply, answer) = sync_channel(1);
         let subject = format!("subject {}", number / 2).into();
-        let ask = if number == 9 { Ask::Erase { subject } } else { Ask::Key { subject, make: true } };
+        let ask = if number == 9 { Ask::Erase { subject } } else { Ask::Key { subject, make: Make::Random } };
         requests.send(Request { ask, reply }).unwrap();
         answers.push(answer);
     }

@@ -21,6 +21,7 @@ mod past;
 mod promises;
 mod readme;
 mod replay;
+mod replay_calls;
 mod restart;
 mod rights;
 mod sealed;
