@@ -182,8 +182,10 @@ fn receiver() -> String {
 /// Tells it all; moments to look back at.
 pub(super) fn tell(story: &mut Story) -> Vec<String> {
     for (name, topic) in [("main", "cards"), ("other", "loans")] {
-        let input = json!({"name": name, "topics": [topic], "languages": ["en"], "locations": [{"name": "home"}]});
+        let input = json!({"name": name, "topics": [topic], "languages": ["en"], "locations": [{"name": "home", "limit": "80.5", "trafficUnit": "Mbit/s", "sessionLimit": 100}]});
         story.give("operator", "openCallServer", input);
+        let traffic = json!({"callServer": name, "location": "home", "traffic": "7.5", "validFor": "PT1H"});
+        story.give("operator", "reportLocationTraffic", traffic);
     }
     for topic in ["cards/new", "cards/old"] {
         let input = json!({"callServer": "main", "topic": topic, "requiredSkills": [{"name": "cards"}]});
@@ -289,6 +291,13 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let routed = story.publish("rival", "cards/stolen", "PT10M", routed);
     let input =
         json!({"offerId": routed["id"], "linkId": routed["links"][0]["id"], "channel": "MESSAGE", "termsVersion": "1"});
+    story.house.client("").give("acceptOffer", input, "inquiry { id }");
+    // One that has hours, a minute a week, and an inquiry that waits for them.
+    let monday = json!({"days": ["MONDAY"], "from": "00:00", "to": "00:01"});
+    let hours = json!({"zone": "Europe/Vienna", "weekly": [monday], "closedOn": ["2030-01-07"]});
+    let input = json!({"title": "Help", "channels": ["MESSAGE"], "links": [{"label": "Help", "topic": "cards/stolen"}], "allocation": {"claim": {"price": {"amount": "1.13", "currency": "EUR"}}}, "hours": hours, "maxOpenInquiries": 9, "dailyBudget": {"amount": "90.00", "currency": "EUR"}});
+    let seldom = story.give("rival", "publishOffer", input)["offer"].clone();
+    let input = json!({"offerId": seldom["id"], "linkId": seldom["links"][0]["id"], "channel": "MESSAGE"});
     story.house.client("").give("acceptOffer", input, "inquiry { id }");
     moments.push(story.now());
     moments
