@@ -664,11 +664,11 @@ fn queues_of(live: &Arc<Live>, history: &Arc<History>, store: &Arc<dyn EventStor
     let (live, history, store) = (live.clone(), history.clone(), store.clone());
     Arc::new(move |inquiry| {
         if let Some(row) = live.inquiry(inquiry) {
-            return Ok(row.queues.to_vec());
+            return Ok(row.all_queues().collect());
         }
         let events = history.events_of(&*store, inquiry.into()).map_err(|error| FeedError::Queues(Box::new(error)))?;
         let row = fold(&events).and_then(|dossier| dossier.read(|dossier| dossier.inquiry().cloned()));
-        Ok(row.map(|row| row.queues.to_vec()).unwrap_or_default())
+        Ok(row.map(|row| row.all_queues().collect()).unwrap_or_default())
     })
 }
 

@@ -289,7 +289,8 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
         | Timer::SettlementMatures(_)
         | Timer::SessionIsIdle(_)
         | Timer::SessionIsLong(_)
-        | Timer::SelectsAgain(_) => None,
+        | Timer::SelectsAgain(_)
+        | Timer::MergeGoesOn(_) => None,
     });
     vec![reported(state, unseen.take(check::PRESENCE_MAX).collect(), None)]
 }

@@ -10,6 +10,7 @@ use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::agent::{AgentEvent, AgentRoundsPutOff};
 use crate::event::auction::*;
+use crate::event::inquiry::InquiryEvent;
 use crate::event::reservation::ReservationEvent;
 use crate::event::session::SessionEvent;
 use crate::event::wallet::Party;
@@ -321,6 +322,10 @@ pub(crate) fn freed_by(state: &State, events: &[Event]) -> Vec<AgentId> {
         if !freed.contains(&id) {
             freed.push(id);
         }
+    }
+    // What waits may be desired otherwise: whoever is free looks there.
+    if events.iter().any(|event| matches!(event, Event::Inquiry(InquiryEvent::Moved(_)))) {
+        freed.extend(state.roster.iter().filter(|id| !freed.contains(id)).copied().collect::<Vec<_>>());
     }
     freed
 }

@@ -227,6 +227,10 @@ pub enum Command {
     RetireQueue {
         queue: QueueId,
     },
+    MergeQueues {
+        from: Vec<QueueId>,
+        into: QueueId,
+    },
     CreditWallet {
         owner: Party,
         amount: Money,
@@ -374,6 +378,7 @@ pub mod rights {
     pub const SET_STANDING_VALUE: Right = ("setStandingValue", &[Agent, Operator]);
     pub const REPORT_LOCATION_TRAFFIC: Right = ("reportLocationTraffic", &[Operator]);
     pub const DECLARE_QUEUE: Right = ("declareQueue", &[Operator]);
+    pub const MERGE_QUEUES: Right = ("mergeQueues", &[Operator]);
     pub const RETIRE_QUEUE: Right = ("retireQueue", &[Operator]);
     pub const CREDIT_WALLET: Right = ("creditWallet", &[Finance]);
     pub const WITHDRAW_INQUIRY: Right = ("withdrawInquiry", &[Customer, Operator]);
@@ -402,7 +407,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 43] = [
+    pub const ALL: [Right; 44] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -420,6 +425,7 @@ pub mod rights {
         SET_STANDING_VALUE,
         REPORT_LOCATION_TRAFFIC,
         DECLARE_QUEUE,
+        MERGE_QUEUES,
         RETIRE_QUEUE,
         CREDIT_WALLET,
         WITHDRAW_INQUIRY,
@@ -475,6 +481,7 @@ impl Command {
             Command::SetStandingValue { .. } => rights::SET_STANDING_VALUE,
             Command::ReportLocationTraffic { .. } => rights::REPORT_LOCATION_TRAFFIC,
             Command::DeclareQueue { .. } => rights::DECLARE_QUEUE,
+            Command::MergeQueues { .. } => rights::MERGE_QUEUES,
             Command::RetireQueue { .. } => rights::RETIRE_QUEUE,
             Command::CreditWallet { .. } => rights::CREDIT_WALLET,
             Command::WithdrawInquiry { .. } => rights::WITHDRAW_INQUIRY,

@@ -101,6 +101,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
             location::report(state, location, *traffic, *valid_for, ctx)
         }
         Command::DeclareQueue { topic, required_skills } => queue::declare(state, topic, required_skills, ctx),
+        Command::MergeQueues { from, into } => queue::merge(state, from, *into, ctx),
         Command::RetireQueue { queue } => queue::retire(state, *queue),
         Command::CreditWallet { owner, amount, reference } => wallet::credit(state, *owner, *amount, reference, ctx),
         Command::WithdrawInquiry { inquiry, reason } => inquiry::withdraw(state, *inquiry, reason, ctx),
@@ -164,6 +165,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         Timer::RoundsGoOn(id) => agent::resume_rounds(id),
         Timer::SettlementMatures(id) => settlement::mature(state, id),
         Timer::AgentIsAbsent(id) => agent::absent(state, id, late, ctx),
+        Timer::MergeGoesOn(id) => queue::go_on(state, id, ctx),
         Timer::SelectsAgain(id) => routing::select(state, id, ctx),
     })
 }

@@ -97,6 +97,8 @@ impl Event {
             Event::Queue(event) => match event {
                 QueueEvent::Opened(e) => one(e.queue),
                 QueueEvent::Retired(e) => one(e.queue),
+                QueueEvent::Merged(e) => two(e.queue, e.into),
+                QueueEvent::MergePutOff(e) => one(e.queue),
             },
             Event::Inquiry(event) => match event {
                 InquiryEvent::Registered(e) => two(e.inquiry, e.customer),
@@ -112,6 +114,7 @@ impl Event {
                 InquiryEvent::Expired(e) => one(e.inquiry),
                 InquiryEvent::Completed(e) => one(e.inquiry),
                 InquiryEvent::TopicsConfirmed(e) => two(e.inquiry, e.agent),
+                InquiryEvent::Moved(e) => three(e.inquiry, e.from, e.into),
             },
             Event::Auction(event) => match event {
                 AuctionEvent::Opened(e) => two(e.auction, e.inquiry),
@@ -206,11 +209,12 @@ into_event! {
     CallServer(CallServerEvent): Opened(community::CallServerOpened), Updated(community::CallServerUpdated),
         Started(community::CallServerStarted), CreditLimitGranted(community::CreditLimitGranted),
         TrafficReported(community::CallServerTrafficReported), TrafficExpired(community::CallServerTrafficExpired);
-    Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired);
+    Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired),
+        Merged(queue::QueueMerged), MergePutOff(queue::QueueMergePutOff);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
         InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), Requeued(inquiry::InquiryRequeued),
         Withdrawn(inquiry::InquiryWithdrawn), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted),
-        TopicsConfirmed(inquiry::TopicsConfirmed);
+        TopicsConfirmed(inquiry::TopicsConfirmed), Moved(inquiry::InquiryMoved);
     Auction(AuctionEvent): Opened(auction::AuctionOpened), BidPlaced(auction::BidPlaced), BidOutbid(auction::BidOutbid),
         BidWithdrawn(auction::BidWithdrawn), Extended(auction::AuctionExtended), Awarded(auction::AuctionAwarded),
         BidLost(auction::BidLost), BidForfeited(auction::BidForfeited), Unsold(auction::AuctionUnsold),

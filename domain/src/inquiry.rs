@@ -19,7 +19,7 @@ use crate::sealed::Sealed;
 use crate::state::{AuctionPhase, Inquiry, InquiryState, ReservationPhase, State, Timer};
 use crate::terms::{Allocation, AuctionRules, Initiator, OfferTerms};
 use crate::time::Timestamp;
-use crate::topic::{Skill, Topic};
+use crate::topic::Topic;
 use crate::waiting::Place;
 use std::sync::Arc;
 
@@ -40,15 +40,8 @@ pub fn register(
     let mut events = Vec::new();
     let queues = queue::enter(state, &acceptance.topics, acceptance.link, inquiry, ctx, &mut events);
 
-    let mut desired: Vec<Skill> = Vec::new();
-    let named = acceptance.topics.iter().map(|topic| Skill { level: 1, name: topic.clone() });
     let of_queues = queues.iter().flat_map(|(_, skills)| skills.iter().cloned());
-    for skill in acceptance.terms.required_skills.iter().cloned().chain(named).chain(of_queues) {
-        match desired.iter_mut().find(|known| known.name == skill.name) {
-            Some(known) => known.level = known.level.max(skill.level),
-            None => desired.push(skill),
-        }
-    }
+    let desired = queue::desired_skills(&acceptance.terms, &acceptance.topics, of_queues);
     let terms = acceptance.terms.clone();
     // Whom the contact centre turns to is not kept waiting by hours for those who come.
     let comes = acceptance.initiator != Initiator::ContactCenter;
@@ -268,6 +261,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 state.add_waiting(Place::of(e.inquiry, row));
             }
         }
+        InquiryEvent::Moved(e) => move_to(state, e),
         InquiryEvent::Withdrawn(e) => drop_inquiry(state, e.inquiry, true),
         InquiryEvent::Expired(e) => drop_inquiry(state, e.inquiry, true),
         InquiryEvent::Completed(e) => drop_inquiry(state, e.inquiry, false),
@@ -279,6 +273,32 @@ fn add_unassigned(state: &mut State, id: InquiryId) {
     let row = state.inquiries.get(id).expect("an inquiry is registered first");
     if matches!(row.terms.allocation, Allocation::Routed { .. }) && row.begins_at.is_none() {
         state.add_unassigned(Place::of(id, row));
+    }
+}
+
+/// It stands in another queue, and may be another's to have: where it waits for somebody, it waits by what is desired
+/// now.
+fn move_to(state: &mut State, e: &InquiryMoved) {
+    let (waiting, unassigned) = (state.waiting.contains(e.inquiry), state.unassigned.contains(e.inquiry));
+    state.remove_waiting(e.inquiry);
+    state.remove_unassigned(e.inquiry);
+    queue::count(state, &[e.from], false);
+    if !e.already {
+        queue::count(state, &[e.into], true);
+    }
+    let offer = state.inquiries.get(e.inquiry).expect("an inquiry is registered first").offer;
+    let desired_skills = state.shared.skills(offer, &e.desired_skills);
+    state.inquiries.change(&mut state.journal, e.inquiry, |row| {
+        let others = row.queues.iter().filter(|id| **id != e.from && **id != e.into).copied();
+        row.queues = others.chain([e.into]).collect();
+        row.desired_skills = desired_skills;
+    });
+    let row = state.inquiries.get(e.inquiry).expect("just changed");
+    let place = Place::of(e.inquiry, row);
+    if waiting {
+        state.add_waiting(place);
+    } else if unassigned {
+        state.add_unassigned(place);
     }
 }
 

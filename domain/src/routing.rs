@@ -392,6 +392,8 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
                 | InquiryEvent::InformationAnswered(_)
                 | InquiryEvent::SelectionMade(_)
                 | InquiryEvent::TopicsConfirmed(_)
+                // Everybody looks for it: `auction::freed_by`.
+                | InquiryEvent::Moved(_)
                 | InquiryEvent::Withdrawn(_)
                 | InquiryEvent::Expired(_)
                 | InquiryEvent::Completed(_),

@@ -114,6 +114,12 @@ pub struct Queue {
     pub required_skills: Arc<[Skill]>,
     /// Inquiries that stand in it.
     pub depth: u32,
+    /// Its topics are that queue's now, and what stands in it follows.
+    pub merged_into: Option<QueueId>,
+    /// Others were merged into it: it does not retire by itself, or their topics would open queues again.
+    pub has_merged: bool,
+    /// When the next of those who stand in it follow.
+    pub moves_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -411,6 +417,7 @@ pub enum Timer {
     SessionIsIdle(SessionId),
     SessionIsLong(SessionId),
     SelectsAgain(InquiryId),
+    MergeGoesOn(QueueId),
 }
 
 /// One change to take back. What a bid changes stands here as it is; rows that are large and change seldom are

@@ -82,6 +82,9 @@ impl Waiting {
     pub fn len(&self) -> usize {
         self.places.len()
     }
+    pub(crate) fn contains(&self, id: InquiryId) -> bool {
+        self.places.contains_key(&id)
+    }
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }

@@ -19,6 +19,7 @@
 use crate::inquiry_of;
 use domain::event::Event;
 use domain::event::auction::AuctionEvent;
+use domain::event::inquiry::InquiryEvent;
 use domain::ids::{AgentId, InquiryId, QueueId, Subject};
 use domain::log::{LogName, Seq};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -455,7 +456,9 @@ fn concerns(event: &Recorded, queues: &[QueueId]) -> impl Iterator<Item = Watche
         _ => None,
     });
     let agents = event.subjects.iter().any(|subject| matches!(subject, Subject::AgentId(_)));
-    named.chain(agents.then_some(Watched::Agents)).chain(queues.iter().map(|id| Watched::Queue(*id)))
+    // Once each: an event may name a queue of its inquiry itself.
+    let others = queues.iter().filter(|id| !event.subjects.contains(&Subject::QueueId(**id)));
+    named.chain(agents.then_some(Watched::Agents)).chain(others.map(|id| Watched::Queue(*id)))
 }
 
 fn is_opening(event: &Recorded) -> bool {
@@ -557,6 +560,10 @@ impl Reader {
     }
 
     fn is_for_me(&mut self, event: &Recorded) -> Result<bool, FeedError> {
+        // It stands in other queues from here on.
+        if let Event::Inquiry(InquiryEvent::Moved(e)) = &event.event {
+            self.queues.remove(&e.inquiry);
+        }
         if is_opening(event) && self.watched.iter().any(|watched| matches!(watched, Watched::Agent(_))) {
             return Ok(true);
         }

@@ -64,7 +64,8 @@ fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Began(_)
-            | InquiryEvent::TopicsConfirmed(_),
+            | InquiryEvent::TopicsConfirmed(_)
+            | InquiryEvent::Moved(_),
         )
         | Event::Provider(_)
         | Event::Offer(_)

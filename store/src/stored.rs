@@ -93,6 +93,8 @@ stored! {
     "call_server.traffic_expired.v1" => CallServer(CallServerEvent::TrafficExpired);
     "queue.opened.v1" => Queue(QueueEvent::Opened);
     "queue.retired.v1" => Queue(QueueEvent::Retired);
+    "queue.merged.v1" => Queue(QueueEvent::Merged);
+    "queue.merge_put_off.v1" => Queue(QueueEvent::MergePutOff);
     "inquiry.registered.v1" => Inquiry(InquiryEvent::Registered);
     "inquiry.information_requested.v1" => Inquiry(InquiryEvent::InformationRequested);
     "inquiry.information_answered.v1" => Inquiry(InquiryEvent::InformationAnswered);
@@ -103,6 +105,7 @@ stored! {
     "inquiry.expired.v1" => Inquiry(InquiryEvent::Expired);
     "inquiry.completed.v1" => Inquiry(InquiryEvent::Completed);
     "inquiry.topics_confirmed.v1" => Inquiry(InquiryEvent::TopicsConfirmed);
+    "inquiry.moved.v1" => Inquiry(InquiryEvent::Moved);
     "auction.opened.v1" => Auction(AuctionEvent::Opened);
     "auction.bid_placed.v1" => Auction(AuctionEvent::BidPlaced);
     "auction.bid_outbid.v1" => Auction(AuctionEvent::BidOutbid);

@@ -231,6 +231,7 @@ const MOVE_NO_MONEY: &[(&str, &[&str])] = &[
             "registerAgent",
             "updateAgent",
             "declareQueue",
+            "mergeQueues",
             "retireQueue",
             "publishOffer",
             "reviseOffer",

@@ -22,6 +22,7 @@ pub enum InquiryEvent {
     Expired(InquiryExpired),
     Completed(InquiryCompleted),
     TopicsConfirmed(TopicsConfirmed),
+    Moved(InquiryMoved),
 }
 
 /// An acceptance stands in the call server's queues, at the place of `accepted_at`.
@@ -152,4 +153,17 @@ pub struct TopicsConfirmed {
     pub agent: AgentId,
     pub inquiry: InquiryId,
     pub topics: Vec<Topic>,
+}
+
+/// A queue that it stood in was merged into another one: it stands there now, at the place of its own acceptance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryMoved {
+    /// It stood there already, by another queue of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub already: bool,
+    /// From now on. What was in an auction, or reserved, keeps the ones that it began with.
+    pub desired_skills: Vec<Skill>,
+    pub from: QueueId,
+    pub inquiry: InquiryId,
+    pub into: QueueId,
 }

@@ -1,6 +1,7 @@
 //! Events of topical queues.
 
 use crate::ids::{InquiryId, QueueId, Subject};
+use crate::time::Timestamp;
 use crate::topic::{Skill, Topic};
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum QueueEvent {
     Opened(QueueOpened),
     Retired(QueueRetired),
+    Merged(QueueMerged),
+    MergePutOff(QueueMergePutOff),
 }
 
 /// DECLARED by an operator, LINK for an offer's topic, QUESTION for the subject of a question.
@@ -37,4 +40,18 @@ pub struct QueueRetired {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<InquiryId>,
     pub queue: QueueId,
+}
+
+/// By an operator: what its topic brings from now on goes to `into`, and what stands in it moves there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueMerged {
+    pub into: QueueId,
+    pub queue: QueueId,
+}
+
+/// More stand in it than one decision moves: the rest follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueMergePutOff {
+    pub queue: QueueId,
+    pub until: Timestamp,
 }

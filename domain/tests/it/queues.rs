@@ -8,6 +8,9 @@ use domain::event::queue::{QueueEvent, QueueOpened, QueueOrigin};
 use domain::ids::{LinkId, QueueId, Subject};
 use domain::refusal::Refusal;
 use domain::terms::AuctionFormat::*;
+use domain::terms::{Allocation, Direction};
+use domain::time::Span;
+use domain::topic::Skill;
 
 fn born(events: &[Event]) -> Vec<QueueOpened> {
     let opened = |event: &Event| match event {
@@ -109,4 +112,185 @@ fn a_queue_is_retired_when_it_is_empty() {
         market.operator(Command::RetireQueue { queue: QueueId(9) }),
         Err(Refusal::NotFound { field: "queueId" })
     );
+}
+
+fn open(market: &mut Market, name: &str, skills: &[Skill]) -> QueueId {
+    let command = Command::DeclareQueue { topic: topic(name), required_skills: skills.to_vec() };
+    born(&market.operator(command).unwrap())[0].queue
+}
+fn merges(market: &mut Market, from: &[QueueId], into: QueueId) -> Answer {
+    market.operator(Command::MergeQueues { from: from.to_vec(), into })
+}
+fn stands(market: &Market, inquiry: domain::ids::InquiryId) -> Vec<QueueId> {
+    market.state.inquiries.get(inquiry).unwrap().queues.to_vec()
+}
+fn depth(market: &Market, queue: QueueId) -> u32 {
+    market.state.queues.get(queue).unwrap().depth
+}
+fn claimed() -> domain::terms::OfferTerms {
+    let allocation = Allocation::Claim { direction: Direction::Reverse, price: None };
+    domain::terms::OfferTerms { allocation, ..terms::terms(forward(Open)) }
+}
+
+#[test]
+fn merged_queues_are_one_for_what_stands_in_them_and_for_what_comes() {
+    let mut market = Market::empty();
+    let [cards, loans, money] = ["cards", "loans", "money"].map(|name| open(&mut market, name, &[]));
+    let one = market.inquires(claimed(), &["cards"]);
+    let both = market.inquires(claimed(), &["cards", "loans"]);
+    let there = market.inquires(claimed(), &["money", "loans"]);
+    let events = merges(&mut market, &[cards, loans], money).unwrap();
+    assert_eq!(
+        names(&events),
+        ["queue.merged", "queue.merged", "inquiry.moved", "inquiry.moved", "inquiry.moved", "inquiry.moved"]
+    );
+    for inquiry in [one, both, there] {
+        assert_eq!(stands(&market, inquiry), [money], "once, however many it stood in");
+    }
+    assert_eq!((depth(&market, cards), depth(&market, loans), depth(&market, money)), (0, 0, 3));
+    // What comes with a merged topic, or beneath it, goes there and opens nothing but its own.
+    let events = ask(&mut market, &["cards"]);
+    assert!(born(&events).is_empty());
+    assert_eq!(stands(&market, market.inquiry), [money]);
+    let events = ask(&mut market, &["loans/home", "money"]);
+    assert_eq!(born(&events).len(), 1);
+    assert_eq!(stands(&market, market.inquiry).iter().filter(|queue| **queue == money).count(), 1);
+
+    // The last one is the end of a chain.
+    let all = open(&mut market, "all", &[]);
+    merges(&mut market, &[money], all).unwrap();
+    ask(&mut market, &["cards"]);
+    assert_eq!(stands(&market, market.inquiry), [all]);
+    assert_eq!(depth(&market, money), 0);
+}
+
+#[test]
+fn what_cannot_be_merged() {
+    let mut market = Market::empty();
+    let [cards, loans, money] = ["cards", "loans", "money"].map(|name| open(&mut market, name, &[]));
+    let field = |answer: Answer| answer.unwrap_err().field().map(|path| path.join("."));
+    let from = |at: &str| Some(format!("fromQueueIds{at}"));
+    assert_eq!(field(merges(&mut market, &[], money)), from(""));
+    assert_eq!(field(merges(&mut market, &[QueueId(9)], money)), from(""));
+    assert_eq!(field(merges(&mut market, &[cards], QueueId(9))), Some("intoQueueId".to_owned()));
+    assert_eq!(field(merges(&mut market, &[cards, money], money)), from(".1"));
+    assert_eq!(field(merges(&mut market, &[cards, loans, cards], money)), from(".2"));
+    let command = Command::MergeQueues { from: vec![cards], into: money };
+    assert_eq!(market.customer(command), Err(Refusal::Forbidden));
+    merges(&mut market, &[cards], money).unwrap();
+    assert_eq!(field(merges(&mut market, &[cards], loans)), from(".0"), "it was merged");
+    assert_eq!(field(merges(&mut market, &[money], cards)), Some("intoQueueId".to_owned()), "no circle");
+    assert!(matches!(market.operator(Command::RetireQueue { queue: cards }), Err(Refusal::NotAllowedNow { .. })));
+    let Err(Refusal::Invalid { message, .. }) = declare(&mut market, "cards") else { panic!() };
+    assert!(message.contains("merged into that of money"), "{message}");
+    // Once that is retired its topics are nobody's.
+    market.operator(Command::RetireQueue { queue: money }).unwrap();
+    declare(&mut market, "cards").unwrap();
+    declare(&mut market, "money").unwrap();
+}
+
+#[test]
+fn a_generated_queue_that_others_were_merged_into_stays() {
+    let mut market = Market::empty();
+    let cards = open(&mut market, "cards", &[]);
+    let money = born(&ask(&mut market, &["money"]))[0].queue;
+    merges(&mut market, &[cards], money).unwrap();
+    market.withdraws().unwrap();
+    assert_eq!(depth(&market, money), 0);
+    ask(&mut market, &["cards"]);
+    assert_eq!(stands(&market, market.inquiry), [money]);
+    // And one that was merged does not retire once more.
+    let tax = born(&ask(&mut market, &["tax"]))[0].queue;
+    merges(&mut market, &[tax], money).unwrap();
+    assert_eq!(names(&market.withdraws().unwrap()).last(), Some(&"inquiry.withdrawn"));
+}
+
+/// The target may ask for other skills: what waits is looked at again, what is under way goes on.
+#[test]
+fn who_could_have_it_now_is_asked_in_the_same_decision() {
+    let routed = || {
+        let policy = domain::terms::RoutingPolicy::LongestIdle;
+        let allocation = Allocation::Routed { direction: Direction::Reverse, policy, price: None };
+        domain::terms::OfferTerms { allocation, ..terms::terms(forward(Open)) }
+    };
+    let mut market = Market::with(&[ANN]);
+    let hard = open(&mut market, "help/hard", &[skill("wizardry", 1)]);
+    let easy = open(&mut market, "help", &[]);
+    let waits = market.inquires(routed(), &["help/hard"]);
+    assert!(market.pending().is_none(), "nobody is a wizard");
+    merges(&mut market, &[hard], easy).unwrap();
+    market.inquiry = waits;
+    assert_eq!(market.pending().unwrap().1.agent, ANN);
+    assert_eq!(stands(&market, waits), [easy]);
+
+    // An auction goes on with what it began with, for whoever could bid.
+    let mut market = Market::with(&[ANN]);
+    let easy = open(&mut market, "help", &[]);
+    let hard = open(&mut market, "hard", &[skill("wizardry", 1)]);
+    let auctioned = market.auctions(forward(Open));
+    let queued = market.inquires(claimed(), &["help"]);
+    merges(&mut market, &[easy], hard).unwrap();
+    market.inquiry = queued;
+    assert_eq!(market.claims(ANN), Err(Refusal::AgentLacksSkill), "what waits is desired otherwise");
+    market.inquiry = auctioned;
+    market.bid(ANN, "1.00");
+    market.closes();
+    market.accepts(ANN).unwrap();
+    assert_eq!(depth(&market, hard), 1);
+}
+
+#[test]
+fn an_unsold_inquiry_has_its_next_round_where_it_was_merged_to() {
+    let mut market = Market::with(&[ANN]);
+    let hard = open(&mut market, "help/hard", &[skill("wizardry", 1)]);
+    let easy = open(&mut market, "help", &[]);
+    market.inquires(terms::terms(forward(Open).rounds(2)), &["help/hard"]);
+    market.closes();
+    assert_eq!(market.row().auctions.len(), 1, "unsold, and nobody is free for it");
+    merges(&mut market, &[hard], easy).unwrap();
+    assert_eq!(market.row().auctions.len(), 2);
+    market.bid(ANN, "1.00");
+}
+
+/// More than one decision moves: the rest follows, in order, with commands in between, and none is forgotten or had twice.
+#[test]
+fn a_large_queue_follows_in_steps() {
+    let most = domain::queue::MOVED_AT_ONCE;
+    let mut market = Market::with(&[ANN]);
+    market.audited = false;
+    let [help, money, all] = ["help", "money", "all"].map(|name| open(&mut market, name, &[]));
+    let inquiries: Vec<_> = (0..2 * most + 10).map(|_| market.inquires(claimed(), &["help"])).collect();
+    let events = merges(&mut market, &[help], money).unwrap();
+    assert_eq!(events.len(), 2 + most);
+    assert_eq!(names(&events).last(), Some(&"queue.merge_put_off"));
+    assert_eq!((depth(&market, help), depth(&market, money)), (most as u32 + 10, most as u32));
+    assert_eq!(stands(&market, inquiries[most]), [help], "the first accepted came first");
+    // In between one is served where it stands, one comes, and the target is merged itself.
+    market.inquiry = inquiries[most];
+    market.claims(ANN).unwrap();
+    market.inquires(claimed(), &["help"]);
+    assert_eq!(stands(&market, market.inquiry), [money]);
+    merges(&mut market, &[money], all).unwrap();
+    market.pass(Span::seconds(1));
+    assert_eq!((depth(&market, help), depth(&market, money)), (0, 0));
+    assert_eq!(depth(&market, all), 2 * most as u32 + 10, "all but the one that is served, and the new one");
+    let elsewhere = inquiries.iter().filter(|id| **id != inquiries[most]).find(|id| stands(&market, **id) != [all]);
+    assert_eq!(elsewhere, None);
+    assert!(market.folded() == market.state);
+}
+
+#[test]
+fn a_queue_that_empties_by_itself_has_nothing_left_to_follow() {
+    let most = domain::queue::MOVED_AT_ONCE;
+    let mut market = Market::with(&[ANN]);
+    market.audited = false;
+    let [help, money] = ["help", "money"].map(|name| open(&mut market, name, &[]));
+    for _ in 0..=most {
+        market.inquires(claimed(), &["help"]);
+    }
+    merges(&mut market, &[help], money).unwrap();
+    assert_eq!(depth(&market, help), 1);
+    market.claims(ANN).unwrap();
+    assert_eq!(depth(&market, help), 0);
+    assert!(market.pass(Span::seconds(1)).is_empty());
 }

@@ -120,7 +120,9 @@ impl<'a> Fold<'a> {
                 | CallServerEvent::TrafficReported(_)
                 | CallServerEvent::TrafficExpired(_),
             ) => Ok(()),
-            Event::Queue(QueueEvent::Opened(_) | QueueEvent::Retired(_)) => Ok(()),
+            Event::Queue(
+                QueueEvent::Opened(_) | QueueEvent::Retired(_) | QueueEvent::Merged(_) | QueueEvent::MergePutOff(_),
+            ) => Ok(()),
             Event::Inquiry(event) => self.inquiry(e, event),
             Event::Auction(event) => self.auction(e, event),
             // Who an agent is and how it is doing: folded from its own events.
@@ -154,6 +156,11 @@ impl<'a> Fold<'a> {
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Began(_)
             | InquiryEvent::TopicsConfirmed(_) => Ok(()),
+            InquiryEvent::Moved(i) => {
+                let place = (i.into.to_string(), i.inquiry.to_string());
+                self.put("INSERT OR IGNORE INTO inquiry_queue(queue, inquiry) VALUES(?1, ?2)", place)?;
+                Ok(())
+            }
             InquiryEvent::Requeued(i) => self.inquiry_is(e, i.inquiry, InquiryState::Queued),
             InquiryEvent::Withdrawn(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Withdrawn),
             InquiryEvent::Expired(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Expired),

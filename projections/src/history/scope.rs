@@ -97,7 +97,8 @@ impl Scope {
                 | InquiryEvent::Withdrawn(_)
                 | InquiryEvent::Expired(_)
                 | InquiryEvent::Completed(_)
-                | InquiryEvent::TopicsConfirmed(_),
+                | InquiryEvent::TopicsConfirmed(_)
+                | InquiryEvent::Moved(_),
             )
             | Event::Auction(_)
             | Event::Agent(_)

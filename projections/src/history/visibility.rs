@@ -265,7 +265,8 @@ fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> boo
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_)
             | InquiryEvent::Completed(_)
-            | InquiryEvent::TopicsConfirmed(_),
+            | InquiryEvent::TopicsConfirmed(_)
+            | InquiryEvent::Moved(_),
         )
         | Event::Session(
             SessionEvent::Opened(_)

@@ -289,6 +289,13 @@ impl Dossier {
             InquiryEvent::Expired(_) => self.end(InquiryState::Expired, recorded)?,
             InquiryEvent::Completed(_) => self.end(InquiryState::Completed, recorded)?,
             // Its topics are what it was registered under.
+            InquiryEvent::Moved(e) => {
+                let row = self.registered()?;
+                let others = row.queues.iter().filter(|id| **id != e.from && **id != e.into).copied();
+                row.queues = others.chain([e.into]).collect();
+                row.desired_skills = e.desired_skills.as_slice().into();
+                row.moves = row.moves.iter().copied().chain([(recorded.seq, e.from, e.into)]).collect();
+            }
             InquiryEvent::TopicsConfirmed(_) => {
                 self.registered()?;
             }

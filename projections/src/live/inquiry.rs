@@ -79,6 +79,8 @@ pub struct InquiryRow {
     /// What the classifier made of the question, where it was asked.
     pub classified: Option<Arc<Classified>>,
     pub queues: Arc<[QueueId]>,
+    /// Out of which queues it was moved into which, and where in the log: those were merged.
+    pub moves: Arc<[(Seq, QueueId, QueueId)]>,
     pub desired_skills: Arc<[Skill]>,
     pub customer: CustomerId,
     /// The electronic question, with title and excerpt of its content.
@@ -120,6 +122,7 @@ impl InquiryRow {
             topics: e.topics.as_slice().into(),
             classified: e.classified.clone().map(Arc::new),
             queues: e.queues.as_slice().into(),
+            moves: Arc::new([]),
             desired_skills: e.desired_skills.as_slice().into(),
             customer: e.customer,
             question: e.question.clone().map(Arc::new),
@@ -132,6 +135,20 @@ impl InquiryRow {
             ended_at: None,
             withdrawal_reason: None,
         }
+    }
+}
+
+impl InquiryRow {
+    /// Every queue that it stands in, or stood in.
+    pub fn all_queues(&self) -> impl Iterator<Item = QueueId> {
+        self.queues.iter().copied().chain(self.moves.iter().map(|(_, from, _)| *from))
+    }
+
+    /// Whether it stood in a queue when an event happened, the event that took it out of there included.
+    pub fn stood_in(&self, queue: QueueId, seq: Seq) -> bool {
+        let left = self.moves.iter().find(|(_, from, _)| *from == queue).map(|(at, ..)| *at);
+        let came = self.moves.iter().find(|(_, _, into)| *into == queue).map(|(at, ..)| *at);
+        left.is_none_or(|left| seq <= left) && came.is_none_or(|came| came <= seq)
     }
 }
 

@@ -184,7 +184,8 @@ impl Market {
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_)
             | InquiryEvent::Completed(_)
-            | InquiryEvent::TopicsConfirmed(_) => {}
+            | InquiryEvent::TopicsConfirmed(_)
+            | InquiryEvent::Moved(_) => {}
         }
         self.fold_dossier(recorded)?;
         self.queues.on_inquiry(event, recorded)

@@ -5,7 +5,7 @@
 //! some 10 µs at 1,000 waiting.
 
 use super::error::Misfit;
-use domain::event::inquiry::{InquiryEvent, InquiryRegistered};
+use domain::event::inquiry::{InquiryEvent, InquiryMoved, InquiryRegistered};
 use domain::event::queue::{QueueEvent, QueueOrigin};
 use domain::event::session::SessionEvent;
 use domain::ids::{InquiryId, QueueId, Subject};
@@ -25,6 +25,8 @@ pub const RETIRED_MAX: usize = 1_024;
 pub enum QueueState {
     Open,
     Retired,
+    /// Its topic, and what stood in it, are another queue's.
+    Merged,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,7 @@ pub struct QueueRow {
     pub oldest_at: Option<Timestamp>,
     pub opened_at: Timestamp,
     pub retired_at: Option<Timestamp>,
+    pub merged_into: Option<QueueId>,
 }
 
 /// Where an inquiry stands in each of its queues, and the key of a page of them.
@@ -76,6 +79,8 @@ struct Standing {
 pub(super) struct Queues {
     by_id: BTreeMap<QueueId, Queue>,
     open: BTreeSet<(Topic, QueueId)>,
+    /// Merged ones stay: operators make few.
+    merged: BTreeSet<(Topic, QueueId)>,
     retired: VecDeque<QueueId>,
     #[serde(serialize_with = "super::restore::in_order")]
     standing: HashMap<InquiryId, Standing>,
@@ -104,11 +109,21 @@ impl Queues {
     /// Whether an open queue has exactly this topic, and not from a question.
     pub(super) fn is_published(&self, topic: &Topic) -> bool {
         let all = (topic.clone(), QueueId(0))..=(topic.clone(), QueueId(u128::MAX));
-        let mut rows = self.open.range(all).filter_map(|(_, id)| self.get(*id));
-        rows.any(|row| match row.origin {
+        let open = self.open.range(all.clone()).filter_map(|(_, id)| self.get(*id));
+        // What was published before it was merged still is, as long as it leads somewhere.
+        let leads = |row: &&QueueRow| self.end_of(row).is_some_and(|end| end.state == QueueState::Open);
+        let merged = self.merged.range(all).filter_map(|(_, id)| self.get(*id)).filter(leads);
+        open.chain(merged).any(|row| match row.origin {
             QueueOrigin::Declared | QueueOrigin::Link => true,
             QueueOrigin::Question => false,
         })
+    }
+    /// Where a merged queue was merged into, in the end.
+    fn end_of<'a>(&'a self, mut row: &'a QueueRow) -> Option<&'a QueueRow> {
+        while let Some(into) = row.merged_into {
+            row = self.get(into)?;
+        }
+        Some(row)
     }
     /// Those that stand in a queue, first come first.
     pub(super) fn standing_in(&self, id: QueueId, after: Option<QueueKey>) -> impl Iterator<Item = QueueKey> {
@@ -138,11 +153,25 @@ impl Queues {
                     oldest_at: None,
                     opened_at: recorded.time,
                     retired_at: None,
+                    merged_into: None,
                 };
                 if self.by_id.insert(e.queue, Queue { row, waiting: BTreeSet::new() }).is_some() {
                     return Err(Misfit::Twice(e.queue.into()));
                 }
                 self.open.insert((e.topic.clone(), e.queue));
+            }
+            QueueEvent::Merged(e) => {
+                let row = &mut self.by_id.get_mut(&e.queue).ok_or(Misfit::Unknown(e.queue.into()))?.row;
+                row.state = QueueState::Merged;
+                row.merged_into = Some(e.into);
+                row.seq = recorded.seq;
+                let place = (row.topic.clone(), e.queue);
+                self.open.remove(&place);
+                self.merged.insert(place);
+                self.by_id.get_mut(&e.into).ok_or(Misfit::Unknown(e.into.into()))?.row.seq = recorded.seq;
+            }
+            QueueEvent::MergePutOff(e) => {
+                self.by_id.get_mut(&e.queue).ok_or(Misfit::Unknown(e.queue.into()))?.row.seq = recorded.seq;
             }
             QueueEvent::Retired(e) => {
                 let row = &mut self.by_id.get_mut(&e.queue).ok_or(Misfit::Unknown(e.queue.into()))?.row;
@@ -164,6 +193,7 @@ impl Queues {
     pub(super) fn on_inquiry(&mut self, event: &InquiryEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
             InquiryEvent::Registered(e) => self.enter(e, recorded)?,
+            InquiryEvent::Moved(e) => self.move_to(e, recorded)?,
             InquiryEvent::Withdrawn(e) => self.leave(e.inquiry, recorded),
             InquiryEvent::Expired(e) => self.leave(e.inquiry, recorded),
             InquiryEvent::Completed(e) => self.leave(e.inquiry, recorded),
@@ -203,6 +233,21 @@ impl Queues {
         }
         let standing = Standing { accepted_at: e.accepted_at, queues: e.queues.as_slice().into() };
         self.standing.insert(e.inquiry, standing);
+        Ok(())
+    }
+
+    /// At the place of its own acceptance.
+    fn move_to(&mut self, e: &InquiryMoved, recorded: &Recorded) -> Result<(), Misfit> {
+        let standing = self.standing.get_mut(&e.inquiry).ok_or(Misfit::Unknown(e.inquiry.into()))?;
+        let place = (standing.accepted_at, e.inquiry);
+        let others = standing.queues.iter().filter(|id| **id != e.from && **id != e.into).copied();
+        standing.queues = others.chain([e.into]).collect();
+        let from = self.by_id.get_mut(&e.from).ok_or(Misfit::Unknown(e.from.into()))?;
+        from.waiting.remove(&place);
+        from.count(recorded.seq);
+        let into = self.by_id.get_mut(&e.into).ok_or(Misfit::Unknown(e.into.into()))?;
+        into.waiting.insert(place);
+        into.count(recorded.seq);
         Ok(())
     }
 

@@ -19,6 +19,7 @@ mod locations;
 mod offers;
 mod past;
 mod promises;
+mod queues;
 mod readme;
 mod replay;
 mod replay_calls;

@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 43] = [
+const MUTATIONS: [(&str, &[&str], &str); 44] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -53,6 +53,11 @@ const MUTATIONS: [(&str, &[&str], &str); 43] = [
     ),
     ("pauseOffer", &["provider", "operator"], r#"{"offerId": "off_00000000000000000000000000"}"#),
     ("resumeOffer", &["provider", "operator"], r#"{"offerId": "off_00000000000000000000000000"}"#),
+    (
+        "mergeQueues",
+        &["operator"],
+        r#"{"fromQueueIds": ["que_00000000000000000000000000"], "intoQueueId": "que_00000000000000000000000001"}"#,
+    ),
     ("retireOffer", &["provider", "operator"], r#"{"offerId": "off_00000000000000000000000000"}"#),
     (
         "acceptOffer",

@@ -116,6 +116,9 @@ const MADE_BY_NOTHING_HERE: &[&str] = &[
     "settlement.released.v1",
     "agent.rounds_put_off.v1",
     "agent.rounds_resumed.v1",
+    "queue.merged.v1",
+    "queue.merge_put_off.v1",
+    "inquiry.moved.v1",
     "webhook.created.v1",
     "webhook.secret_rotated.v1",
     "webhook.deleted.v1",
@@ -126,7 +129,8 @@ const MADE_BY_NOTHING_HERE: &[&str] = &[
 ];
 
 /// The mutations of the same.
-const GIVEN_BY_NOBODY_HERE: &[&str] = &["createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"];
+const GIVEN_BY_NOBODY_HERE: &[&str] =
+    &["mergeQueues", "createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"];
 
 #[test]
 fn whole_days() {

@@ -66,6 +66,13 @@ pub struct DeclareQueueInput {
 }
 
 #[derive(InputObject, Clone, Debug)]
+pub struct MergeQueuesInput {
+    pub from_queue_ids: Vec<ID>,
+    pub into_queue_id: ID,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
 pub struct RetireQueueInput {
     pub queue_id: ID,
     pub idempotency_key: String,

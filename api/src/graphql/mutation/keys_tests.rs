@@ -112,6 +112,10 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&operator, "updateAgent", json!({ "agentId": cat, "capacity": 1 }), "agent { id }").await;
     let input = json!({ "callServer": "main", "topic": "loans" });
     let queue = id(&table.does(&operator, "declareQueue", input, "queue { id }").await, "queue");
+    let input = json!({ "callServer": "main", "topic": "credit" });
+    let merged = id(&table.does(&operator, "declareQueue", input, "queue { id }").await, "queue");
+    let input = json!({ "fromQueueIds": [merged], "intoQueueId": queue });
+    table.does(&operator, "mergeQueues", input, "queue { id }").await;
     table.does(&operator, "retireQueue", json!({ "queueId": queue }), "queue { id }").await;
     let input = json!({ "owner": cat, "amount": { "amount": "5", "currency": "EUR" }, "reference": "r" });
     table.does(&finance, "creditWallet", input, "account { id }").await;

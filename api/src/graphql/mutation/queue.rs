@@ -1,10 +1,10 @@
-//! Queues that operators declare and retire.
+//! Queues that operators declare, merge and retire.
 
 use super::agent::known_call_server;
 use super::call::{Call, Step, Stop, answer};
 use super::payload::QueuePayload;
 use crate::app::blocking;
-use crate::graphql::input::agent::{DeclareQueueInput, RetireQueueInput};
+use crate::graphql::input::agent::{DeclareQueueInput, MergeQueuesInput, RetireQueueInput};
 use crate::graphql::input::parse;
 use crate::graphql::types::Queue;
 use async_graphql::{Context, Error, Object};
@@ -25,6 +25,11 @@ impl Queues {
         answer(declare_queue(&call, &input)).await
     }
 
+    async fn merge_queues(&self, ctx: &Context<'_>, input: MergeQueuesInput) -> Result<QueuePayload, Error> {
+        let call = Call::begin(ctx, rights::MERGE_QUEUES, &input, &input.idempotency_key)?;
+        answer(merge_queues(&call, &input)).await
+    }
+
     async fn retire_queue(&self, ctx: &Context<'_>, input: RetireQueueInput) -> Result<QueuePayload, Error> {
         let call = Call::begin(ctx, rights::RETIRE_QUEUE, &input, &input.idempotency_key)?;
         answer(retire_queue(&call, &input)).await
@@ -42,19 +47,29 @@ async fn declare_queue(call: &Call, input: &DeclareQueueInput) -> Step<QueuePayl
     Ok(QueuePayload::new(&done, Queue::load(&call.app, &call.actor, queue).await?))
 }
 
+/// What it was merged into.
+async fn merge_queues(call: &Call, input: &MergeQueuesInput) -> Step<QueuePayload> {
+    let into: QueueId = parse::id(&input.into_queue_id, "intoQueueId")?;
+    let from = input.from_queue_ids.iter().map(|id| parse::id(id, "fromQueueIds"));
+    let from = from.collect::<Result<Vec<QueueId>, Refusal>>()?;
+    let log = log_of(call, into, "intoQueueId").await?;
+    let done = call.submit(&log, Command::MergeQueues { from, into }).await?;
+    Ok(QueuePayload::new(&done, Queue::load(&call.app, &call.actor, into).await?))
+}
+
 async fn retire_queue(call: &Call, input: &RetireQueueInput) -> Step<QueuePayload> {
     let queue: QueueId = parse::id(&input.queue_id, "queueId")?;
-    let log = log_of(call, queue).await?;
+    let log = log_of(call, queue, "queueId").await?;
     let done = call.submit(&log, Command::RetireQueue { queue }).await?;
     Ok(QueuePayload::new(&done, Queue::load(&call.app, &call.actor, queue).await?))
 }
 
 /// The call server of a queue. Of those that retired long ago history knows it: a key may still ask.
-async fn log_of(call: &Call, queue: QueueId) -> Step<LogName> {
+async fn log_of(call: &Call, queue: QueueId, field: &'static str) -> Step<LogName> {
     if let Some(place) = call.app.live.place(queue) {
         return Ok(place.log);
     }
     let app = call.app.clone();
     let events = blocking(move || app.history.events_of(&*app.store, queue.into())).await?;
-    events.first().map(|event| event.log.clone()).ok_or(Stop::from(Refusal::NotFound { field: "queueId" }))
+    events.first().map(|event| event.log.clone()).ok_or(Stop::from(Refusal::NotFound { field }))
 }

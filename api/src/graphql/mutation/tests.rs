@@ -392,6 +392,7 @@ fn example(mutation: &str) -> Value {
         "publishOffer" => {
             json!({ "providerId": "x", "title": "t", "links": [], "channels": [], "allocation": { "claim": {} } })
         }
+        "mergeQueues" => json!({ "fromQueueIds": ["x"], "intoQueueId": "y" }),
         "reviseOffer" => json!({ "offerId": "x", "expectedRevision": 1 }),
         "pauseOffer" | "resumeOffer" | "retireOffer" => json!({ "offerId": "x" }),
         "startInquiry" => json!({ "offerId": "x", "topic": "t", "channel": "MESSAGE" }),

@@ -154,6 +154,7 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
             InquiryEvent::Registered(_)
             | InquiryEvent::Began(_)
             | InquiryEvent::Requeued(_)
+            | InquiryEvent::Moved(_)
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_)
             | InquiryEvent::Completed(_) => Some(None),
@@ -218,7 +219,10 @@ fn leaves(event: &Event) -> bool {
 fn moves(event: &Event) -> bool {
     match event {
         Event::Inquiry(event) => match event {
-            InquiryEvent::Registered(_) | InquiryEvent::Withdrawn(_) | InquiryEvent::Expired(_) => true,
+            InquiryEvent::Registered(_)
+            | InquiryEvent::Moved(_)
+            | InquiryEvent::Withdrawn(_)
+            | InquiryEvent::Expired(_) => true,
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)

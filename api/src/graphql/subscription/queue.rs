@@ -65,8 +65,12 @@ impl Feed for Watch {
         event: &Recorded,
         meta: FeedMeta,
     ) -> Result<Made<QueueFeedItem>, Error> {
-        let Some(kind) = kind(&event.event) else { return Ok(Made::Nothing) };
+        let Some(kind) = kind(&event.event, self.0) else { return Ok(Made::Nothing) };
         if is_of_an_invitation(app, event).await? {
+            return Ok(Made::Nothing);
+        }
+        // It was moved out of here before, or came here later.
+        if !stood_here(app, event, self.0).await? {
             return Ok(Made::Nothing);
         }
         let queue = Queue::load(app, viewer, self.0).await?;
@@ -90,6 +94,13 @@ pub(super) fn inquiry_of(event: &Recorded) -> Option<InquiryId> {
     projections::inquiry_of(&event.subjects)
 }
 
+/// Whether the inquiry of an event stood in a queue then: of merged queues it has left one and come to the other.
+async fn stood_here(app: &Arc<App>, event: &Recorded, queue: QueueId) -> Result<bool, Error> {
+    let Some(id) = inquiry_of(event) else { return Ok(true) };
+    let Some(dossier) = app.dossier(id).await? else { return Ok(true) };
+    Ok(dossier.read(|dossier| dossier.inquiry().is_none_or(|row| row.stood_in(queue, event.seq))))
+}
+
 /// Who is asked into a session is asked about what stands in no queue any more.
 async fn is_of_an_invitation(app: &Arc<App>, event: &Recorded) -> Result<bool, Error> {
     let reservation = match &event.event {
@@ -106,13 +117,18 @@ async fn is_of_an_invitation(app: &Arc<App>, event: &Recorded) -> Result<bool, E
 
 /// An inquiry stands in its queues from its registration until its session opens or it goes away; what comes
 /// after is nothing to them. Bids of sealed auctions change nothing that is shown.
-fn kind(event: &Event) -> Option<QueueFeedKind> {
+fn kind(event: &Event, queue: QueueId) -> Option<QueueFeedKind> {
     match event {
-        Event::Queue(QueueEvent::Opened(_) | QueueEvent::Retired(_)) => Some(QueueFeedKind::QueueChanged),
+        Event::Queue(QueueEvent::Opened(_) | QueueEvent::Retired(_) | QueueEvent::Merged(_)) => {
+            Some(QueueFeedKind::QueueChanged)
+        }
+        Event::Queue(QueueEvent::MergePutOff(_)) => None,
         Event::Inquiry(event) => match event {
             InquiryEvent::Registered(_) => Some(QueueFeedKind::Entered),
             InquiryEvent::Withdrawn(_) | InquiryEvent::Expired(_) => Some(QueueFeedKind::Left),
-            InquiryEvent::Began(_) | InquiryEvent::Requeued(_) => Some(QueueFeedKind::Changed),
+            InquiryEvent::Moved(e) if e.from == queue => Some(QueueFeedKind::Left),
+            InquiryEvent::Moved(e) if e.into == queue && !e.already => Some(QueueFeedKind::Entered),
+            InquiryEvent::Began(_) | InquiryEvent::Requeued(_) | InquiryEvent::Moved(_) => Some(QueueFeedKind::Changed),
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)

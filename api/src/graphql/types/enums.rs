@@ -109,6 +109,7 @@ impl From<live::queue::QueueState> for QueueState {
         match state {
             live::queue::QueueState::Open => QueueState::Open,
             live::queue::QueueState::Retired => QueueState::Retired,
+            live::queue::QueueState::Merged => QueueState::Merged,
         }
     }
 }

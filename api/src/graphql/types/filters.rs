@@ -154,7 +154,7 @@ impl InquiryFilter {
 pub(crate) fn inquiry_fits(filter: &lists::InquiryFilter, row: &InquiryRow) -> bool {
     filter.offer.is_none_or(|offer| offer == row.offer)
         && filter.provider.is_none_or(|provider| provider == row.provider)
-        && filter.queue.is_none_or(|queue| row.queues.contains(&queue))
+        && filter.queue.is_none_or(|queue| row.all_queues().any(|stood| stood == queue))
         && filter.call_server.as_ref().is_none_or(|log| *log == row.log)
         && filter.topic.as_ref().is_none_or(|wanted| row.topics.iter().any(|topic| wanted.contains(topic)))
         && filter.customer.is_none_or(|customer| customer == row.customer)

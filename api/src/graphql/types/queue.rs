@@ -98,6 +98,9 @@ impl Queue {
     async fn state(&self) -> QueueState {
         self.row.state.into()
     }
+    async fn merged_into(&self, ctx: &Context<'_>) -> Option<Queue> {
+        self.row.merged_into.and_then(|id| Queue::show(app(ctx), &self.eyes, id))
+    }
     async fn required_skills(&self) -> Vec<Skill> {
         self.row.required_skills.iter().map(Skill::from).collect()
     }

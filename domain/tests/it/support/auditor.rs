@@ -195,6 +195,10 @@ impl Auditor {
                 assert!(self.served.contains(&e.inquiry), "who serves it knows what it is about");
                 assert!(!e.topics.is_empty(), "it is about something");
             }
+            InquiryEvent::Moved(e) => {
+                assert!(!self.served.contains(&e.inquiry), "who is served stands in no queue");
+                assert!(e.from != e.into, "it stands elsewhere");
+            }
             InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => {}
         }
     }

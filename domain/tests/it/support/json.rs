@@ -73,6 +73,8 @@ payloads! {
     CallServer(CallServerEvent::TrafficExpired) = "call_server.traffic_expired";
     Queue(QueueEvent::Opened) = "queue.opened";
     Queue(QueueEvent::Retired) = "queue.retired";
+    Queue(QueueEvent::Merged) = "queue.merged";
+    Queue(QueueEvent::MergePutOff) = "queue.merge_put_off";
     Inquiry(InquiryEvent::Registered) = "inquiry.registered";
     Inquiry(InquiryEvent::InformationRequested) = "inquiry.information_requested";
     Inquiry(InquiryEvent::InformationAnswered) = "inquiry.information_answered";
@@ -83,6 +85,7 @@ payloads! {
     Inquiry(InquiryEvent::Expired) = "inquiry.expired";
     Inquiry(InquiryEvent::Completed) = "inquiry.completed";
     Inquiry(InquiryEvent::TopicsConfirmed) = "inquiry.topics_confirmed";
+    Inquiry(InquiryEvent::Moved) = "inquiry.moved";
     Auction(AuctionEvent::Opened) = "auction.opened";
     Auction(AuctionEvent::BidPlaced) = "auction.bid_placed";
     Auction(AuctionEvent::BidOutbid) = "auction.bid_outbid";
