@@ -51,6 +51,7 @@ mod tests_agent;
 mod tests_inquiry;
 #[cfg(test)]
 mod tests_restore;
+mod waits;
 
 pub use dossier::Dossier;
 pub use error::{Misfit, ViewError};

@@ -5,12 +5,13 @@
 //! some 10 µs at 1,000 waiting.
 
 use super::error::Misfit;
+use super::waits::Waits;
 use domain::event::inquiry::{InquiryEvent, InquiryMoved, InquiryRegistered};
 use domain::event::queue::{QueueEvent, QueueOrigin};
 use domain::event::session::SessionEvent;
 use domain::ids::{InquiryId, QueueId, Subject};
 use domain::log::{LogName, Seq};
-use domain::time::Timestamp;
+use domain::time::{Span, Timestamp};
 use domain::topic::{Skill, Topic};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -58,6 +59,7 @@ pub type QueueKey = (Timestamp, InquiryId);
 struct Queue {
     row: QueueRow,
     waiting: BTreeSet<QueueKey>,
+    waits: Waits,
 }
 
 impl Queue {
@@ -72,6 +74,8 @@ impl Queue {
 struct Standing {
     accepted_at: Timestamp,
     queues: Box<[QueueId]>,
+    /// Where it came to stand best, and the place there.
+    came_to: Option<(QueueId, usize)>,
 }
 
 /// The queues of one call server.
@@ -132,9 +136,18 @@ impl Queues {
     /// 1 for the first; the smallest over the inquiry's queues.
     pub(super) fn position(&self, inquiry: InquiryId) -> Option<usize> {
         let standing = self.standing.get(&inquiry)?;
-        let place = (standing.accepted_at, inquiry);
-        let queues = standing.queues.iter().filter_map(|id| self.by_id.get(id));
-        queues.map(|queue| 1 + queue.waiting.range(..place).count()).min()
+        self.best(&standing.queues, (standing.accepted_at, inquiry)).map(|(_, place)| place)
+    }
+    /// From how long to how long it may wait yet; absent where too few were answered in the queue of its position.
+    pub(super) fn estimate(&self, inquiry: InquiryId) -> Option<(Span, Span)> {
+        let standing = self.standing.get(&inquiry)?;
+        let (queue, place) = self.best(&standing.queues, (standing.accepted_at, inquiry))?;
+        self.by_id.get(&queue)?.waits.range(place)
+    }
+    /// The queue in which it stands at the smallest place.
+    fn best(&self, queues: &[QueueId], key: QueueKey) -> Option<(QueueId, usize)> {
+        let found = queues.iter().filter_map(|id| Some((*id, 1 + self.by_id.get(id)?.waiting.range(..key).count())));
+        found.min_by_key(|(_, place)| *place)
     }
 
     pub(super) fn on_queue(&mut self, event: &QueueEvent, recorded: &Recorded) -> Result<(), Misfit> {
@@ -155,7 +168,11 @@ impl Queues {
                     retired_at: None,
                     merged_into: None,
                 };
-                if self.by_id.insert(e.queue, Queue { row, waiting: BTreeSet::new() }).is_some() {
+                if self
+                    .by_id
+                    .insert(e.queue, Queue { row, waiting: BTreeSet::new(), waits: Waits::default() })
+                    .is_some()
+                {
                     return Err(Misfit::Twice(e.queue.into()));
                 }
                 self.open.insert((e.topic.clone(), e.queue));
@@ -210,7 +227,10 @@ impl Queues {
 
     pub(super) fn on_session(&mut self, event: &SessionEvent, recorded: &Recorded) {
         match event {
-            SessionEvent::Opened(e) => self.leave(e.inquiry, recorded),
+            SessionEvent::Opened(e) => {
+                self.answered(e.inquiry, recorded.time);
+                self.leave(e.inquiry, recorded);
+            }
             SessionEvent::MessageSent(_)
             | SessionEvent::Ended(_)
             | SessionEvent::NotesSaved(_)
@@ -231,7 +251,8 @@ impl Queues {
             queue.waiting.insert((e.accepted_at, e.inquiry));
             queue.count(recorded.seq);
         }
-        let standing = Standing { accepted_at: e.accepted_at, queues: e.queues.as_slice().into() };
+        let came_to = if e.begins_at.is_some() { None } else { self.best(&e.queues, (e.accepted_at, e.inquiry)) };
+        let standing = Standing { accepted_at: e.accepted_at, queues: e.queues.as_slice().into(), came_to };
         self.standing.insert(e.inquiry, standing);
         Ok(())
     }
@@ -249,6 +270,16 @@ impl Queues {
         into.waiting.insert(place);
         into.count(recorded.seq);
         Ok(())
+    }
+
+    /// Who has begun late, before its offer's hours, has not waited for agents: it says nothing to others.
+    fn answered(&mut self, inquiry: InquiryId, at: Timestamp) {
+        let Some(standing) = self.standing.get(&inquiry) else { return };
+        let Some((queue, place)) = standing.came_to else { return };
+        let waited = at - standing.accepted_at;
+        if let Some(queue) = self.by_id.get_mut(&queue) {
+            queue.waits.answered(waited, place);
+        }
     }
 
     fn leave(&mut self, inquiry: InquiryId, recorded: &Recorded) {

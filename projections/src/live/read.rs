@@ -26,6 +26,7 @@ use domain::ids::{
 };
 use domain::log::LogName;
 use domain::terms::OfferTerms;
+use domain::time::Span;
 use domain::topic::Topic;
 use std::sync::Arc;
 
@@ -178,6 +179,11 @@ impl Live {
     /// Of a waiting inquiry, 1 for the first, the smallest over its queues. Linear in those queues.
     pub fn position(&self, inquiry: InquiryId) -> Option<usize> {
         self.find(|market| market.queues.position(inquiry))
+    }
+    /// From how long to how long a waiting inquiry may wait yet, in whole seconds; absent where too few of those who
+    /// stood like it were answered. Linear in its queues.
+    pub fn estimated_wait(&self, inquiry: InquiryId) -> Option<(Span, Span)> {
+        self.find(|market| market.queues.estimate(inquiry))
     }
     /// Inquiries that wait on a call server, each counted once.
     pub fn waiting(&self, log: &LogName) -> usize {

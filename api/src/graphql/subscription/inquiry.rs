@@ -3,9 +3,8 @@
 //! A position that moves because others left the queue is an item too; positions may coalesce, everything else
 //! is there once.
 //!
-//! `estimatedWait`, while it waits: its position times the mean gap between the latest departures from its queues,
-//! halved and doubled. It is made of what this feed has seen and of nothing else, so it is null before three have
-//! left. It does not know how many agents are there, nor who of them can serve whom.
+//! `estimatedWait`, while it waits: what those who were answered in its queue had waited for each place before them
+//! (`projections/src/live/waits.rs`, ADR 41). Null before five were answered there, and before the offer's hours begin.
 
 use super::queue::inquiry_of;
 use super::source::{Feed, FeedGap, FeedMeta, Made, follow as follow_log, nothing_to_watch};
@@ -21,10 +20,8 @@ use domain::event::inquiry::InquiryEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
 use domain::ids::{InquiryId, MessageId};
-use domain::time::{Span, Timestamp};
 use futures_util::Stream;
 use projections::feed::Watched;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use store::recorded::Recorded;
 
@@ -44,36 +41,6 @@ pub struct WaitEstimate {
     high: Duration,
 }
 
-/// Departures that an estimate looks back on, and how many it needs.
-const DEPARTURES: usize = 20;
-const DEPARTURES_NEEDED: usize = 3;
-
-/// When others left the queues, the latest last.
-#[derive(Default)]
-struct Departures(VecDeque<Timestamp>);
-
-impl Departures {
-    fn add(&mut self, at: Timestamp) {
-        if self.0.len() == DEPARTURES {
-            self.0.pop_front();
-        }
-        self.0.push_back(at);
-    }
-
-    /// For who leaves as the `position`th from now on. Where nothing has moved for longer than the mean gap, that
-    /// is the gap.
-    fn estimate(&self, position: i32, now: Timestamp) -> Option<WaitEstimate> {
-        if self.0.len() < DEPARTURES_NEEDED || position < 1 {
-            return None;
-        }
-        let (first, last) = (*self.0.front()?, *self.0.back()?);
-        let gaps = i64::try_from(self.0.len() - 1).ok()?;
-        let gap = ((last - first).0 / gaps).max((now - last).0).max(0);
-        let wait = gap.saturating_mul(position.into());
-        Some(WaitEstimate { low: Duration(Span(wait / 2)), high: Duration(Span(wait.saturating_mul(2))) })
-    }
-}
-
 pub(super) async fn follow(
     app: &Arc<App>,
     viewer: Actor,
@@ -86,16 +53,7 @@ pub(super) async fn follow(
     let watched = std::iter::once(Watched::Inquiry(id)).chain(queues).collect();
     let position = position(app, id);
     // Which items there are depends on the position that was told last.
-    follow_log(
-        app,
-        viewer,
-        found.row.log.clone(),
-        watched,
-        after,
-        Watch { id, position, left: Departures::default() },
-        None,
-    )
-    .await
+    follow_log(app, viewer, found.row.log.clone(), watched, after, Watch { id, position }, None).await
 }
 
 fn position(app: &App, id: InquiryId) -> Option<i32> {
@@ -106,7 +64,6 @@ struct Watch {
     id: InquiryId,
     /// As it was shown last.
     position: Option<i32>,
-    left: Departures,
 }
 
 impl Feed for Watch {
@@ -120,9 +77,6 @@ impl Feed for Watch {
         meta: FeedMeta,
     ) -> Result<Made<InquiryFeedItem>, Error> {
         let own = inquiry_of(event) == Some(self.id);
-        if !own && leaves(&event.event) {
-            self.left.add(event.time);
-        }
         let shown = if own { shown(&event.event) } else { moves(&event.event).then_some(None) };
         let Some(message) = shown else { return Ok(Made::Nothing) };
         let position = position(app, self.id);
@@ -138,7 +92,9 @@ impl Feed for Watch {
             None => None,
         };
         self.position = position;
-        let estimated_wait = position.and_then(|position| self.left.estimate(position, event.time));
+        let begun = inquiry.row.begins_at.is_none();
+        let estimated = position.filter(|_| begun).and_then(|_| app.live.estimated_wait(self.id));
+        let estimated_wait = estimated.map(|(low, high)| WaitEstimate { low: Duration(low), high: Duration(high) });
         Ok(Made::Item(InquiryFeedItem { meta, inquiry: Some(inquiry), position, estimated_wait, message, gap: None }))
     }
 
@@ -210,11 +166,6 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
     }
 }
 
-/// Whether what happened to another inquiry takes it out of its queues.
-fn leaves(event: &Event) -> bool {
-    moves(event) && !matches!(event, Event::Inquiry(InquiryEvent::Registered(_)))
-}
-
 /// Whether what happened to another inquiry can move those behind it.
 fn moves(event: &Event) -> bool {
     match event {
@@ -242,37 +193,5 @@ fn moves(event: &Event) -> bool {
         | Event::Reservation(_)
         | Event::Settlement(_)
         | Event::Webhook(_) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn second(at: i64) -> Timestamp {
-        Timestamp(at * 1_000_000)
-    }
-
-    fn seconds(estimate: Option<WaitEstimate>) -> Option<(i64, i64)> {
-        estimate.map(|estimate| (estimate.low.0.0 / 1_000_000, estimate.high.0.0 / 1_000_000))
-    }
-
-    #[test]
-    fn a_wait_is_estimated_from_three_departures_on() {
-        let mut left = Departures::default();
-        left.add(second(0));
-        left.add(second(10));
-        assert_eq!(left.estimate(1, second(20)), None);
-        left.add(second(20));
-        assert_eq!(seconds(left.estimate(1, second(20))), Some((5, 20)));
-        assert_eq!(seconds(left.estimate(4, second(25))), Some((20, 80)));
-        assert_eq!(left.estimate(0, second(20)), None);
-        // Nothing has moved for longer than usual.
-        assert_eq!(seconds(left.estimate(1, second(120))), Some((50, 200)));
-        // What is long ago is forgotten.
-        for at in 0..DEPARTURES as i64 {
-            left.add(second(1_000 + at * 2));
-        }
-        assert_eq!(seconds(left.estimate(3, second(1_038))), Some((3, 12)));
     }
 }

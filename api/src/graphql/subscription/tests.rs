@@ -512,18 +512,21 @@ async fn more_sealed_bids_than_a_page_are_let_out_once_each() {
 }
 
 #[tokio::test]
-async fn a_wait_is_estimated_once_others_have_left() {
+async fn a_wait_is_estimated_once_five_were_answered() {
     let house = House::start();
     let market = market(&house, "OPEN").await;
-    let query = "query($id: ID!) { inquiry(id: $id) { offer { id } } }";
-    let offer = house.ask(&market.customer, query, json!({ "id": market.inquiry })).await;
+    let offer = json!({
+        "title": "Card help", "channels": ["MESSAGE"], "links": [{ "label": "Old", "topic": "cards/old" }],
+        "allocation": { "claim": {} },
+    });
+    let offer = house.tell(&market.provider, "publishOffer", offer, "offer { id links { id } }").await;
+    let accept = json!({
+        "offerId": offer["offer"]["id"], "linkId": offer["offer"]["links"][0]["id"], "channel": "MESSAGE",
+    });
     let mut inquiries = Vec::new();
-    for _ in 0..5 {
-        let accept = json!({
-            "offerId": offer["inquiry"]["offer"]["id"], "question": "Where?", "topics": ["cards/lost"], "channel": "TELEPHONE",
-            "customer": { "displayName": "Dora" },
-        });
-        let accepted = house.tell(&who(Role::Anonymous), "acceptOffer", accept, "inquiry { id } customerToken").await;
+    for _ in 0..7 {
+        let accepted =
+            house.tell(&who(Role::Anonymous), "acceptOffer", accept.clone(), "inquiry { id } customerToken").await;
         let token = house.app.signing.verify(accepted["customerToken"].as_str().unwrap()).unwrap();
         let customer = Who(Role::Customer, token.actor.id().unwrap());
         inquiries.push((accepted["inquiry"]["id"].as_str().unwrap().to_owned(), customer));
@@ -532,14 +535,23 @@ async fn a_wait_is_estimated_once_others_have_left() {
     let document = "subscription($id: ID!) { inquiryFeed(inquiryId: $id) { position estimatedWait { low high } } }";
     let mut feed = house.watch(&customer, document, json!({ "id": last }));
     nothing(&mut feed).await;
-    let mut told = Vec::new();
-    for (inquiry, customer) in &inquiries {
-        house.tell(customer, "withdrawInquiry", json!({ "inquiryId": inquiry }), "inquiry { id }").await;
+    // Who withdraws was not answered.
+    let (gone, left) = inquiries.remove(0);
+    house.tell(&left, "withdrawInquiry", json!({ "inquiryId": gone }), "inquiry { id }").await;
+    let mut told = vec![item(&mut feed).await];
+    let agent = &market.agents[0];
+    for (inquiry, _) in &inquiries {
+        let claimed = house.tell(agent, "claimInquiry", json!({ "inquiryId": inquiry }), "session { id }").await;
+        let session = claimed["session"]["id"].clone();
+        house.tell(agent, "endSession", json!({ "sessionId": session }), "inquiry { state }").await;
         told.push(item(&mut feed).await);
     }
     let positions: Vec<i64> = told.iter().map(|item| item["position"].as_i64().unwrap()).collect();
-    assert_eq!(positions, [5, 4, 3, 2]);
+    assert_eq!(positions, [6, 5, 4, 3, 2, 1]);
     let known: Vec<bool> = told.iter().map(|item| item["estimatedWait"].is_object()).collect();
-    assert_eq!(known, [false, false, true, true], "{told:?}");
-    assert!(told[3]["estimatedWait"]["low"].as_str().unwrap().starts_with("PT"), "{told:?}");
+    assert_eq!(known, [false, false, false, false, false, true], "{told:?}");
+    assert!(told[5]["estimatedWait"]["high"].as_str().unwrap().starts_with("PT"), "{told:?}");
+    // A feed that begins now knows what the others waited, and so does one after a restart: it is the house's view.
+    let wait = house.app.live.estimated_wait(last.parse().unwrap()).unwrap();
+    assert!(wait.0 <= wait.1, "{wait:?}");
 }
