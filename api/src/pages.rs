@@ -32,7 +32,7 @@ pub(crate) fn router(endpoint: Arc<dyn Open>, app: Arc<App>) -> Router {
         .route("/", get(offers::community))
         .route("/o/{offer}", get(offers::show_offer).post(offers::accept_offer))
         .route("/l/{link}", get(offers::show_link).post(offers::accept_link))
-        .route("/i/{capability}", get(inquiry::show).post(inquiry::withdraw))
+        .route("/i/{capability}", get(inquiry::show).post(inquiry::leave_or_return))
         .route("/reservations/{id}", get(reservation::show).post(reservation::answer))
         .with_state(House { endpoint, app });
     pages.merge(built::router())

@@ -290,6 +290,7 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
         | Timer::SessionIsIdle(_)
         | Timer::SessionIsLong(_)
         | Timer::SelectsAgain(_)
+        | Timer::PlaceIsLost(_)
         | Timer::MergeGoesOn(_) => None,
     });
     vec![reported(state, unseen.take(check::PRESENCE_MAX).collect(), None)]

@@ -33,6 +33,7 @@ pub fn claim(state: &State, id: InquiryId, ctx: &Ctx) -> Result<Vec<Event>, Refu
     };
     match inquiry.state {
         InquiryState::Queued => {}
+        InquiryState::Withdrawn => return Err(Refusal::InquiryClosed),
         InquiryState::InAuction | InquiryState::Reserved | InquiryState::Engaged | InquiryState::WrapUp => {
             return Err(Refusal::InquiryTaken);
         }

@@ -240,6 +240,9 @@ pub enum Command {
         inquiry: InquiryId,
         reason: Option<Sealed>,
     },
+    ResumeInquiry {
+        inquiry: InquiryId,
+    },
     ClaimInquiry {
         inquiry: InquiryId,
     },
@@ -382,6 +385,7 @@ pub mod rights {
     pub const RETIRE_QUEUE: Right = ("retireQueue", &[Operator]);
     pub const CREDIT_WALLET: Right = ("creditWallet", &[Finance]);
     pub const WITHDRAW_INQUIRY: Right = ("withdrawInquiry", &[Customer, Operator]);
+    pub const RESUME_INQUIRY: Right = ("resumeInquiry", &[Customer]);
     pub const CLAIM_INQUIRY: Right = ("claimInquiry", &[Agent]);
     pub const CONFIRM_TOPICS: Right = ("confirmTopics", &[Agent]);
     pub const PLACE_BID: Right = ("placeBid", &[Agent]);
@@ -407,7 +411,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 44] = [
+    pub const ALL: [Right; 45] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -429,6 +433,7 @@ pub mod rights {
         RETIRE_QUEUE,
         CREDIT_WALLET,
         WITHDRAW_INQUIRY,
+        RESUME_INQUIRY,
         CLAIM_INQUIRY,
         CONFIRM_TOPICS,
         PLACE_BID,
@@ -485,6 +490,7 @@ impl Command {
             Command::RetireQueue { .. } => rights::RETIRE_QUEUE,
             Command::CreditWallet { .. } => rights::CREDIT_WALLET,
             Command::WithdrawInquiry { .. } => rights::WITHDRAW_INQUIRY,
+            Command::ResumeInquiry { .. } => rights::RESUME_INQUIRY,
             Command::ClaimInquiry { .. } => rights::CLAIM_INQUIRY,
             Command::ConfirmTopics { .. } => rights::CONFIRM_TOPICS,
             Command::PlaceBid { .. } => rights::PLACE_BID,

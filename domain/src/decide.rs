@@ -105,6 +105,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::RetireQueue { queue } => queue::retire(state, *queue),
         Command::CreditWallet { owner, amount, reference } => wallet::credit(state, *owner, *amount, reference, ctx),
         Command::WithdrawInquiry { inquiry, reason } => inquiry::withdraw(state, *inquiry, reason, ctx),
+        Command::ResumeInquiry { inquiry } => inquiry::resume(state, *inquiry, ctx),
         Command::ClaimInquiry { inquiry } => claim::claim(state, *inquiry, ctx),
         Command::ConfirmTopics { inquiry, topics, known_topics } => {
             inquiry::confirm_topics(state, *inquiry, topics, known_topics, ctx)
@@ -167,6 +168,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         Timer::AgentIsAbsent(id) => agent::absent(state, id, late, ctx),
         Timer::MergeGoesOn(id) => queue::go_on(state, id, ctx),
         Timer::SelectsAgain(id) => routing::select(state, id, ctx),
+        Timer::PlaceIsLost(id) => inquiry::lose_place(state, id, late, ctx),
     })
 }
 

@@ -111,6 +111,9 @@ impl Event {
                 InquiryEvent::Began(e) => one(e.inquiry),
                 InquiryEvent::Requeued(e) => one(e.inquiry),
                 InquiryEvent::Withdrawn(e) => one(e.inquiry),
+                InquiryEvent::Resumed(e) => one(e.inquiry),
+                InquiryEvent::PlaceKept(e) => one(e.inquiry),
+                InquiryEvent::PlaceLost(e) => one(e.inquiry),
                 InquiryEvent::Expired(e) => one(e.inquiry),
                 InquiryEvent::Completed(e) => one(e.inquiry),
                 InquiryEvent::TopicsConfirmed(e) => two(e.inquiry, e.agent),
@@ -213,7 +216,8 @@ into_event! {
         Merged(queue::QueueMerged), MergePutOff(queue::QueueMergePutOff);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
         InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), Requeued(inquiry::InquiryRequeued),
-        Withdrawn(inquiry::InquiryWithdrawn), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted),
+        Withdrawn(inquiry::InquiryWithdrawn), Resumed(inquiry::InquiryResumed), PlaceKept(inquiry::InquiryPlaceKept),
+        PlaceLost(inquiry::InquiryPlaceLost), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted),
         TopicsConfirmed(inquiry::TopicsConfirmed), Moved(inquiry::InquiryMoved);
     Auction(AuctionEvent): Opened(auction::AuctionOpened), BidPlaced(auction::BidPlaced), BidOutbid(auction::BidOutbid),
         BidWithdrawn(auction::BidWithdrawn), Extended(auction::AuctionExtended), Awarded(auction::AuctionAwarded),

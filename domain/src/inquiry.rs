@@ -1,5 +1,5 @@
 //! Inquiries: one acceptance and its life. `Queued → InAuction | Reserved → Engaged → WrapUp → Completed`,
-//! or `Withdrawn`, `Expired`. Registered whether or not an agent is available; consumed exactly once.
+//! or `Withdrawn`, `Expired`. A customer that leaves may come back to its place for a while. Registered whether or not an agent is available; consumed exactly once.
 //! `max_wait` runs only while the inquiry merely waits.
 
 use crate::actor::Actor;
@@ -18,10 +18,15 @@ use crate::routing;
 use crate::sealed::Sealed;
 use crate::state::{AuctionPhase, Inquiry, InquiryState, ReservationPhase, State, Timer};
 use crate::terms::{Allocation, AuctionRules, Initiator, OfferTerms};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::topic::Topic;
 use crate::waiting::Place;
 use std::sync::Arc;
+
+/// How long a customer that leaves may come back to its place.
+pub const PLACE_KEPT: Span = Span::seconds(15 * 60);
+/// How often it may: each return may open a round, and an inquiry keeps all of its rounds.
+pub const COMEBACKS_MAX: u32 = 10;
 
 /// Takes an acceptance over from `community`: into every queue that fits, the customer's information
 /// asked for and answered, and the auction opened. A repeat changes nothing.
@@ -109,7 +114,12 @@ pub fn withdraw(state: &State, id: InquiryId, reason: &Option<Sealed>, ctx: &Ctx
         InquiryState::Engaged | InquiryState::WrapUp => {
             return Err(Refusal::NotAllowedNow { message: "An agent has consented; end the session instead." });
         }
+        InquiryState::Withdrawn => return Err(Refusal::InquiryClosed),
     }
+    // What has not begun is waited for nowhere yet.
+    let has_begun = inquiry.begins_at.is_none();
+    let returns = matches!(ctx.actor, Actor::Customer(_)) && has_begun && inquiry.comebacks < COMEBACKS_MAX;
+    let place_kept_until = returns.then_some(ctx.now + PLACE_KEPT);
 
     // After this point the inquiry is gone.
     let mut events = Vec::new();
@@ -127,9 +137,54 @@ pub fn withdraw(state: &State, id: InquiryId, reason: &Option<Sealed>, ctx: &Ctx
     if let Some(auction) = inquiry.auction() {
         auction::cancel(state, auction, &mut events);
     }
-    events.push(InquiryWithdrawn { freed: freed(state, inquiry), inquiry: id, reason: reason.clone() }.into());
-    queue::leave(state, &inquiry.queues, id, &mut events);
+    // A kept place is one of the offer's open inquiries.
+    let freed = if place_kept_until.is_none() { freed(state, inquiry) } else { None };
+    events.push(InquiryWithdrawn { freed, inquiry: id, place_kept_until, reason: reason.clone() }.into());
+    // A kept place keeps its queues.
+    if place_kept_until.is_none() {
+        queue::leave(state, &inquiry.queues, id, &mut events);
+    }
     Ok(events)
+}
+
+/// By its customer, to the old place: what was sought for it before it left is sought anew.
+pub fn resume(state: &State, id: InquiryId, ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
+    let own = |inquiry: &&Inquiry| ctx.actor == Actor::Customer(inquiry.customer);
+    let inquiry = state.inquiries.get(id).filter(own).ok_or(Refusal::NotFound { field: "inquiryId" })?;
+    match inquiry.state {
+        InquiryState::Withdrawn => {}
+        InquiryState::Queued
+        | InquiryState::InAuction
+        | InquiryState::Reserved
+        | InquiryState::Engaged
+        | InquiryState::WrapUp => {
+            return Err(Refusal::NotAllowedNow { message: "The inquiry is not withdrawn." });
+        }
+    }
+    if inquiry.place_kept_until.is_none_or(|until| until <= ctx.now) {
+        return Err(Refusal::PlaceLost);
+    }
+
+    // After this point it waits again. A round is opened whatever `rounds` says: that bounds what opens by itself.
+    let mut events = vec![InquiryResumed { expires_at: ctx.now + inquiry.wait_left, inquiry: id }.into()];
+    match &inquiry.terms.allocation {
+        Allocation::Auction(rules) => {
+            events.push(auction::open(id, rules.clone(), inquiry.auctions.len() as u32 + 1, ctx));
+        }
+        Allocation::Claim { .. } | Allocation::Routed { .. } => {}
+    }
+    Ok(events)
+}
+
+/// Nobody came back. `late`: the platform was down at that instant, so the customer could not.
+pub fn lose_place(state: &State, id: InquiryId, late: bool, ctx: &Ctx) -> Vec<Event> {
+    if late {
+        return vec![InquiryPlaceKept { inquiry: id, until: ctx.now + PLACE_KEPT }.into()];
+    }
+    let inquiry = state.inquiries.get(id).expect("a timer goes with its inquiry");
+    let mut events = vec![InquiryPlaceLost { freed: freed(state, inquiry), inquiry: id }.into()];
+    queue::leave(state, &inquiry.queues, id, &mut events);
+    events
 }
 
 fn pending(state: &State, inquiry: &Inquiry) -> Option<(crate::ids::ReservationId, crate::ids::AgentId)> {
@@ -211,6 +266,8 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 reservations: Arc::new([]),
                 chain_from: 0,
                 selects_at: None,
+                place_kept_until: None,
+                comebacks: 0,
                 session: None,
                 settlement: None,
             };
@@ -243,12 +300,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
             }
         }
         InquiryEvent::Requeued(e) => {
-            state.set_timer(e.expires_at, Timer::InquiryExpires(e.inquiry));
-            state.inquiries.change(&mut state.journal, e.inquiry, |row| {
-                row.state = InquiryState::Queued;
-                row.waiting_since = Some(at);
-                row.chain_from = row.reservations.len() as u32;
-            });
+            wait_again(state, e.inquiry, e.expires_at, at);
             select_again(state, e.inquiry, at);
             let row = state.inquiries.get(e.inquiry).expect("just changed");
             if matches!(row.terms.allocation, Allocation::Routed { .. }) {
@@ -262,7 +314,21 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
             }
         }
         InquiryEvent::Moved(e) => move_to(state, e),
-        InquiryEvent::Withdrawn(e) => drop_inquiry(state, e.inquiry, true),
+        InquiryEvent::Withdrawn(InquiryWithdrawn { place_kept_until: None, inquiry, .. }) => {
+            drop_inquiry(state, *inquiry, true);
+        }
+        InquiryEvent::Withdrawn(InquiryWithdrawn { place_kept_until: Some(until), inquiry, .. }) => {
+            stop_waiting(state, *inquiry, InquiryState::Withdrawn, at);
+            keep_place(state, *inquiry, Some(*until));
+        }
+        InquiryEvent::PlaceKept(e) => keep_place(state, e.inquiry, Some(e.until)),
+        InquiryEvent::PlaceLost(e) => drop_inquiry(state, e.inquiry, true),
+        InquiryEvent::Resumed(e) => {
+            keep_place(state, e.inquiry, None);
+            state.inquiries.change(&mut state.journal, e.inquiry, |row| row.comebacks += 1);
+            wait_again(state, e.inquiry, e.expires_at, at);
+            add_unassigned(state, e.inquiry);
+        }
         InquiryEvent::Expired(e) => drop_inquiry(state, e.inquiry, true),
         InquiryEvent::Completed(e) => drop_inquiry(state, e.inquiry, false),
     }
@@ -300,6 +366,28 @@ fn move_to(state: &mut State, e: &InquiryMoved) {
     } else if unassigned {
         state.add_unassigned(place);
     }
+}
+
+/// Back in its place, with nobody asked: a chain of its own begins.
+fn wait_again(state: &mut State, id: InquiryId, expires_at: Timestamp, at: Timestamp) {
+    state.set_timer(expires_at, Timer::InquiryExpires(id));
+    state.inquiries.change(&mut state.journal, id, |row| {
+        row.state = InquiryState::Queued;
+        row.waiting_since = Some(at);
+        row.chain_from = row.reservations.len() as u32;
+    });
+}
+
+/// Until when a withdrawn inquiry may come back. Absent: it is back.
+fn keep_place(state: &mut State, id: InquiryId, until: Option<Timestamp>) {
+    let old = state.inquiries.get(id).and_then(|row| row.place_kept_until);
+    if let Some(old) = old {
+        state.clear_timer(old, Timer::PlaceIsLost(id));
+    }
+    if let Some(until) = until {
+        state.set_timer(until, Timer::PlaceIsLost(id));
+    }
+    state.inquiries.change(&mut state.journal, id, |row| row.place_kept_until = until);
 }
 
 /// Nobody could be selected: tried again when the first refusal is long enough ago.
@@ -355,6 +443,9 @@ fn drop_inquiry(state: &mut State, id: InquiryId, from_queues: bool) {
     state.remove_unassigned(id);
     if let Some(due) = row.selects_at {
         state.clear_timer(due, Timer::SelectsAgain(id));
+    }
+    if let Some(due) = row.place_kept_until {
+        state.clear_timer(due, Timer::PlaceIsLost(id));
     }
     for auction_id in row.auctions.iter() {
         let auction = state.auctions.remove(&mut state.journal, *auction_id).expect("an inquiry's auctions go with it");

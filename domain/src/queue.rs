@@ -44,7 +44,7 @@ pub fn retire(state: &State, queue: QueueId) -> Result<Vec<Event>, Refusal> {
     }
     if row.depth > 0 {
         return Err(Refusal::NotAllowedNow {
-            message: "Inquiries stand in this queue; merge it, or wait until it is empty.",
+            message: "Inquiries stand in this queue, or may come back to it; merge it, or wait until it is empty.",
         });
     }
     Ok(vec![QueueRetired { last: None, queue }.into()])
@@ -122,7 +122,7 @@ fn move_on(state: &State, from: &[QueueId], into: QueueId, ctx: &Ctx, events: &m
         let queues: Vec<QueueId> = inquiry.queues.iter().filter(kept).copied().chain([into]).collect();
         // What is under way goes on as it began.
         let desired_skills = match inquiry.state {
-            InquiryState::Queued => {
+            InquiryState::Queued | InquiryState::Withdrawn => {
                 let rows = queues.iter().filter_map(|id| state.queues.get(*id));
                 let of_queues = rows.flat_map(|row| row.required_skills.iter().cloned());
                 desired_skills(&inquiry.terms, &inquiry.topics, of_queues)
@@ -142,10 +142,10 @@ fn move_on(state: &State, from: &[QueueId], into: QueueId, ctx: &Ctx, events: &m
     events.extend(put_off.map(|(queue, _)| Event::from(QueueMergePutOff { queue, until })));
 }
 
-/// From its registration until its session opens, or it goes away.
+/// From its registration until its session opens, or it goes away and does not come back to its place.
 fn stands(inquiry: &Inquiry) -> bool {
     match inquiry.state {
-        InquiryState::Queued | InquiryState::InAuction | InquiryState::Reserved => true,
+        InquiryState::Queued | InquiryState::InAuction | InquiryState::Reserved | InquiryState::Withdrawn => true,
         InquiryState::Engaged | InquiryState::WrapUp => false,
     }
 }

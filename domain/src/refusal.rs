@@ -74,6 +74,8 @@ pub enum Refusal {
     InquiryClosed,
     /// Agents come to it in another way.
     OtherAllocation,
+    /// Who left did not come back in time.
+    PlaceLost,
     ReservationLapsed,
     ReservationRescinded,
     ReservationClosed,
@@ -140,6 +142,7 @@ impl Refusal {
             Refusal::InquiryTaken => "INQUIRY_TAKEN",
             Refusal::InquiryClosed => "INQUIRY_CLOSED",
             Refusal::OtherAllocation => "OTHER_ALLOCATION",
+            Refusal::PlaceLost => "PLACE_LOST",
             Refusal::ReservationLapsed => "RESERVATION_LAPSED",
             Refusal::ReservationRescinded => "RESERVATION_RESCINDED",
             Refusal::ReservationClosed => "RESERVATION_CLOSED",
@@ -187,6 +190,7 @@ impl Refusal {
             Refusal::InquiryTaken => "Another agent has the inquiry.".into(),
             Refusal::InquiryClosed => "The inquiry is closed.".into(),
             Refusal::OtherAllocation => "Agents do not select this inquiry themselves.".into(),
+            Refusal::PlaceLost => "The place was kept for a while, and is given up now; accept the offer again.".into(),
             Refusal::ReservationLapsed => "The reservation has lapsed.".into(),
             Refusal::ReservationRescinded => "The reservation was rescinded.".into(),
             Refusal::ReservationClosed => "The reservation has been answered already.".into(),
@@ -234,6 +238,7 @@ impl Refusal {
             | Refusal::InquiryTaken
             | Refusal::InquiryClosed
             | Refusal::OtherAllocation
+            | Refusal::PlaceLost
             | Refusal::ReservationLapsed
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed
@@ -278,6 +283,7 @@ impl Refusal {
             | Refusal::InquiryTaken
             | Refusal::InquiryClosed
             | Refusal::OtherAllocation
+            | Refusal::PlaceLost
             | Refusal::ReservationLapsed
             | Refusal::ReservationRescinded
             | Refusal::ReservationClosed

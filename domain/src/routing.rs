@@ -386,6 +386,7 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
         let (id, is_new) = match event {
             Event::Inquiry(InquiryEvent::Registered(e)) => (e.inquiry, true),
             Event::Inquiry(InquiryEvent::Began(e)) => (e.inquiry, true),
+            Event::Inquiry(InquiryEvent::Resumed(e)) => (e.inquiry, true),
             Event::Inquiry(InquiryEvent::Requeued(e)) => (e.inquiry, false),
             Event::Inquiry(
                 InquiryEvent::InformationRequested(_)
@@ -395,6 +396,8 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
                 // Everybody looks for it: `auction::freed_by`.
                 | InquiryEvent::Moved(_)
                 | InquiryEvent::Withdrawn(_)
+                | InquiryEvent::PlaceKept(_)
+                | InquiryEvent::PlaceLost(_)
                 | InquiryEvent::Expired(_)
                 | InquiryEvent::Completed(_),
             )

@@ -129,6 +129,8 @@ pub enum InquiryState {
     Reserved,
     Engaged,
     WrapUp,
+    /// By its customer, whose place is kept: it still counts in its queues.
+    Withdrawn,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,6 +162,10 @@ pub struct Inquiry {
     pub chain_from: u32,
     /// Routed: when a refusal is long enough ago to select again.
     pub selects_at: Option<Timestamp>,
+    /// Withdrawn: when its place is lost.
+    pub place_kept_until: Option<Timestamp>,
+    /// How often its customer came back.
+    pub comebacks: u32,
     pub session: Option<SessionId>,
     pub settlement: Option<SettlementId>,
 }
@@ -418,6 +424,7 @@ pub enum Timer {
     SessionIsLong(SessionId),
     SelectsAgain(InquiryId),
     MergeGoesOn(QueueId),
+    PlaceIsLost(InquiryId),
 }
 
 /// One change to take back. What a bid changes stands here as it is; rows that are large and change seldom are

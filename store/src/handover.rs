@@ -55,6 +55,7 @@ pub fn frees_a_place(event: &Event) -> bool {
 fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
     match event {
         Event::Inquiry(InquiryEvent::Withdrawn(e)) => Some((e.inquiry, e.freed?)),
+        Event::Inquiry(InquiryEvent::PlaceLost(e)) => Some((e.inquiry, e.freed?)),
         Event::Inquiry(InquiryEvent::Expired(e)) => Some((e.inquiry, e.freed?)),
         Event::Inquiry(InquiryEvent::Completed(e)) => Some((e.inquiry, e.freed?)),
         Event::Inquiry(
@@ -64,8 +65,10 @@ fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Began(_)
-            | InquiryEvent::TopicsConfirmed(_)
-            | InquiryEvent::Moved(_),
+            | InquiryEvent::Resumed(_)
+            | InquiryEvent::PlaceKept(_)
+            | InquiryEvent::Moved(_)
+            | InquiryEvent::TopicsConfirmed(_),
         )
         | Event::Provider(_)
         | Event::Offer(_)

@@ -102,6 +102,9 @@ stored! {
     "inquiry.began.v1" => Inquiry(InquiryEvent::Began);
     "inquiry.requeued.v1" => Inquiry(InquiryEvent::Requeued);
     "inquiry.withdrawn.v1" => Inquiry(InquiryEvent::Withdrawn);
+    "inquiry.resumed.v1" => Inquiry(InquiryEvent::Resumed);
+    "inquiry.place_kept.v1" => Inquiry(InquiryEvent::PlaceKept);
+    "inquiry.place_lost.v1" => Inquiry(InquiryEvent::PlaceLost);
     "inquiry.expired.v1" => Inquiry(InquiryEvent::Expired);
     "inquiry.completed.v1" => Inquiry(InquiryEvent::Completed);
     "inquiry.topics_confirmed.v1" => Inquiry(InquiryEvent::TopicsConfirmed);

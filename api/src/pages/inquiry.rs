@@ -17,10 +17,13 @@ use serde_json::{Value, json};
 /// Seconds. A position moves seldom faster, and each look costs its customer.
 const REFRESH: i64 = 5;
 
-const INQUIRY: &str = "query($id: ID!) { inquiry(id: $id) { state position acceptedAt beginsAt expiresAt channel topics question \
+const INQUIRY: &str = "query($id: ID!) { inquiry(id: $id) { state position acceptedAt beginsAt expiresAt placeKeptUntil channel topics question \
     content { url title } offer { title provider { name origins } } session { state startedAt endedAt } } }";
 
 const WITHDRAW: &str = "mutation($input: WithdrawInquiryInput!) { withdrawInquiry(input: $input) { \
+    userErrors { code } } }";
+
+const RESUME: &str = "mutation($input: ResumeInquiryInput!) { resumeInquiry(input: $input) { \
     userErrors { code } } }";
 
 /// `GET /i/{capability}`
@@ -37,8 +40,12 @@ pub(super) async fn show(State(house): State<House>, Path(capability): Path<Stri
     page(&visit, &shown, &capability)
 }
 
-/// `POST /i/{capability}`
-pub(super) async fn withdraw(State(house): State<House>, Path(capability): Path<String>, request: Request) -> Response {
+/// `POST /i/{capability}`: leaves, or comes back.
+pub(super) async fn leave_or_return(
+    State(house): State<House>,
+    Path(capability): Path<String>,
+    request: Request,
+) -> Response {
     let (visit, body) = Visit::of(&house, request);
     let form = match visit.form(body).await {
         Ok(form) => form,
@@ -46,8 +53,9 @@ pub(super) async fn withdraw(State(house): State<House>, Path(capability): Path<
     };
     let Some((id, viewer)) = opened(&visit, &capability).await else { return visit.absent() };
     let input = json!({"inquiryId": id.to_string(), "idempotencyKey": form.get("key").unwrap_or_default()});
-    // What cannot be withdrawn any more shows why.
-    if let Err(trouble) = visit.ask(viewer, WITHDRAW, json!({ "input": input })).await {
+    let deed = if form.get("back").is_some() { RESUME } else { WITHDRAW };
+    // What cannot be done any more shows why.
+    if let Err(trouble) = visit.ask(viewer, deed, json!({ "input": input })).await {
         return visit.troubled(&trouble);
     }
     (StatusCode::SEE_OTHER, [(LOCATION, format!("/i/{capability}"))]).into_response()
@@ -66,7 +74,8 @@ fn page(visit: &Visit, shown: &Value, capability: &str) -> Response {
     let language = visit.language;
     let state = text(&shown["state"]);
     let waits = matches!(state, "QUEUED" | "IN_AUCTION" | "RESERVED");
-    let is_over = matches!(state, "COMPLETED" | "WITHDRAWN" | "EXPIRED");
+    let kept = shown["placeKeptUntil"].as_str();
+    let is_over = matches!(state, "COMPLETED" | "WITHDRAWN" | "EXPIRED") && kept.is_none();
     let position = shown["position"].as_i64().filter(|_| waits).map(|position| {
         html!("<p>" (language.say("Your place in the queue: ", "Ihr Platz in der Warteschlange: ")) (position) "</p>")
     });
@@ -81,6 +90,12 @@ fn page(visit: &Visit, shown: &Value, capability: &str) -> Response {
             "</button></p></form>"
         )
     });
+    let back = kept.map(|_| {
+        html!(
+            "<form method=\"post\" action=\"/i/" (capability) "\">" (hidden("key", &fresh_key())) (hidden("back", "1"))
+            "<p><button>" (language.say("Back to my place", "Zurück an meinen Platz")) "</button></p></form>"
+        )
+    });
     let body = html!(
         "<div role=\"status\"><p>" (told(language, if shown["beginsAt"].is_null() { state } else { "CLOSED" })) "</p>" (position) "</div><dl>"
         (entry(language.say("Accepted", "Angenommen"), &shown["acceptedAt"]))
@@ -92,7 +107,8 @@ fn page(visit: &Visit, shown: &Value, capability: &str) -> Response {
         (entry(language.say("We look for somebody until", "Wir suchen bis"), &shown["expiresAt"]).filter(|_| waits))
         (entry(language.say("Conversation since", "Gespräch seit"), &shown["session"]["startedAt"]))
         (entry(language.say("Conversation ended", "Gespräch beendet"), &shown["session"]["endedAt"]))
-        "</dl>" (withdraw) "<p><small>"
+        (entry(language.say("Your place is kept until", "Ihr Platz bleibt frei bis"), &shown["placeKeptUntil"]))
+        "</dl>" (withdraw) (back) "<p><small>"
         (language.say(
             "Keep the address of this page to yourself: it opens your inquiry without a password.",
             "Behalten Sie die Adresse dieser Seite für sich: Sie öffnet Ihre Anfrage ohne Passwort."

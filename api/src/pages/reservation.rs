@@ -65,12 +65,23 @@ pub(super) async fn answer(State(house): State<House>, Path(id): Path<String>, r
     if let Err(trouble) = &seen {
         return visit.troubled(trouble);
     }
-    // A refusal means that it has ended otherwise, which the page then shows.
-    if let Err(trouble) = visit.ask(viewer, document, input).await {
-        return visit.troubled(&trouble);
-    }
+    let said = match visit.ask(viewer, document, input).await {
+        Ok(said) => said,
+        Err(trouble) => return visit.troubled(&trouble),
+    };
+    let refusal = ["acceptReservation", "declineReservation"]
+        .iter()
+        .find_map(|mutation| said[mutation]["userErrors"][0]["message"].as_str().map(str::to_owned));
     let back = format!("/reservations/{id}?access={}", visit.query.get("access").unwrap_or_default());
-    (StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response()
+    match refusal {
+        None => (StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response(),
+        // Why it is not the agent's; the page behind the link shows what became of it.
+        Some(why) => visit.refused(
+            StatusCode::CONFLICT,
+            html!("<p role=\"alert\">" (why.as_str()) "</p><p><a href=\"" (back.as_str()) "\">"
+                (visit.language.say("The reservation", "Die Reservierung")) "</a></p>"),
+        ),
+    }
 }
 
 /// The reservation and its agent, where the address is that agent's, in time, and not revoked with its tokens.

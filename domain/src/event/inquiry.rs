@@ -19,6 +19,9 @@ pub enum InquiryEvent {
     Began(InquiryBegan),
     Requeued(InquiryRequeued),
     Withdrawn(InquiryWithdrawn),
+    Resumed(InquiryResumed),
+    PlaceKept(InquiryPlaceKept),
+    PlaceLost(InquiryPlaceLost),
     Expired(InquiryExpired),
     Completed(InquiryCompleted),
     TopicsConfirmed(TopicsConfirmed),
@@ -116,6 +119,9 @@ pub struct InquiryWithdrawn {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freed: Option<Freed>,
     pub inquiry: InquiryId,
+    /// By its customer, who may come back before that instant. Absent: it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place_kept_until: Option<Timestamp>,
     /// What the customer or operator wrote, sealed with the customer's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Sealed>,
@@ -128,6 +134,29 @@ pub struct Freed {
     /// What it costs the provider in the end; absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<Money>,
+}
+
+/// Its customer is back, at the old place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryResumed {
+    /// When it will expire, counted without the time that the customer was away.
+    pub expires_at: Timestamp,
+    pub inquiry: InquiryId,
+}
+
+/// The platform was down when the place would have been lost: its customer could not have come back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryPlaceKept {
+    pub inquiry: InquiryId,
+    pub until: Timestamp,
+}
+
+/// Its customer did not come back in time: it is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryPlaceLost {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freed: Option<Freed>,
+    pub inquiry: InquiryId,
 }
 
 /// `max_wait` is over.

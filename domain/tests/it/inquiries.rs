@@ -14,7 +14,7 @@ use domain::refusal::Refusal;
 use domain::state::InquiryState;
 use domain::terms::AuctionFormat::*;
 use domain::terms::{Allocation, Direction, OfferTerms, RoutingPolicy};
-use domain::time::Span;
+use domain::time::{Span, Timestamp};
 
 #[test]
 fn registered_whether_or_not_an_agent_is_there_with_the_information_first_and_the_auction_open() {
@@ -135,7 +135,7 @@ fn withdrawn_while_queued() {
     let mut market = Market::empty();
     market.auctions(forward(Open));
     market.closes();
-    assert_eq!(names(&market.withdraws().unwrap()), ["inquiry.withdrawn", "queue.retired"]);
+    assert_eq!(names(&market.withdraws().unwrap()), ["inquiry.withdrawn"]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn withdrawn_while_waiting_for_a_round() {
     market.closes();
     market.withdraws().unwrap();
     market.hire(ANN, "1.00", 1);
-    assert!(market.state.auctions.is_empty());
+    assert_eq!(market.state.auctions.len(), 1, "no round for who is away");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn withdrawn_in_auction_every_standing_bid_is_lost_and_every_hold_free() {
     let events = market.withdraws().unwrap();
     assert_eq!(losses(&events), [(ANN, LossReason::InquiryGone), (BEN, LossReason::InquiryGone)]);
     assert_eq!((market.held(ANN), market.held(BEN)), (eur("0.00"), eur("0.00")));
-    assert_eq!(names(&events)[2..], ["auction.cancelled", "inquiry.withdrawn", "queue.retired"]);
+    assert_eq!(names(&events)[2..], ["auction.cancelled", "inquiry.withdrawn"]);
 }
 
 #[test]
@@ -191,4 +191,146 @@ fn once_an_agent_has_consented_it_is_not_withdrawn() {
     assert!(matches!(market.withdraws(), Err(Refusal::NotAllowedNow { .. })), "in wrap-up");
     market.pass(Span::minutes(10));
     assert_eq!(market.withdraws(), Err(Refusal::NotFound { field: "inquiryId" }), "completed");
+}
+
+fn claimed() -> OfferTerms {
+    let allocation = Allocation::Claim { direction: Direction::Reverse, price: None };
+    OfferTerms { allocation, max_wait: seconds(100), ..terms::terms(forward(Open)) }
+}
+
+fn routed() -> OfferTerms {
+    let allocation =
+        Allocation::Routed { direction: Direction::Reverse, policy: RoutingPolicy::LongestIdle, price: None };
+    OfferTerms { allocation, ..claimed() }
+}
+
+const KEPT: Span = domain::inquiry::PLACE_KEPT;
+
+fn kept_from(left: Timestamp) -> Timestamp {
+    left + KEPT
+}
+
+#[test]
+fn an_operators_withdrawal_is_for_good() {
+    let mut market = Market::empty();
+    let inquiry = market.inquires(claimed(), &["help"]);
+    let events = market.operator(Command::WithdrawInquiry { inquiry, reason: None }).unwrap();
+    assert_eq!(names(&events), ["inquiry.withdrawn", "queue.retired"]);
+    assert_eq!(market.resumes(), Err(Refusal::NotFound { field: "inquiryId" }));
+}
+
+#[test]
+fn who_left_comes_back_to_the_old_place_and_waits_for_what_was_left() {
+    let mut market = Market::empty();
+    market.inquires(claimed(), &["help"]);
+    let accepted_at = market.row().accepted_at;
+    market.until(second(40));
+    assert_eq!(names(&market.withdraws().unwrap()), ["inquiry.withdrawn"]);
+    assert_eq!(market.row().state, InquiryState::Withdrawn);
+    market.pass(Span::minutes(10));
+    let back = market.now;
+    assert_eq!(names(&market.resumes().unwrap()), ["inquiry.resumed"]);
+    assert_eq!((market.row().state, market.row().accepted_at), (InquiryState::Queued, accepted_at));
+    assert_eq!(market.state.next_deadline(), Some(back + seconds(60)), "the time away is not waited");
+}
+
+#[test]
+fn a_place_is_kept_until_its_instant_and_not_at_it() {
+    for (early, refused) in [(1, None), (0, Some(Refusal::PlaceLost)), (-1, Some(Refusal::PlaceLost))] {
+        let mut market = Market::empty();
+        market.inquires(claimed(), &["help"]);
+        market.withdraws().unwrap();
+        // Asked of the state itself, before its timer is settled.
+        let now = Timestamp(kept_from(market.now).0 - early);
+        let inquiry = market.inquiry;
+        let ctx = domain::decide::Ctx {
+            now,
+            actor: Actor::Customer(CUSTOMER),
+            ids: domain::ids::IdSource::new(now.0, 1 << 6),
+        };
+        let answer = domain::decide::decide(&market.state, &Command::ResumeInquiry { inquiry }, &ctx);
+        assert_eq!(answer.err(), refused, "{early} µs before");
+    }
+}
+
+#[test]
+fn who_does_not_come_back_loses_the_place_and_its_queue_goes() {
+    let mut market = Market::empty();
+    market.inquires(claimed(), &["help"]);
+    market.withdraws().unwrap();
+    let queue = market.row().queues[0];
+    assert!(matches!(market.operator(Command::RetireQueue { queue }), Err(Refusal::NotAllowedNow { .. })));
+    let end = kept_from(market.now);
+    assert!(market.until(before(end)).is_empty());
+    assert_eq!(names(&market.until(end)), ["inquiry.place_lost", "queue.retired"]);
+    assert!(market.state.inquiries.is_empty() && market.state.timers.is_empty());
+    assert_eq!(market.resumes(), Err(Refusal::NotFound { field: "inquiryId" }));
+}
+
+#[test]
+fn a_platform_that_was_down_takes_nobodys_place() {
+    let mut market = Market::empty();
+    market.inquires(claimed(), &["help"]);
+    market.withdraws().unwrap();
+    let now = kept_from(market.now) + seconds(30);
+    let ctx = domain::decide::Ctx { now, actor: Actor::System, ids: domain::ids::IdSource::new(now.0, 1 << 6) };
+    let events = domain::decide::execute_due(&mut market.state, true, &ctx).unwrap();
+    assert_eq!(names(&events), ["inquiry.place_kept"]);
+    assert_eq!(market.state.next_deadline(), Some(kept_from(now)));
+}
+
+#[test]
+fn whose_inquiry_it_is_comes_back_and_nobody_else() {
+    let mut market = Market::empty();
+    let inquiry = market.inquires(claimed(), &["help"]);
+    let resume = Command::ResumeInquiry { inquiry };
+    assert!(matches!(market.resumes(), Err(Refusal::NotAllowedNow { .. })), "it is there");
+    market.withdraws().unwrap();
+    assert_eq!(market.withdraws(), Err(Refusal::InquiryClosed), "once");
+    assert_eq!(
+        market.asks(Actor::Customer(CustomerId(9)), resume.clone()),
+        Err(Refusal::NotFound { field: "inquiryId" })
+    );
+    assert_eq!(market.operator(resume.clone()), Err(Refusal::Forbidden));
+    assert_eq!(market.asks(Actor::Agent(ANN), resume), Err(Refusal::Forbidden));
+    market.hire(ANN, "0", 1);
+    assert_eq!(market.agent(ANN, Command::ClaimInquiry { inquiry }), Err(Refusal::InquiryClosed), "nobody is there");
+    market.resumes().unwrap();
+    market.agent(ANN, Command::ClaimInquiry { inquiry }).unwrap();
+    assert!(matches!(market.resumes(), Err(Refusal::NotAllowedNow { .. })), "somebody helps");
+}
+
+#[test]
+fn coming_back_opens_the_next_round_whatever_rounds_says() {
+    let mut market = Market::with(&[ANN]);
+    market.auctions(forward(Open));
+    market.bid(ANN, "5.00");
+    market.withdraws().unwrap();
+    assert_eq!(names(&market.resumes().unwrap()), ["inquiry.resumed", "auction.opened"]);
+    assert_eq!((market.open_auction().round, market.row().state), (2, InquiryState::InAuction));
+    market.bid(ANN, "6.00");
+    market.closes();
+    market.accepts(ANN).unwrap();
+}
+
+#[test]
+fn coming_back_selects_anew_and_asks_again_who_was_rescinded() {
+    let mut market = Market::with(&[ANN]);
+    market.inquires(routed(), &["help"]);
+    assert_eq!(market.row().state, InquiryState::Reserved);
+    assert_eq!(names(&market.withdraws().unwrap()), ["reservation.rescinded", "inquiry.withdrawn"]);
+    assert_eq!(market.who(ANN).load(), 0);
+    let events = market.resumes().unwrap();
+    assert_eq!(names(&events), ["inquiry.resumed", "inquiry.selection_made", "reservation.opened"]);
+}
+
+#[test]
+fn coming_back_has_an_end() {
+    let mut market = Market::empty();
+    market.inquires(claimed(), &["help"]);
+    for _ in 0..domain::inquiry::COMEBACKS_MAX {
+        market.withdraws().unwrap();
+        market.resumes().unwrap();
+    }
+    assert_eq!(names(&market.withdraws().unwrap()), ["inquiry.withdrawn", "queue.retired"]);
 }

@@ -16,7 +16,7 @@ use domain::event::session::SessionEvent;
 use domain::event::wallet::Party;
 use domain::ids::*;
 use domain::money::Money;
-use domain::state::State;
+use domain::state::{InquiryState, State};
 use domain::terms::RoutingPolicy::*;
 use domain::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferTerms};
 use domain::time::{Span, Timestamp};
@@ -62,6 +62,9 @@ enum Deed {
     },
     Decline {
         asked: usize,
+    },
+    Resume {
+        inquiry: usize,
     },
     Withdraw {
         inquiry: usize,
@@ -182,6 +185,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         12 => some.clone().prop_map(|asked| Deed::Accept { asked }),
         8 => some.clone().prop_map(|asked| Deed::Decline { asked }),
         2 => some.clone().prop_map(|inquiry| Deed::Withdraw { inquiry }),
+        2 => some.clone().prop_map(|inquiry| Deed::Resume { inquiry }),
         1 => some.clone().prop_map(|session| Deed::Talk { session }),
         1 => some.clone().prop_map(|session| Deed::Extend { session }),
         9 => (some.clone(), any::<bool>()).prop_map(|(session, by_customer)| Deed::End { session, by_customer }),
@@ -309,6 +313,11 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
         Deed::Withdraw { inquiry } => {
             if let Some(inquiry) = seen(market, registered, *inquiry) {
                 let _ = market.customer(Command::WithdrawInquiry { inquiry, reason: None });
+            }
+        }
+        Deed::Resume { inquiry } => {
+            if let Some(inquiry) = seen(market, registered, *inquiry) {
+                let _ = market.customer(Command::ResumeInquiry { inquiry });
             }
         }
         Deed::Talk { session } => {
@@ -529,6 +538,7 @@ fn evening(market: &mut Market) {
     for inquiry in opened {
         let Some(row) = market.state.inquiries.get(inquiry).cloned() else { continue };
         match row.session {
+            None if row.state == InquiryState::Withdrawn => {}
             None => market.customer(Command::WithdrawInquiry { inquiry, reason: None }).map(|_| ()).unwrap(),
             Some(session) => {
                 let _ = market.customer(Command::EndSession { session });

@@ -172,6 +172,7 @@ fn an_end_says_what_it_leaves() {
             Event::Inquiry(InquiryEvent::Completed(e)) => Some(e.freed),
             Event::Inquiry(InquiryEvent::Withdrawn(e)) => Some(e.freed),
             Event::Inquiry(InquiryEvent::Expired(e)) => Some(e.freed),
+            Event::Inquiry(InquiryEvent::PlaceLost(e)) => Some(e.freed),
             _ => None,
         })
     };
@@ -191,7 +192,9 @@ fn an_end_says_what_it_leaves() {
 
     let mut market = Market::with(&[ANN]);
     market.inquires(limited(Some(1), None, "3.00"), &["help"]);
-    assert_eq!(freed(&market.withdraws().unwrap()), Some(nothing));
+    assert_eq!(freed(&market.withdraws().unwrap()), Some(None), "its place is kept, and counts");
+    let lost = market.now + domain::inquiry::PLACE_KEPT;
+    assert_eq!(freed(&market.until(lost)), Some(nothing));
     market.inquires(limited(Some(1), None, "3.00"), &["help"]);
     assert_eq!(freed(&market.pass(Span::days(1))), Some(nothing), "expired");
     // In wrap-up it is open still.

@@ -77,7 +77,7 @@ fn a_link_bears_a_queue_that_stays_and_a_question_one_that_retires_when_empty() 
         origins,
         [("cards", QueueOrigin::Link, Some(Subject::from(LinkId(1)))), ("loans", QueueOrigin::Question, Some(inquiry))]
     );
-    let events = market.withdraws().unwrap();
+    let events = market.ends().unwrap();
     let Some(Event::Queue(QueueEvent::Retired(retired))) = events.last() else { panic!("{events:?}") };
     assert_eq!((retired.queue, retired.last), (queues[1].queue, Some(market.inquiry)));
     assert!(market.state.queue_topics.contains_key(&topic("cards")));
@@ -88,7 +88,7 @@ fn a_generated_queue_retires_with_the_last_that_leaves_it_not_before() {
     let mut market = Market::with(&[ANN]);
     let first = market.auctions(forward(Open));
     market.auctions(forward(Open));
-    market.withdraws().unwrap();
+    market.ends().unwrap();
     assert_eq!(market.state.queues.len(), 1);
     market.inquiry = first;
     market.bid(ANN, "1.00");
@@ -105,7 +105,7 @@ fn a_queue_is_retired_when_it_is_empty() {
     let queue = market.state.queue_topics[&topic("help")];
     market.auctions(forward(Open));
     assert!(matches!(market.operator(Command::RetireQueue { queue }), Err(Refusal::NotAllowedNow { .. })));
-    market.withdraws().unwrap();
+    market.ends().unwrap();
     assert!(market.operator(Command::RetireQueue { queue }).is_ok());
     assert_eq!(market.operator(Command::RetireQueue { queue }), Err(Refusal::NotFound { field: "queueId" }));
     assert_eq!(
@@ -120,6 +120,10 @@ fn open(market: &mut Market, name: &str, skills: &[Skill]) -> QueueId {
 }
 fn merges(market: &mut Market, from: &[QueueId], into: QueueId) -> Answer {
     market.operator(Command::MergeQueues { from: from.to_vec(), into })
+}
+/// Taken away by an operator, it keeps no place.
+fn goes_for_good(market: &mut Market) -> Answer {
+    market.operator(Command::WithdrawInquiry { inquiry: market.inquiry, reason: None })
 }
 fn stands(market: &Market, inquiry: domain::ids::InquiryId) -> Vec<QueueId> {
     market.state.inquiries.get(inquiry).unwrap().queues.to_vec()
@@ -164,6 +168,26 @@ fn merged_queues_are_one_for_what_stands_in_them_and_for_what_comes() {
     assert_eq!(depth(&market, money), 0);
 }
 
+/// Who is away keeps its place in what it was merged into.
+#[test]
+fn who_left_comes_back_to_where_its_queue_was_merged() {
+    let mut market = Market::empty();
+    let [cards, money] = ["cards", "money"].map(|name| open(&mut market, name, &[]));
+    ask(&mut market, &["cards"]);
+    let away = market.inquiry;
+    market.withdraws().unwrap();
+    let events = merges(&mut market, &[cards], money).unwrap();
+    assert_eq!(names(&events), ["queue.merged", "inquiry.moved"]);
+    assert_eq!((depth(&market, cards), depth(&market, money)), (0, 1));
+    market.inquiry = away;
+    market.resumes().unwrap();
+    assert_eq!((stands(&market, away), depth(&market, money)), (vec![money], 1));
+    // Gone for good it leaves nothing there.
+    market.withdraws().unwrap();
+    market.pass(domain::time::Span::minutes(15));
+    assert_eq!((depth(&market, cards), depth(&market, money)), (0, 0));
+}
+
 #[test]
 fn what_cannot_be_merged() {
     let mut market = Market::empty();
@@ -195,14 +219,14 @@ fn a_generated_queue_that_others_were_merged_into_stays() {
     let cards = open(&mut market, "cards", &[]);
     let money = born(&ask(&mut market, &["money"]))[0].queue;
     merges(&mut market, &[cards], money).unwrap();
-    market.withdraws().unwrap();
+    goes_for_good(&mut market).unwrap();
     assert_eq!(depth(&market, money), 0);
     ask(&mut market, &["cards"]);
     assert_eq!(stands(&market, market.inquiry), [money]);
     // And one that was merged does not retire once more.
     let tax = born(&ask(&mut market, &["tax"]))[0].queue;
     merges(&mut market, &[tax], money).unwrap();
-    assert_eq!(names(&market.withdraws().unwrap()).last(), Some(&"inquiry.withdrawn"));
+    assert_eq!(names(&goes_for_good(&mut market).unwrap()).last(), Some(&"inquiry.withdrawn"));
 }
 
 /// The target may ask for other skills: what waits is looked at again, what is under way goes on.

@@ -163,6 +163,8 @@ impl<'a> Fold<'a> {
             }
             InquiryEvent::Requeued(i) => self.inquiry_is(e, i.inquiry, InquiryState::Queued),
             InquiryEvent::Withdrawn(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Withdrawn),
+            InquiryEvent::Resumed(i) => self.inquiry_returns(e, i.inquiry),
+            InquiryEvent::PlaceKept(_) | InquiryEvent::PlaceLost(_) => Ok(()),
             InquiryEvent::Expired(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Expired),
             InquiryEvent::Completed(i) => self.inquiry_ends(e, i.inquiry, InquiryState::Completed),
         }
@@ -197,6 +199,11 @@ impl<'a> Fold<'a> {
     fn inquiry_ends(&self, e: &Recorded, id: InquiryId, state: InquiryState) -> Result<(), HistoryError> {
         let sql = "UPDATE inquiry SET state = ?2, closed_at = ?3 WHERE id = ?1";
         self.change(e, "its inquiry is not registered", sql, (id.to_string(), word(&state), e.time.0))
+    }
+
+    fn inquiry_returns(&self, e: &Recorded, id: InquiryId) -> Result<(), HistoryError> {
+        let sql = "UPDATE inquiry SET state = ?2, closed_at = NULL WHERE id = ?1";
+        self.change(e, "its inquiry is not registered", sql, (id.to_string(), word(&InquiryState::Queued)))
     }
 
     /// Until something follows. Who is asked next, or what happens else, stands in a later event.

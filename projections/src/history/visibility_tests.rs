@@ -240,8 +240,8 @@ fn who_acted_is_told_to_those_who_may_see_that_party() {
     };
     let status =
         agent::AgentStatusSet { agent: ANN, note: None, reason: agent::WillReason::Asked, will: agent::Will::Break };
-    let withdrawn = InquiryWithdrawn { freed: None, inquiry: INQUIRY, reason: None };
-    let unknown = InquiryWithdrawn { freed: None, inquiry: InquiryId(9), reason: None };
+    let withdrawn = InquiryWithdrawn { freed: None, inquiry: INQUIRY, place_kept_until: None, reason: None };
+    let unknown = InquiryWithdrawn { freed: None, inquiry: InquiryId(9), place_kept_until: None, reason: None };
     let cases: Vec<(Event, Actor, Vec<Actor>)> = vec![
         // An acceptance names its parties before any call server knows it.
         (accepted(InquiryId(9), OFFER, PROVIDER).into(), customer.clone(), vec![provider.clone()]),

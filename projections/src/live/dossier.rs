@@ -110,7 +110,8 @@ impl Dossier {
     /// Nothing is left to do for anybody: memory may let it go. Its settlement may still go on.
     pub fn is_closed(&self) -> bool {
         let session_is_closed = self.session.as_ref().is_none_or(|session| session.row().state == SessionState::Closed);
-        self.inquiry.as_ref().is_some_and(|inquiry| inquiry.state.is_final()) && session_is_closed
+        let is_over = |inquiry: &InquiryRow| inquiry.state.is_final() && inquiry.place_kept_until.is_none();
+        self.inquiry.as_ref().is_some_and(is_over) && session_is_closed
     }
 
     /// Every id that leads to this dossier, its own left out.
@@ -285,6 +286,18 @@ impl Dossier {
             InquiryEvent::Withdrawn(e) => {
                 self.registered()?.withdrawal_reason = e.reason.clone().map(Arc::new);
                 self.end(InquiryState::Withdrawn, recorded)?;
+                self.registered()?.place_kept_until = e.place_kept_until;
+            }
+            InquiryEvent::PlaceKept(e) => self.registered()?.place_kept_until = Some(e.until),
+            InquiryEvent::PlaceLost(_) => self.registered()?.place_kept_until = None,
+            InquiryEvent::Resumed(e) => {
+                self.requeued += 1;
+                let inquiry = self.registered()?;
+                inquiry.state = InquiryState::Queued;
+                inquiry.expires_at = Some(e.expires_at);
+                inquiry.place_kept_until = None;
+                inquiry.ended_at = None;
+                inquiry.withdrawal_reason = None;
             }
             InquiryEvent::Expired(_) => self.end(InquiryState::Expired, recorded)?,
             InquiryEvent::Completed(_) => self.end(InquiryState::Completed, recorded)?,

@@ -94,6 +94,8 @@ pub struct InquiryRow {
     /// When `max_wait` is over. Absent while that time does not run: before it begins, in an auction, before
     /// an agent, and after waiting.
     pub expires_at: Option<Timestamp>,
+    /// Withdrawn by its customer, who may come back before that instant: it is not over yet.
+    pub place_kept_until: Option<Timestamp>,
     /// Withdrawn, expired or completed.
     pub ended_at: Option<Timestamp>,
     /// What the customer or operator wrote on withdrawing.
@@ -132,6 +134,7 @@ impl InquiryRow {
             begins_at: e.begins_at,
             // A deadline set by an event counts from that event.
             expires_at: e.begins_at.is_none().then_some(recorded.time + e.terms.max_wait),
+            place_kept_until: None,
             ended_at: None,
             withdrawal_reason: None,
         }

@@ -182,13 +182,39 @@ impl Market {
             | InquiryEvent::Began(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Withdrawn(_)
+            | InquiryEvent::Resumed(_)
+            | InquiryEvent::PlaceKept(_)
+            | InquiryEvent::PlaceLost(_)
             | InquiryEvent::Expired(_)
             | InquiryEvent::Completed(_)
             | InquiryEvent::TopicsConfirmed(_)
             | InquiryEvent::Moved(_) => {}
         }
         self.fold_dossier(recorded)?;
-        self.queues.on_inquiry(event, recorded)
+        self.queues.on_inquiry(event, recorded)?;
+        match event {
+            InquiryEvent::Resumed(e) => self.stands_again(e.inquiry, recorded),
+            InquiryEvent::Registered(_)
+            | InquiryEvent::InformationRequested(_)
+            | InquiryEvent::InformationAnswered(_)
+            | InquiryEvent::SelectionMade(_)
+            | InquiryEvent::Moved(_)
+            | InquiryEvent::Began(_)
+            | InquiryEvent::Requeued(_)
+            | InquiryEvent::Withdrawn(_)
+            | InquiryEvent::PlaceKept(_)
+            | InquiryEvent::PlaceLost(_)
+            | InquiryEvent::Expired(_)
+            | InquiryEvent::Completed(_)
+            | InquiryEvent::TopicsConfirmed(_) => Ok(()),
+        }
+    }
+
+    fn stands_again(&mut self, id: InquiryId, recorded: &Recorded) -> Result<(), Misfit> {
+        let row = self.dossiers.get(&id).and_then(|dossier| dossier.read(|dossier| dossier.inquiry().cloned()));
+        let row = row.ok_or(Misfit::Unknown(id.into()))?;
+        // It has not waited all the while: it says nothing to others.
+        self.queues.enter((row.accepted_at, id), &row.queues, false, recorded)
     }
 
     fn on_auction(&mut self, event: &AuctionEvent, recorded: &Recorded) -> Result<(), Misfit> {

@@ -1,12 +1,12 @@
 //! Queues and who stands in them. An inquiry stands from its registration until its session opens or it
-//! goes away, at the place of the moment it was accepted: auctions and reservations do not move it.
+//! goes away, or again from its coming back, at the place of the moment it was accepted: auctions and reservations do not move it.
 //!
 //! Cost: entering and leaving are logarithmic. A position counts those before it, linear in the queue:
 //! some 10 µs at 1,000 waiting.
 
 use super::error::Misfit;
 use super::waits::Waits;
-use domain::event::inquiry::{InquiryEvent, InquiryMoved, InquiryRegistered};
+use domain::event::inquiry::{InquiryEvent, InquiryMoved};
 use domain::event::queue::{QueueEvent, QueueOrigin};
 use domain::event::session::SessionEvent;
 use domain::ids::{InquiryId, QueueId, Subject};
@@ -209,10 +209,15 @@ impl Queues {
 
     pub(super) fn on_inquiry(&mut self, event: &InquiryEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
-            InquiryEvent::Registered(e) => self.enter(e, recorded)?,
+            InquiryEvent::Registered(e) => {
+                // Who begins late, before its offer's hours, does not wait for agents: it says nothing to others.
+                self.enter((e.accepted_at, e.inquiry), &e.queues, e.begins_at.is_none(), recorded)?;
+            }
             InquiryEvent::Moved(e) => self.move_to(e, recorded)?,
             InquiryEvent::Withdrawn(e) => self.leave(e.inquiry, recorded),
             InquiryEvent::Expired(e) => self.leave(e.inquiry, recorded),
+            // It left when it was withdrawn. Where it comes back to stands in its row (`market`).
+            InquiryEvent::PlaceKept(_) | InquiryEvent::PlaceLost(_) | InquiryEvent::Resumed(_) => {}
             InquiryEvent::Completed(e) => self.leave(e.inquiry, recorded),
             // It stood at its place all the while.
             InquiryEvent::Began(_)
@@ -245,21 +250,27 @@ impl Queues {
         }
     }
 
-    fn enter(&mut self, e: &InquiryRegistered, recorded: &Recorded) -> Result<(), Misfit> {
-        for id in &e.queues {
+    /// At the place of its acceptance, whenever it enters. `measured`: how long it waits tells others something.
+    pub(super) fn enter(
+        &mut self,
+        place: QueueKey,
+        queues: &[QueueId],
+        measured: bool,
+        recorded: &Recorded,
+    ) -> Result<(), Misfit> {
+        for id in queues {
             let queue = self.by_id.get_mut(id).ok_or(Misfit::Unknown((*id).into()))?;
-            queue.waiting.insert((e.accepted_at, e.inquiry));
+            queue.waiting.insert(place);
             queue.count(recorded.seq);
         }
-        let came_to = if e.begins_at.is_some() { None } else { self.best(&e.queues, (e.accepted_at, e.inquiry)) };
-        let standing = Standing { accepted_at: e.accepted_at, queues: e.queues.as_slice().into(), came_to };
-        self.standing.insert(e.inquiry, standing);
+        let came_to = if measured { self.best(queues, place) } else { None };
+        self.standing.insert(place.1, Standing { accepted_at: place.0, queues: queues.into(), came_to });
         Ok(())
     }
 
-    /// At the place of its own acceptance.
+    /// At the place of its own acceptance. Who is away stands nowhere: where it comes back to stands in its row.
     fn move_to(&mut self, e: &InquiryMoved, recorded: &Recorded) -> Result<(), Misfit> {
-        let standing = self.standing.get_mut(&e.inquiry).ok_or(Misfit::Unknown(e.inquiry.into()))?;
+        let Some(standing) = self.standing.get_mut(&e.inquiry) else { return Ok(()) };
         let place = (standing.accepted_at, e.inquiry);
         let others = standing.queues.iter().filter(|id| **id != e.from && **id != e.into).copied();
         standing.queues = others.chain([e.into]).collect();
@@ -272,7 +283,6 @@ impl Queues {
         Ok(())
     }
 
-    /// Who has begun late, before its offer's hours, has not waited for agents: it says nothing to others.
     fn answered(&mut self, inquiry: InquiryId, at: Timestamp) {
         let Some(standing) = self.standing.get(&inquiry) else { return };
         let Some((queue, place)) = standing.came_to else { return };

@@ -252,7 +252,7 @@ fn waiting_for_a_position() {
 }
 
 fn withdrawn(inquiry: u128) -> Event {
-    InquiryWithdrawn { freed: None, inquiry: InquiryId(inquiry), reason: None }.into()
+    InquiryWithdrawn { freed: None, inquiry: InquiryId(inquiry), place_kept_until: None, reason: None }.into()
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl Town {
 /// What becomes of an inquiry after its registration.
 fn life(n: u128, kind: usize) -> Vec<Event> {
     match kind % 3 {
-        0 => vec![InquiryWithdrawn { freed: None, inquiry: InquiryId(n), reason: None }.into()],
+        0 => vec![InquiryWithdrawn { freed: None, inquiry: InquiryId(n), place_kept_until: None, reason: None }.into()],
         1 => vec![reserved(n, n, ANN, 1, 1_000_000), lapsed(n, n, ANN, None)],
         _ => vec![
             opened(n, rules(Direction::Forward, AuctionFormat::Open)),

@@ -526,13 +526,30 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("", TopicsConfirmed { agent, inquiry, topics: vec![topic("cards/lost")] }.into()),
         ("", InquiryBegan { expires_at: closes_at, inquiry }.into()),
         ("", InquiryRequeued { expires_at: closes_at, inquiry }.into()),
-        ("", InquiryWithdrawn { freed: None, inquiry, reason: Some(sealed("cmVhc29u")) }.into()),
-        ("bare", InquiryWithdrawn { freed: None, inquiry, reason: None }.into()),
+        (
+            "",
+            InquiryWithdrawn { freed: None, inquiry, place_kept_until: None, reason: Some(sealed("cmVhc29u")) }.into(),
+        ),
+        ("bare", InquiryWithdrawn { freed: None, inquiry, place_kept_until: None, reason: None }.into()),
         ("", InquiryExpired { freed: None, inquiry }.into()),
         ("", InquiryCompleted { freed: None, inquiry }.into()),
         ("freed", InquiryCompleted { freed: Some(Freed { offer: OFFER, spent: Some(eur("3.00")) }), inquiry }.into()),
         ("freed", InquiryExpired { freed: Some(Freed { offer: OFFER, spent: None }), inquiry }.into()),
-        ("freed", InquiryWithdrawn { freed: Some(Freed { offer: OFFER, spent: None }), inquiry, reason: None }.into()),
+        (
+            "freed",
+            InquiryWithdrawn {
+                freed: Some(Freed { offer: OFFER, spent: None }),
+                inquiry,
+                place_kept_until: None,
+                reason: None,
+            }
+            .into(),
+        ),
+        ("kept", InquiryWithdrawn { freed: None, inquiry, place_kept_until: Some(closes_at), reason: None }.into()),
+        ("", InquiryResumed { expires_at: closes_at, inquiry }.into()),
+        ("", InquiryPlaceKept { inquiry, until: closes_at }.into()),
+        ("", InquiryPlaceLost { freed: None, inquiry }.into()),
+        ("freed", InquiryPlaceLost { freed: Some(Freed { offer: OFFER, spent: None }), inquiry }.into()),
         (
             "",
             AuctionOpened {

@@ -183,6 +183,8 @@ fn a_third_agent_joins_talks_beside_and_leaves_and_the_customer_knows_of_what_co
         let seen = story.customer.ask(trail, json!({"id": subject})).to_string();
         assert!(!seen.contains(&side) && !seen.contains(&whisper), "{seen}");
         assert!(!seen.contains("reservation.") && !seen.contains("channel_opened"), "{seen}");
+        // By the id of what is not there for it, it learns nothing at all.
+        assert_eq!(seen.contains("inquiry.registered"), *subject != side, "{subject}: {seen}");
     }
     // A third agent that was not invited is as far away as ever.
     assert_eq!(story.seen_by(2), Value::Null);
@@ -200,6 +202,12 @@ fn a_third_agent_joins_talks_beside_and_leaves_and_the_customer_knows_of_what_co
     assert_eq!(Story::heard(story.agent(1), &session, &main), ["Hello, I am here too"]);
     assert_eq!(Story::heard(&mut story.customer, &session, &main).len(), 2);
 
+    // What it learned of the customer by consenting has gone with its leaving; who stays sees it on.
+    let seen = "query($id: ID!) { inquiry(id: $id) { question customer { displayName email masked } } }";
+    let gone = story.agent(1).ask(seen, json!({"id": inquiry}))["inquiry"].clone();
+    assert_eq!(gone["question"], Value::Null);
+    assert_eq!(gone["customer"], json!({"displayName": "C.", "email": null, "masked": true}));
+    assert_eq!(story.agent(0).ask(seen, json!({"id": inquiry}))["inquiry"]["customer"]["email"], "carla@example.org");
     story.customer.give("endSession", json!({"sessionId": session}), "session { state }");
     assert_eq!(story.status(0).0, "AVAILABLE");
     let told = kinds_until(&mut customers, "STATE");

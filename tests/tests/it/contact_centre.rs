@@ -27,7 +27,7 @@ fn serve(town: &mut Town, agent: usize, inquiry: &str) -> Value {
 }
 
 #[test]
-fn an_operator_turns_to_anybody_and_an_agent_to_whom_it_has_served() {
+fn an_operator_turns_to_a_providers_customers_and_an_agent_to_whom_it_has_served() {
     let scratch = Scratch::new();
     let house = House::open(&scratch.join("data"));
     let mut town = Town::found(&house, 2);
@@ -73,6 +73,10 @@ fn an_operator_turns_to_anybody_and_an_agent_to_whom_it_has_served() {
     let elsewhere = town.publish(auction, json!({}));
     let foreign = town.agents[0].1.give_keyed("startInquiry", again(&elsewhere, json!({})), &key(), wanted);
     assert_eq!(code(foreign), "NOT_FOUND", "a customer of {home} is none of {provider}");
+    let foreign = town.operator.give_keyed("startInquiry", again(&elsewhere, json!({})), &key(), wanted);
+    assert_eq!(code(foreign), "NOT_FOUND", "to an operator no more than to an agent");
+    let own = town.operator.give("startInquiry", again(&offer, json!({})), wanted);
+    assert_eq!(own["inquiry"]["initiator"], "CONTACT_CENTER", "{own}");
     // The customer accepts offers herself, as a customer.
     let refused = nora.give_keyed(
         "acceptOffer",

@@ -154,7 +154,14 @@ fn a_question_is_asked_answered_and_withdrawn_with_forms_alone() {
     assert_eq!(browse(&house, "POST", &other, "sec-fetch-site: cross-site\r\n", &form).status, 403);
     assert_eq!(browse(&house, "POST", &other, "", &form).status, 303);
     let page = browse(&house, "GET", &other, "", "");
-    assert!(page.html.contains("withdrawn") && !page.html.contains("<form"), "{}", page.html);
+    assert!(page.html.contains("withdrawn") && page.html.contains("Your place is kept until"), "{}", page.html);
+    // Back with the form that is there now, and away again.
+    let form = format!("key={}&back={}", page.field("key"), page.field("back"));
+    assert_eq!(browse(&house, "POST", &other, "", &form).status, 303);
+    let page = browse(&house, "GET", &other, "", "");
+    assert!(page.html.contains("You are waiting") && !page.html.contains("name=\"back\""), "{}", page.html);
+    assert_eq!(browse(&house, "POST", &other, "", &format!("key={}", page.field("key"))).status, 303);
+    assert!(browse(&house, "GET", &other, "", "").html.contains("withdrawn"));
     let mut spoilt = other.clone();
     spoilt.pop();
     assert_eq!(browse(&house, "GET", &format!("{spoilt}!"), "", "").status, 404);

@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 44] = [
+const MUTATIONS: [(&str, &[&str], &str); 45] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -70,6 +70,7 @@ const MUTATIONS: [(&str, &[&str], &str); 44] = [
         r#"{"offerId": "off_00000000000000000000000000", "topic": "cards", "channel": "MESSAGE"}"#,
     ),
     ("withdrawInquiry", &["customer", "operator"], r#"{"inquiryId": "inq_00000000000000000000000000"}"#),
+    ("resumeInquiry", &["customer"], r#"{"inquiryId": "inq_00000000000000000000000000"}"#),
     ("claimInquiry", &["agent"], r#"{"inquiryId": "inq_00000000000000000000000000"}"#),
     (
         "placeBid",

@@ -135,7 +135,7 @@ fn spares(event: &Recorded) -> bool {
         Event::Auction(AuctionEvent::Extended(e)) => e.bid.is_none(),
         Event::Reservation(ReservationEvent::Rescinded(e)) => e.reason == RescindReason::PlatformLate,
         Event::Agent(AgentEvent::PresenceReported(e)) => e.node.is_none(),
-        Event::Session(SessionEvent::Kept(_)) => true,
+        Event::Session(SessionEvent::Kept(_)) | Event::Inquiry(InquiryEvent::PlaceKept(_)) => true,
         _ => false,
     }
 }

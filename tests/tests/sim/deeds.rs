@@ -41,7 +41,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 43] = [
+const WEIGHTS: [(usize, Draw); 44] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
@@ -51,6 +51,7 @@ const WEIGHTS: [(usize, Draw); 43] = [
     (1, view),
     (3, withdraw_bid),
     (3, withdraw_inquiry),
+    (3, resume_inquiry),
     (4, send_message),
     (7, end_session),
     (5, invite),
@@ -233,6 +234,12 @@ fn withdraw_bid(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let sealed: Vec<_> = market.sealed_bids().collect();
     let (bid, agent) = if dice.percent(70) { dice.pick(&sealed)? } else { dice.recent(&market.bids)? };
     Some((log.clone(), Actor::Agent(agent), Command::WithdrawBid { bid }))
+}
+fn resume_inquiry(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let market = market(known, log)?;
+    let left = if dice.percent(80) { &market.away } else { &market.inquiries };
+    let (inquiry, customer) = dice.recent(left)?;
+    Some((log.clone(), Actor::Customer(customer), Command::ResumeInquiry { inquiry }))
 }
 fn withdraw_inquiry(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let (inquiry, customer) = dice.recent(&market(known, log)?.inquiries)?;

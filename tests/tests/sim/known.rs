@@ -67,6 +67,8 @@ pub struct KnownMarket {
     pub reservations: Vec<KnownReservation>,
     pub sessions: Vec<KnownSession>,
     pub inquiries: Vec<(InquiryId, CustomerId)>,
+    /// Withdrawn by their customers, who may come back.
+    pub away: Vec<(InquiryId, CustomerId)>,
     /// Agents select these themselves, and nobody has yet.
     pub claimable: Vec<InquiryId>,
     pub queues: Vec<QueueId>,
@@ -146,7 +148,13 @@ impl KnownMarket {
                 }
             }
             Event::Inquiry(InquiryEvent::SelectionMade(e)) => self.claimable.retain(|one| *one != e.inquiry),
-            Event::Inquiry(InquiryEvent::Withdrawn(e)) => self.claimable.retain(|one| *one != e.inquiry),
+            Event::Inquiry(InquiryEvent::Withdrawn(e)) => {
+                self.claimable.retain(|one| *one != e.inquiry);
+                let who = self.inquiries.iter().filter(|one| one.0 == e.inquiry && e.place_kept_until.is_some());
+                self.away.extend(who.copied());
+            }
+            Event::Inquiry(InquiryEvent::Resumed(e)) => self.away.retain(|one| one.0 != e.inquiry),
+            Event::Inquiry(InquiryEvent::PlaceLost(e)) => self.away.retain(|one| one.0 != e.inquiry),
             Event::Inquiry(InquiryEvent::Expired(e)) => self.claimable.retain(|one| *one != e.inquiry),
             Event::Auction(event) => self.learn_auction(event),
             Event::Reservation(ReservationEvent::Opened(e)) => self.reservations.push(KnownReservation {

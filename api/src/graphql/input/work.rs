@@ -22,6 +22,12 @@ pub struct WithdrawInquiryInput {
 }
 
 #[derive(InputObject, Clone, Debug)]
+pub struct ResumeInquiryInput {
+    pub inquiry_id: ID,
+    pub idempotency_key: String,
+}
+
+#[derive(InputObject, Clone, Debug)]
 pub struct ClaimInquiryInput {
     pub inquiry_id: ID,
     pub idempotency_key: String,

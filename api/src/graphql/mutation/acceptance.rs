@@ -96,18 +96,16 @@ async fn start_inquiry(call: &Call, input: &StartInquiryInput) -> Step<InquiryPa
     Ok(InquiryPayload::new(at, Inquiry::load(&call.app, &call.actor, inquiry).await?))
 }
 
-/// Operators to every customer that there is, agents to those they have had a session with about an offer of this
-/// provider: no provider's customer becomes another's.
+/// Operators to customers of this provider, agents to those of them they have had a session with: no provider's customer
+/// becomes another's.
 async fn may_turn_to(call: &Call, id: CustomerId, provider: ProviderId) -> Step<bool> {
-    let Actor::Agent(agent) = call.actor else {
-        fresh::caught_up_with(&call.app, &LogName::community()).await?;
-        let app = call.app.clone();
-        return Ok(blocking(move || app.history.customer(&*app.store, id, None)).await?.is_some());
-    };
     fresh::caught_up(&call.app).await?;
-    let filter =
-        InquiryFilter { customer: Some(id), provider: Some(provider), agent: Some(agent), ..InquiryFilter::default() };
+    let filter = InquiryFilter { customer: Some(id), provider: Some(provider), ..InquiryFilter::default() };
     let house = call.app.clone();
+    let Actor::Agent(agent) = call.actor else {
+        return Ok(!blocking(move || house.history.inquiries(&filter, None, 1)).await?.is_empty());
+    };
+    let filter = InquiryFilter { agent: Some(agent), ..filter };
     let rows = blocking(move || house.history.inquiries(&filter, None, SERVED_LOOKED_AT)).await?;
     for row in rows {
         let dossier = call.app.dossier(row.id).await?;

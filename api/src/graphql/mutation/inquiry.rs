@@ -1,9 +1,11 @@
-//! Withdrawing an inquiry, and claiming one.
+//! Withdrawing an inquiry and coming back to it, claiming one, and saying what it is about.
 
 use super::call::{Call, Step, answer};
 use super::payload::{InquiryPayload, SessionPayload};
 use crate::graphql::input::parse::{self, Path};
-use crate::graphql::input::work::{ClaimInquiryInput, ConfirmTopicsInput, WithdrawInquiryInput, reason};
+use crate::graphql::input::work::{
+    ClaimInquiryInput, ConfirmTopicsInput, ResumeInquiryInput, WithdrawInquiryInput, reason,
+};
 use crate::graphql::types::topic_score::published_topics;
 use crate::graphql::types::{Inquiry, Session};
 use async_graphql::{Context, Error, Object};
@@ -17,6 +19,7 @@ use domain::refusal::Refusal;
 use domain::terms::Allocation;
 use domain::topic::Topic;
 use projections::live::Dossier;
+use projections::live::inquiry::InquiryState;
 
 #[derive(Default)]
 pub(super) struct Inquiries;
@@ -26,6 +29,12 @@ impl Inquiries {
     async fn withdraw_inquiry(&self, ctx: &Context<'_>, input: WithdrawInquiryInput) -> Result<InquiryPayload, Error> {
         let call = Call::begin(ctx, rights::WITHDRAW_INQUIRY, &input, &input.idempotency_key)?;
         answer(withdraw_inquiry(&call, &input)).await
+    }
+
+    /// Back to the old place, until `placeKeptUntil`.
+    async fn resume_inquiry(&self, ctx: &Context<'_>, input: ResumeInquiryInput) -> Result<InquiryPayload, Error> {
+        let call = Call::begin(ctx, rights::RESUME_INQUIRY, &input, &input.idempotency_key)?;
+        answer(resume_inquiry(&call, &input)).await
     }
 
     async fn claim_inquiry(&self, ctx: &Context<'_>, input: ClaimInquiryInput) -> Result<SessionPayload, Error> {
@@ -51,6 +60,20 @@ async fn withdraw_inquiry(call: &Call, input: &WithdrawInquiryInput) -> Step<Inq
     let reason = call.seal(customer, reason).await?;
     let command = Command::WithdrawInquiry { inquiry, reason };
     let done = call.submit_about(&log, inquiry, command, closed).await?;
+    Ok(InquiryPayload::new(&done, Inquiry::load(&call.app, &call.actor, inquiry).await?))
+}
+
+async fn resume_inquiry(call: &Call, input: &ResumeInquiryInput) -> Step<InquiryPayload> {
+    let inquiry: InquiryId = parse::id(&input.inquiry_id, "inquiryId")?;
+    let log = call.log_of(inquiry, "inquiryId").await?;
+    let over = |dossier: &Dossier, actor: &Actor| {
+        let row = dossier.inquiry().filter(|row| *actor == Actor::Customer(row.customer))?;
+        match row.state {
+            InquiryState::Withdrawn => Some(Refusal::PlaceLost),
+            state => state.is_final().then_some(Refusal::InquiryClosed),
+        }
+    };
+    let done = call.submit_about(&log, inquiry, Command::ResumeInquiry { inquiry }, over).await?;
     Ok(InquiryPayload::new(&done, Inquiry::load(&call.app, &call.actor, inquiry).await?))
 }
 

@@ -156,6 +156,10 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     let started = id(&table.does(&operator, "startInquiry", input, "inquiry { id }").await, "inquiry");
     table.does(&operator, "withdrawInquiry", json!({ "inquiryId": started }), "inquiry { id }").await;
     table.does(&operator, "withdrawInquiry", json!({ "inquiryId": asked }), "inquiry { id }").await;
+    let input = json!({ "offerId": offer, "question": "?", "channel": "MESSAGE" });
+    let own = id(&table.does(&customer, "acceptOffer", input, "inquiry { id }").await, "inquiry");
+    table.does(&customer, "withdrawInquiry", json!({ "inquiryId": own }), "inquiry { id }").await;
+    table.does(&customer, "resumeInquiry", json!({ "inquiryId": own }), "inquiry { id }").await;
     table.does(&provider, "pauseOffer", json!({ "offerId": offer }), "offer { id }").await;
     table.does(&provider, "resumeOffer", json!({ "offerId": offer }), "offer { id }").await;
     table.does(&provider, "retireOffer", json!({ "offerId": offer }), "offer { id }").await;

@@ -405,7 +405,7 @@ fn example(mutation: &str) -> Value {
         "declareQueue" => json!({ "callServer": "main", "topic": "t" }),
         "retireQueue" => json!({ "queueId": "x" }),
         "creditWallet" => json!({ "owner": "x", "amount": money, "reference": "r" }),
-        "withdrawInquiry" | "claimInquiry" => json!({ "inquiryId": "x" }),
+        "withdrawInquiry" | "resumeInquiry" | "claimInquiry" => json!({ "inquiryId": "x" }),
         "placeBid" => json!({ "auctionId": "x", "amount": money }),
         "withdrawBid" => json!({ "bidId": "x" }),
         "inviteAgent" => json!({ "sessionId": session, "agent": { "agentId": "x" } }),

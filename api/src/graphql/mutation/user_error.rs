@@ -149,6 +149,7 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::LocationAvoided => UserErrorCode::LocationAvoided,
             Refusal::InquiryTaken => UserErrorCode::InquiryTaken,
             Refusal::OtherAllocation => UserErrorCode::OtherAllocation,
+            Refusal::PlaceLost => UserErrorCode::PlaceLost,
             Refusal::InquiryClosed => UserErrorCode::InquiryClosed,
             Refusal::ReservationLapsed => UserErrorCode::ReservationLapsed,
             Refusal::ReservationRescinded => UserErrorCode::ReservationRescinded,
@@ -193,6 +194,7 @@ impl From<Refusal> for UserError {
             | Refusal::ProviderCannotPay
             | Refusal::InquiryTaken
             | Refusal::OtherAllocation
+            | Refusal::PlaceLost
             | Refusal::OfferRetired
             | Refusal::OfferPaused
             | Refusal::OfferExpired
@@ -257,6 +259,7 @@ mod tests {
             Refusal::ProviderCannotPay,
             Refusal::InquiryTaken,
             Refusal::OtherAllocation,
+            Refusal::PlaceLost,
             Refusal::AgentNotAvailable,
             Refusal::AgentLacksSkill,
             Refusal::AgentAtCapacity,

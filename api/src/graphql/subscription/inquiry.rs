@@ -112,6 +112,9 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Moved(_)
             | InquiryEvent::Withdrawn(_)
+            | InquiryEvent::Resumed(_)
+            | InquiryEvent::PlaceKept(_)
+            | InquiryEvent::PlaceLost(_)
             | InquiryEvent::Expired(_)
             | InquiryEvent::Completed(_) => Some(None),
             InquiryEvent::InformationRequested(_)
@@ -171,10 +174,13 @@ fn moves(event: &Event) -> bool {
     match event {
         Event::Inquiry(event) => match event {
             InquiryEvent::Registered(_)
+            | InquiryEvent::Resumed(_)
             | InquiryEvent::Moved(_)
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_) => true,
-            InquiryEvent::InformationRequested(_)
+            InquiryEvent::PlaceKept(_)
+            | InquiryEvent::PlaceLost(_)
+            | InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Began(_)

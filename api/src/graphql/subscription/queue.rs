@@ -124,7 +124,7 @@ fn kind(event: &Event, queue: QueueId) -> Option<QueueFeedKind> {
         }
         Event::Queue(QueueEvent::MergePutOff(_)) => None,
         Event::Inquiry(event) => match event {
-            InquiryEvent::Registered(_) => Some(QueueFeedKind::Entered),
+            InquiryEvent::Registered(_) | InquiryEvent::Resumed(_) => Some(QueueFeedKind::Entered),
             InquiryEvent::Withdrawn(_) | InquiryEvent::Expired(_) => Some(QueueFeedKind::Left),
             InquiryEvent::Moved(e) if e.from == queue => Some(QueueFeedKind::Left),
             InquiryEvent::Moved(e) if e.into == queue && !e.already => Some(QueueFeedKind::Entered),
@@ -132,6 +132,8 @@ fn kind(event: &Event, queue: QueueId) -> Option<QueueFeedKind> {
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
+            | InquiryEvent::PlaceKept(_)
+            | InquiryEvent::PlaceLost(_)
             | InquiryEvent::Completed(_)
             | InquiryEvent::TopicsConfirmed(_) => None,
         },

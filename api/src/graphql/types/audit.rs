@@ -13,15 +13,15 @@ use async_graphql::{ComplexObject, Error, ID, SimpleObject};
 use domain::actor::Actor;
 use domain::event::Event;
 use domain::event::session::SessionEvent;
-use domain::ids::{AgentId, AuctionId, EventId, InquiryId, OfferId, ProviderId, Subject};
+use domain::ids::{AgentId, AuctionId, ChannelId, CustomerId, EventId, InquiryId, OfferId, ProviderId, Subject};
 use domain::log::LogName;
 use domain::time::Timestamp;
 use projections::history::trail::Position;
 use projections::history::visibility::{AuctionFacts, Facts, InquiryFacts, Seen, see, sees_actor};
 use projections::history::{HistoryError, rows, trail};
-use projections::live;
 use projections::live::auction::AuctionState;
 use projections::live::session::Who;
+use projections::live::{self, Dossier};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -285,6 +285,20 @@ impl Search {
         }
     }
 
+    /// Whether the channel is MAIN of an inquiry of the customer's.
+    fn is_main_of(&self, customer: CustomerId, id: ChannelId) -> Result<bool, HistoryError> {
+        let is_main = |dossier: &Dossier| {
+            let its = dossier.inquiry().is_some_and(|row| row.customer == customer);
+            its && dossier.session().and_then(|session| session.channel(id)).is_some_and(|row| row.between.is_none())
+        };
+        if let Some(dossier) = self.app.live.dossier_of(id) {
+            return Ok(dossier.read(is_main));
+        }
+        let Some(inquiry) = self.app.history.inquiry_of(&*self.app.store, id.into())? else { return Ok(false) };
+        let events = self.app.history.events_of(&*self.app.store, inquiry.into())?;
+        Ok(crate::app::fold(&events).is_some_and(|dossier| dossier.read(is_main)))
+    }
+
     /// Whether any event of the subject can be the viewer's to see. Where none can, nothing is read.
     pub(crate) fn has_part(&self, facts: &Now<'_>) -> Result<bool, HistoryError> {
         let Some(mut subject) = self.subject else { return Ok(true) };
@@ -335,6 +349,8 @@ impl Search {
             (Actor::Agent(_), _) => Ok(false),
             (Actor::Customer(own), Subject::CustomerId(id)) => Ok(*own == id),
             (Actor::Customer(_), Subject::AuctionId(_) | Subject::BidId(_)) => Ok(false),
+            // Beside MAIN there is nothing for a customer, not even that there is something.
+            (Actor::Customer(own), Subject::ChannelId(id)) => self.is_main_of(*own, id),
             (Actor::Customer(own), _) => of_inquiry(&|known| known.customer == *own),
             (Actor::Anonymous | Actor::System, _) => Ok(false),
         }

@@ -117,6 +117,10 @@ impl Inquiry {
     async fn expires_at(&self) -> Option<DateTime> {
         self.row.expires_at.map(DateTime)
     }
+    // Withdrawn by its customer: `resumeInquiry` brings it back to its place before this instant.
+    async fn place_kept_until(&self) -> Option<DateTime> {
+        self.row.place_kept_until.map(DateTime)
+    }
     // Its customer's alone: whoever has the address is the customer there.
     async fn url(&self, ctx: &Context<'_>) -> Option<String> {
         let app = app(ctx);

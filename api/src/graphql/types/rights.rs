@@ -54,8 +54,11 @@ pub(crate) enum Part {
     Finance,
     /// The inquiry is its own.
     Customer,
-    /// An agent that consented.
+    /// An agent that consented, and has not left before the end.
     Engaged,
+    /// An agent that left the session, or handed it over and has wrapped up: of the customer it sees what it saw before,
+    /// of the session what was of its time.
+    Left,
     /// An agent with a reservation pending.
     Asked,
     /// An agent that lapsed, declined or lost: it sees the customer no more.
@@ -78,9 +81,9 @@ impl Part {
     }
 
     fn of_agent(id: AgentId, dossier: &Dossier) -> Part {
-        let joined = |session: &projections::live::session::Session| session.had(id);
-        if dossier.session().is_some_and(joined) {
-            return Part::Engaged;
+        if let Some(session) = dossier.session().filter(|session| session.had(id)) {
+            let wraps_up = session.row().handed_over.iter().any(|(agent, _)| *agent == id);
+            return if session.left(id).is_some() && !wraps_up { Part::Left } else { Part::Engaged };
         }
         let states = || dossier.reservations().iter().filter(|one| one.agent == id).map(|one| one.state);
         if states().any(|state| state == ReservationState::Pending) {
@@ -94,7 +97,7 @@ impl Part {
     }
 
     pub(crate) fn is_agent(self) -> bool {
-        matches!(self, Part::Engaged | Part::Asked | Part::Passed | Part::Onlooker)
+        matches!(self, Part::Engaged | Part::Left | Part::Asked | Part::Passed | Part::Onlooker)
     }
     /// What the customer asked, and the content it is about.
     pub(crate) fn sees_question(self) -> bool {
@@ -108,11 +111,11 @@ impl Part {
         self != Part::Customer
     }
     pub(crate) fn sees_session(self) -> bool {
-        matches!(self, Part::Operator | Part::Provider | Part::Customer | Part::Engaged)
+        matches!(self, Part::Operator | Part::Provider | Part::Customer | Part::Engaged | Part::Left)
     }
-    /// Texts of the channels that it sees.
+    /// Texts of the channels that it sees, of its time.
     pub(crate) fn sees_messages(self) -> bool {
-        matches!(self, Part::Customer | Part::Engaged)
+        matches!(self, Part::Customer | Part::Engaged | Part::Left)
     }
     /// The contract gives notes to "agents and operators alone", although they are sealed.
     pub(crate) fn sees_notes(self) -> bool {
@@ -140,7 +143,7 @@ impl Part {
     pub(crate) fn customer(self, state: InquiryState) -> CustomerSight {
         match self {
             Part::Customer | Part::Engaged => CustomerSight::Full,
-            Part::Provider | Part::Asked => CustomerSight::Masked,
+            Part::Provider | Part::Asked | Part::Left => CustomerSight::Masked,
             Part::Operator => CustomerSight::Sealed,
             Part::Onlooker => match state {
                 InquiryState::Queued | InquiryState::InAuction => CustomerSight::Masked,

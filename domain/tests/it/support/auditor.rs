@@ -50,6 +50,8 @@ pub struct Auditor {
     waits: BTreeMap<InquiryId, Wait>,
     /// When the hours of their offers begin.
     begin: BTreeMap<InquiryId, Timestamp>,
+    /// Whose customers left, and until when they may come back.
+    away: BTreeMap<InquiryId, Timestamp>,
     capacities: BTreeMap<AgentId, u32>,
     available: BTreeSet<AgentId>,
     /// Who goes offline then, unless it is reported again.
@@ -172,7 +174,31 @@ impl Auditor {
                 assert_eq!((wait.since, e.expires_at), (None, at + wait.left), "it has not waited yet");
                 wait.since = Some(at);
             }
-            InquiryEvent::Withdrawn(e) => self.closes(e.inquiry),
+            InquiryEvent::Withdrawn(e) => match e.place_kept_until {
+                None => self.closes(e.inquiry),
+                Some(until) => {
+                    assert!(until > at, "a place is kept for a while");
+                    self.rests(e.inquiry);
+                    self.waits.get_mut(&e.inquiry).expect("it waited").stops(at);
+                    self.away.insert(e.inquiry, until);
+                }
+            },
+            InquiryEvent::PlaceKept(e) => {
+                let old = self.away.insert(e.inquiry, e.until);
+                assert!(old.is_some_and(|old| old <= at && at < e.until), "kept on when it would have been lost");
+            }
+            InquiryEvent::PlaceLost(e) => {
+                let until = self.away.remove(&e.inquiry);
+                assert!(until.is_some_and(|until| until <= at), "a place is lost when it is due, and not before");
+                self.closes(e.inquiry);
+            }
+            InquiryEvent::Resumed(e) => {
+                let until = self.away.remove(&e.inquiry);
+                assert!(until.is_some_and(|until| at < until), "who comes back comes in time");
+                let wait = self.waits.get_mut(&e.inquiry).expect("it waited before");
+                wait.since = Some(at);
+                assert_eq!(e.expires_at, at + wait.left, "it waits for what was left");
+            }
             InquiryEvent::Expired(e) => {
                 let wait = &self.waits[&e.inquiry];
                 let over = wait.since.is_some_and(|since| at - since >= wait.left);
@@ -207,6 +233,12 @@ impl Auditor {
         self.begin.remove(&inquiry);
         assert!(self.open_inquiries.remove(&inquiry), "an inquiry closes once");
         self.waits.remove(&inquiry);
+        self.rests(inquiry);
+    }
+
+    /// Nobody is asked about it, and nothing is held for it.
+    fn rests(&self, inquiry: InquiryId) {
+        assert!(!self.away.contains_key(&inquiry), "who is away has gone already");
         assert!(!self.pending.values().any(|(about, ..)| *about == inquiry), "nobody is asked about what is closed");
         let of = |auction: &AuctionId| self.inquiry_of[auction] == inquiry;
         assert!(!self.open_auctions.iter().any(of), "an auction does not outlive its inquiry");

@@ -82,6 +82,9 @@ payloads! {
     Inquiry(InquiryEvent::Began) = "inquiry.began";
     Inquiry(InquiryEvent::Requeued) = "inquiry.requeued";
     Inquiry(InquiryEvent::Withdrawn) = "inquiry.withdrawn";
+    Inquiry(InquiryEvent::Resumed) = "inquiry.resumed";
+    Inquiry(InquiryEvent::PlaceKept) = "inquiry.place_kept";
+    Inquiry(InquiryEvent::PlaceLost) = "inquiry.place_lost";
     Inquiry(InquiryEvent::Expired) = "inquiry.expired";
     Inquiry(InquiryEvent::Completed) = "inquiry.completed";
     Inquiry(InquiryEvent::TopicsConfirmed) = "inquiry.topics_confirmed";

@@ -355,6 +355,15 @@ impl Market {
         let inquiry = self.inquiry;
         self.customer(Command::WithdrawInquiry { inquiry, reason: None })
     }
+    /// Withdrawn by an operator, for good.
+    pub fn ends(&mut self) -> Answer {
+        let inquiry = self.inquiry;
+        self.operator(Command::WithdrawInquiry { inquiry, reason: None })
+    }
+    pub fn resumes(&mut self) -> Answer {
+        let inquiry = self.inquiry;
+        self.customer(Command::ResumeInquiry { inquiry })
+    }
     // Looking.
 
     pub fn row(&self) -> &Inquiry {

@@ -30,7 +30,7 @@ pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
         "agent.standing_value_set" => standing::set(market, entry),
         "inquiry.selection_made" => selection::made(market, entry, group),
         "agent.presence_reported" => presence_reported(market, entry),
-        "auction.opened" => auction_opened(market, entry),
+        "auction.opened" => auction_opened(market, entry, group),
         "auction.extended" => extended(market, entry, group),
         "auction.awarded" => awarded(market, entry),
         "auction.unsold" => closed(market, entry),
@@ -152,7 +152,7 @@ fn rounds_wait(market: &mut Market<'_>, entry: &Entry) -> Audited {
     Ok(())
 }
 
-fn auction_opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
+fn auction_opened<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
     let (id, about) = (entry.text("auction"), entry.text("inquiry"));
     let rival = market.auctions.values().any(|other| other.inquiry == about && other.phase != Phase::Closed);
     must!(entry, !rival, "no double award", "another auction of the inquiry is open or awarded");
@@ -162,7 +162,10 @@ fn auction_opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     };
     let rules = Rules::read(&entry.data["rules"]);
     let round = inquiry.auctions.len() + 1;
-    must!(entry, entry.int("round") as usize == round && round <= inquiry.way.rounds(), "rounds", "is round {round}");
+    // Who comes back is bid for anew, whatever was bid before it left.
+    let comes_back = group.iter().any(|other| other.is("inquiry.resumed") && other.text("inquiry") == about);
+    let may = round <= inquiry.way.rounds() || comes_back;
+    must!(entry, entry.int("round") as usize == round && may, "rounds", "is round {round}");
     let accepted = matches!(inquiry.way, Way::Auction { rules, .. } if entry.data["rules"] == *rules);
     must!(entry, accepted, "auction terms", "has other rules than were accepted");
     must!(entry, entry.int("closes_at") == entry.time + rules.open_for, "auction terms", "closes at another time");

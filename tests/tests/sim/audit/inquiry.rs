@@ -7,6 +7,10 @@ use super::selection::{self, Way};
 use super::{Audited, conference, hours, must};
 use std::collections::BTreeSet;
 
+/// A customer that leaves may come back so long, and so often.
+const PLACE_KEPT: i64 = 15 * 60_000_000;
+const COMEBACKS: u32 = 10;
+
 pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
     let id = entry.text("inquiry");
     if entry.is("inquiry.registered") {
@@ -47,6 +51,36 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         "inquiry.withdrawn.v1" => {
             let may = matches!(row.step, Step::Early | Step::Queued | Step::InAuction | Step::Reserved);
             must!(entry, may, "consumed once", "is withdrawn when {:?}", row.step);
+            let returns = entry.role == "CUSTOMER" && row.step != Step::Early && row.comebacks < COMEBACKS;
+            let kept = returns.then_some(entry.time + PLACE_KEPT);
+            must!(entry, entry.int_if("place_kept_until") == kept, "kept places", "should be kept until {kept:?}");
+            if kept.is_some() {
+                if let Some(since) = row.waits_since.take() {
+                    row.wait_left = 0.max(row.wait_left - (entry.time - since));
+                }
+                (row.step, row.kept_until, row.selects_at) = (Step::Away, kept, None);
+                return Ok(());
+            }
+        }
+        "inquiry.resumed.v1" => {
+            let in_time = row.kept_until.take().is_some_and(|until| entry.time < until);
+            must!(entry, in_time && row.step == Step::Away, "kept places", "comes back from {:?}, or late", row.step);
+            let expires = entry.time + row.wait_left;
+            must!(entry, entry.int("expires_at") == expires, "deadlines", "expires at {expires}");
+            (row.step, row.waits_since) = (Step::Queued, Some(entry.time));
+            (row.comebacks, row.chain_from) = (row.comebacks + 1, row.reservations.len());
+            return Ok(());
+        }
+        "inquiry.place_kept.v1" => {
+            let was_lost = row.kept_until.is_some_and(|until| until <= entry.time);
+            let until = entry.time + PLACE_KEPT;
+            must!(entry, was_lost && entry.int("until") == until, "kept places", "should be kept until {until}");
+            row.kept_until = Some(until);
+            return Ok(());
+        }
+        "inquiry.place_lost.v1" => {
+            let due = row.kept_until.take();
+            must!(entry, due.is_some_and(|due| due <= entry.time), "kept places", "is lost before {due:?}");
         }
         "inquiry.expired.v1" => {
             let due = row.waits_since.map(|since| since + row.wait_left);
@@ -111,6 +145,8 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         topics,
         chain_from: 0,
         selects_at: None,
+        kept_until: None,
+        comebacks: 0,
         chosen: None,
         owed: None,
         consent_window: terms["consent_window"].as_i64().expect("a span"),

@@ -143,7 +143,11 @@ fn ends(log: &str, entries: &[Entry]) -> Audited {
                     *spent = Some(entry.money("price"));
                 }
             }
-            "inquiry.withdrawn.v1" | "inquiry.expired.v1" | "inquiry.completed.v1" => {
+            // Who may come back has not ended yet.
+            "inquiry.withdrawn.v1" if entry.data.get("place_kept_until").is_some() => {
+                must!(entry, entry.data.get("freed").is_none(), "offer limits", "is not over yet");
+            }
+            "inquiry.withdrawn.v1" | "inquiry.place_lost.v1" | "inquiry.expired.v1" | "inquiry.completed.v1" => {
                 let freed = entry.data.get("freed");
                 let said = freed.map(|freed| (text(freed, "offer"), freed.get("spent").map(money)));
                 let due = limited.get(entry.text("inquiry")).copied();

@@ -55,6 +55,8 @@ pub enum Step {
     Reserved,
     Engaged,
     WrapUp,
+    /// Withdrawn, and its customer may come back: it keeps its place in its queues.
+    Away,
     Closed,
 }
 
@@ -81,6 +83,9 @@ pub struct Inquiry<'a> {
     pub chain_from: usize,
     /// Nobody could have it: the platform selects again then.
     pub selects_at: Option<i64>,
+    /// Away: until then its customer may come back; and how often it did.
+    pub kept_until: Option<i64>,
+    pub comebacks: u32,
     /// Whom the decision has just chosen, and at which price.
     pub chosen: Option<(Id<'a>, Price<'a>)>,
     /// What its session costs.
@@ -369,10 +374,13 @@ impl<'a> Market<'a> {
             Step::Reserved => (0, 1, false, false, false),
             Step::Engaged => (0, 0, true, false, false),
             Step::WrapUp => (0, 0, false, true, false),
+            Step::Away => (0, 0, false, false, false),
             Step::Closed => return Ok(()),
         };
         must!(last, found == expected, "no stuck inquiry", "{id} is {:?} with {found:?}", inquiry.step);
-        let stands = matches!(inquiry.step, Step::Early | Step::Queued | Step::InAuction | Step::Reserved);
+        let away = inquiry.step == Step::Away;
+        must!(last, away == inquiry.kept_until.is_some(), "no stuck inquiry", "{id} is gone without an end");
+        let stands = matches!(inquiry.step, Step::Early | Step::Queued | Step::InAuction | Step::Reserved | Step::Away);
         let everywhere = inquiry.queues.iter().all(|queue| {
             let queue = self.queues.get(queue);
             queue.is_some_and(|queue| queue.standing.contains(id))

@@ -168,7 +168,8 @@ fn unasked(entry: &Entry, inquiry: &Inquiry<'_>, group: &[Entry]) -> Audited {
     let about = |one: &&Entry| one.text_if("inquiry") == Some(entry.text("inquiry"));
     let called = group.iter().filter(about).any(|one| {
         let kind = one.kind.as_str();
-        matches!(kind, "inquiry.registered.v1" | "inquiry.began.v1") || kind.starts_with("reservation.")
+        matches!(kind, "inquiry.registered.v1" | "inquiry.began.v1" | "inquiry.resumed.v1")
+            || kind.starts_with("reservation.")
     });
     let due = entry.is_tick() && inquiry.selects_at.is_some_and(|at| at <= entry.time);
     must!(entry, called || due, "selection", "looks for somebody with no occasion");
