@@ -325,6 +325,8 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
     match event {
         Event::Wallet(WalletEvent::Credited(e)) => owner(e.owner, woken),
         Event::Wallet(WalletEvent::CreditLimitSet(e)) => owner(e.owner, woken),
+        // With its first limit in a currency an account is opened.
+        Event::Wallet(WalletEvent::Opened(e)) if e.credit_limit.is_some() => owner(e.owner, woken),
         Event::CallServer(CallServerEvent::CreditLimitGranted(_)) => woken.everybody = true,
         Event::Settlement(SettlementEvent::Released(e)) => owner(e.payer, woken),
         // What was held is free: an agent's, or its provider's.

@@ -412,3 +412,31 @@ fn in_a_proxy_auction_a_standing_value_is_the_maximum() {
     market.auctions(forward(AuctionFormat::Proxy));
     assert_eq!(market.open_auction().bidding.bidders, 1, "Ben is asked already, and Cat named another direction");
 }
+
+/// With its first limit in a currency an agent has money that it had not, and an account for it.
+#[test]
+fn a_first_credit_limit_is_money_too() {
+    let mut market = Market::empty();
+    market.hire(ANN, "0", 1);
+    let forward = Allocation::Routed {
+        direction: Direction::Forward,
+        policy: RoutingPolicy::LongestIdle,
+        price: Some(eur("3.00")),
+    };
+    market.inquires(
+        OfferTerms { allocation: forward, ..terms::terms(super::support::forward(AuctionFormat::Open)) },
+        &["help"],
+    );
+    assert_eq!(market.row().state, InquiryState::Queued);
+    let limit = Command::UpdateAgent {
+        agent: ANN,
+        display_name: None,
+        location: None,
+        skills: None,
+        capacity: None,
+        affiliated_with: domain::patch::Patch::Keep,
+        credit_limit: Some(eur("3.00")),
+    };
+    market.operator(limit).unwrap();
+    assert_eq!(market.row().state, InquiryState::Reserved);
+}

@@ -187,13 +187,17 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
         let traffic = json!({"callServer": name, "location": "home", "traffic": "7.5", "validFor": "PT1H"});
         story.give("operator", "reportLocationTraffic", traffic);
     }
-    for topic in ["cards/new", "cards/old"] {
+    let mut merged = Vec::new();
+    for topic in ["cards/new", "cards/old", "cards/blue"] {
         let input = json!({"callServer": "main", "topic": topic, "requiredSkills": [{"name": "cards"}]});
         let queue = story.give("operator", "declareQueue", input)["queue"]["id"].clone();
-        if topic == "cards/old" {
-            story.give("operator", "retireQueue", json!({"queueId": queue}));
+        match topic {
+            "cards/old" => drop(story.give("operator", "retireQueue", json!({"queueId": queue}))),
+            "cards/blue" => merged.push(queue),
+            _ => merged.insert(0, queue),
         }
     }
+    story.give("operator", "mergeQueues", json!({"fromQueueIds": [merged[1]], "intoQueueId": merged[0]}));
     for (who, name) in [("bank", "Example Bank"), ("rival", "Rival House")] {
         let home = format!("https://{who}.example");
         let input = json!({"name": name, "homepage": home, "origins": [home]});
@@ -291,7 +295,11 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let routed = story.publish("rival", "cards/stolen", "PT10M", routed);
     let input =
         json!({"offerId": routed["id"], "linkId": routed["links"][0]["id"], "channel": "MESSAGE", "termsVersion": "1"});
-    story.house.client("").give("acceptOffer", input, "inquiry { id }");
+    story.house.client("").give("acceptOffer", input.clone(), "inquiry { id }");
+    // The next has nobody left, and goes, and keeps its place.
+    let away = story.house.client("").give("acceptOffer", input, "inquiry { id } customerToken");
+    let mut customer = story.house.client(&text(&away["customerToken"]));
+    customer.give("withdrawInquiry", json!({"inquiryId": away["inquiry"]["id"]}), "inquiry { id }");
     // One that has hours, a minute a week, and an inquiry that waits for them.
     let monday = json!({"days": ["MONDAY"], "from": "00:00", "to": "00:01"});
     let hours = json!({"zone": "Europe/Vienna", "weekly": [monday], "closedOn": ["2030-01-07"]});
