@@ -1,5 +1,6 @@
 //! Inquiries: one acceptance and its life. `Queued → InAuction | Reserved → Engaged → WrapUp → Completed`,
-//! or `Withdrawn`, `Expired`. A customer that leaves may come back to its place for a while. Registered whether or not an agent is available; consumed exactly once.
+//! or `Withdrawn`, `Expired`. A customer that leaves may come back to its place for a while. Registered whether or not
+//! an agent is available; consumed exactly once.
 //! `max_wait` runs only while the inquiry merely waits.
 
 use crate::actor::Actor;

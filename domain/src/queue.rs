@@ -127,12 +127,15 @@ fn move_on(state: &State, from: &[QueueId], into: QueueId, ctx: &Ctx, events: &m
                 let of_queues = rows.flat_map(|row| row.required_skills.iter().cloned());
                 desired_skills(&inquiry.terms, &inquiry.topics, of_queues)
             }
-            _ => inquiry.desired_skills.to_vec(),
+            InquiryState::InAuction | InquiryState::Reserved | InquiryState::Engaged | InquiryState::WrapUp => {
+                inquiry.desired_skills.to_vec()
+            }
         };
+        let away = inquiry.state == InquiryState::Withdrawn;
         let mut already = inquiry.queues.contains(&into);
         for queue in from.iter().filter(|queue| inquiry.queues.contains(queue)) {
             let desired_skills = desired_skills.clone();
-            events.push(InquiryMoved { already, desired_skills, from: *queue, inquiry: id, into }.into());
+            events.push(InquiryMoved { already, away, desired_skills, from: *queue, inquiry: id, into }.into());
             already = true;
             left.entry(*queue).and_modify(|depth| *depth -= 1);
         }
@@ -142,7 +145,7 @@ fn move_on(state: &State, from: &[QueueId], into: QueueId, ctx: &Ctx, events: &m
     events.extend(put_off.map(|(queue, _)| Event::from(QueueMergePutOff { queue, until })));
 }
 
-/// From its registration until its session opens, or it goes away and does not come back to its place.
+/// From its registration until its session opens, or it goes away. A kept place counts.
 fn stands(inquiry: &Inquiry) -> bool {
     match inquiry.state {
         InquiryState::Queued | InquiryState::InAuction | InquiryState::Reserved | InquiryState::Withdrawn => true,

@@ -190,6 +190,9 @@ pub struct InquiryMoved {
     /// It stood there already, by another queue of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub already: bool,
+    /// Its customer is: it stands nowhere meanwhile, and comes back to `into`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub away: bool,
     /// From now on. What was in an auction, or reserved, keeps the ones that it began with.
     pub desired_skills: Vec<Skill>,
     pub from: QueueId,

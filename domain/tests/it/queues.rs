@@ -318,3 +318,74 @@ fn a_queue_that_empties_by_itself_has_nothing_left_to_follow() {
     assert_eq!(depth(&market, help), 0);
     assert!(market.pass(Span::seconds(1)).is_empty());
 }
+
+/// A place that is kept moves like the others: its customer comes back to the target, at the place of its acceptance.
+#[test]
+fn who_is_away_while_queues_are_merged_comes_back_to_the_target() {
+    let moves = |events: &[Event]| -> Vec<bool> {
+        let away = |event: &Event| match event {
+            Event::Inquiry(domain::event::inquiry::InquiryEvent::Moved(e)) => Some(e.away),
+            _ => None,
+        };
+        events.iter().filter_map(away).collect()
+    };
+    let mut market = Market::with(&[ANN]);
+    let cards = open(&mut market, "help/cards", &[skill("wizardry", 1)]);
+    let [loans, money] = ["help/loans", "help/money"].map(|name| open(&mut market, name, &[]));
+    let left = market.inquires(claimed(), &["help/cards", "help/loans"]);
+    market.pass(Span::seconds(1));
+    let there = market.inquires(claimed(), &["help/money"]);
+    market.inquiry = left;
+    market.withdraws().unwrap();
+    assert_eq!((depth(&market, cards), depth(&market, loans), depth(&market, money)), (1, 1, 1), "it is kept");
+    assert_eq!(moves(&merges(&mut market, &[cards, loans], money).unwrap()), [true, true]);
+    assert_eq!((depth(&market, cards), depth(&market, loans), depth(&market, money)), (0, 0, 2));
+    assert!(matches!(market.operator(Command::RetireQueue { queue: money }), Err(Refusal::NotAllowedNow { .. })));
+    assert!(market.pass(Span::seconds(5)).is_empty(), "nothing is left to move");
+
+    market.resumes().unwrap();
+    assert_eq!((stands(&market, left), depth(&market, money)), (vec![money], 2), "once");
+    let accepted_at = |id| market.state.inquiries.get(id).unwrap().accepted_at;
+    assert!(accepted_at(left) < accepted_at(there), "in front of who came later");
+    market.claims(ANN).unwrap();
+    assert_eq!(depth(&market, money), 1, "the target asks for no wizards, and it is had once");
+    assert!(market.claims(ANN).is_err());
+}
+
+/// Nobody comes back: the target is empty, and may be retired. The merged queue is no obstacle to it.
+#[test]
+fn who_does_not_come_back_after_a_merge_leaves_the_target() {
+    let mut market = Market::empty();
+    let born = born(&ask(&mut market, &["tax"]))[0].queue;
+    let money = open(&mut market, "money", &[]);
+    market.withdraws().unwrap();
+    merges(&mut market, &[born], money).unwrap();
+    assert_eq!((depth(&market, born), depth(&market, money)), (0, 1));
+    assert_eq!(names(&market.pass(domain::inquiry::PLACE_KEPT)), ["inquiry.place_lost"]);
+    assert_eq!((depth(&market, born), depth(&market, money)), (0, 0));
+    market.operator(Command::RetireQueue { queue: money }).unwrap();
+    assert!(market.state.timers.is_empty());
+    assert!(market.folded() == market.state);
+}
+
+/// More were away than one decision moves, and some of them came back in between: each moves once.
+#[test]
+fn who_comes_back_in_the_middle_of_a_merge_moves_too() {
+    let most = domain::queue::MOVED_AT_ONCE;
+    let mut market = Market::empty();
+    market.audited = false;
+    let [help, money] = ["help", "money"].map(|name| open(&mut market, name, &[]));
+    let inquiries: Vec<_> = (0..most + 2).map(|_| market.inquires(claimed(), &["help"])).collect();
+    for inquiry in &inquiries {
+        market.inquiry = *inquiry;
+        market.withdraws().unwrap();
+    }
+    merges(&mut market, &[help], money).unwrap();
+    assert_eq!((depth(&market, help), depth(&market, money)), (2, most as u32));
+    market.inquiry = inquiries[most];
+    market.resumes().unwrap();
+    assert_eq!(stands(&market, inquiries[most]), [help]);
+    assert_eq!(names(&market.pass(Span::seconds(1))), ["inquiry.moved", "inquiry.moved"]);
+    assert_eq!((depth(&market, help), depth(&market, money)), (0, most as u32 + 2));
+    assert!(market.folded() == market.state);
+}

@@ -151,7 +151,8 @@ fn samples() -> Vec<(&'static str, Event)> {
         spent: Some(eur("3.00")),
     };
     let skills = vec![Skill { level: 2, name: topic("cards") }];
-    let moved = InquiryMoved { already: false, desired_skills: skills, from: QUEUE, inquiry, into: QueueId(99) };
+    let moved =
+        InquiryMoved { already: false, away: false, desired_skills: skills, from: QUEUE, inquiry, into: QueueId(99) };
     let limited = OfferTerms { daily_budget: Some(eur("90.00")), max_open: Some(3), ..full_terms() };
     let accepted = OfferAccepted {
         call_server: main_log(),
@@ -488,7 +489,8 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("", QueueMerged { into: QueueId(99), queue: QUEUE }.into()),
         ("", QueueMergePutOff { queue: QUEUE, until: MORNING }.into()),
         ("", moved.clone().into()),
-        ("already", InquiryMoved { already: true, ..moved }.into()),
+        ("already", InquiryMoved { already: true, ..moved.clone() }.into()),
+        ("away", InquiryMoved { away: true, ..moved }.into()),
         ("classified", InquiryRegistered { classified: Some(classified()), link: None, ..registered.clone() }.into()),
         (
             "bare",

@@ -123,6 +123,11 @@ fn a_question_is_asked_answered_and_withdrawn_with_forms_alone() {
     let second = eventually("the second agent is asked", || reservation(&mut town, 1));
     let (second_path, second_id) = (path(&house, &second["url"]), text(&second["id"]));
     let lapsed = browse(&house, "GET", &first, "", "");
+    // Too late: the page says why it is not the agent's, and leads on.
+    let late = browse(&house, "POST", &first, "", &format!("key={}&answer=accept", asks.field("key")));
+    assert_eq!(late.status, 409, "{}", late.html);
+    assert!(late.html.contains("role=\"alert\"") && late.html.contains("The reservation"), "{}", late.html);
+    assert!(!late.html.contains("Carla"), "{}", late.html);
     assert!(lapsed.html.contains("you were set to break") && !lapsed.html.contains("C.<"), "{}", lapsed.html);
     // The first agent's address opens no other's page.
     let borrowed = format!("/reservations/{second_id}?{}", first.split_once('?').unwrap().1);

@@ -100,3 +100,46 @@ fn merged_queues_are_one_to_everybody() {
     let all = town.operator.ask(listed, json!({"id": cards}));
     assert_eq!(all["inquiries"]["edges"].as_array().unwrap().len(), 3, "{all}");
 }
+
+/// Its watchers hear of it when it is back, in front of who came later.
+#[test]
+fn who_is_away_meanwhile_comes_back_to_where_the_queue_went() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let house = House::open(&data);
+    let mut town = Town::found(&house, 1);
+    let (lost, cards) = (declare(&mut town, "cards/lost"), declare(&mut town, "cards/all"));
+    let links = json!([{"label": "Lost", "topic": "cards/lost"}, {"label": "All", "topic": "cards/all"}]);
+    let input = json!({"providerId": town.provider_id, "title": "Help", "channels": ["MESSAGE"], "links": links, "allocation": {"claim": {}}});
+    let offer = town.provider.give("publishOffer", input, "offer { id links { id } }")["offer"].clone();
+    let input = json!({"offerId": offer["id"], "linkId": offer["links"][0]["id"], "channel": "MESSAGE"});
+    let accepted = house.client("").give("acceptOffer", input, "inquiry { id } customerToken");
+    let (first, customer) = (text(&accepted["inquiry"]["id"]), text(&accepted["customerToken"]));
+    let second = accept(&mut town, &house, &text(&offer["id"]), &offer["links"][1]["id"]);
+    let away = json!({"inquiryId": first});
+    house.client(&customer).give("withdrawInquiry", away.clone(), "inquiry { id }");
+
+    let seen = town.operator.ask("query($id: ID!) { queue(id: $id) { feedCursor } }", json!({"id": cards}));
+    let after = seen["queue"]["feedCursor"].clone();
+    let mut into = Sse::open(&house, &house.token("operator", None), FEED, json!({"id": cards, "after": after}));
+    let input = json!({"fromQueueIds": [lost], "intoQueueId": cards});
+    assert_eq!(town.operator.give("mergeQueues", input, "queue { depth }")["queue"]["depth"], 1, "who is there");
+    let heard = |feed: &mut Sse| {
+        let item = feed.item();
+        (text(&item["kind"]), item["inquiry"]["id"].clone())
+    };
+    assert_eq!(heard(&mut into), ("QUEUE_CHANGED".to_owned(), Value::Null));
+    // A start of the house forgets none of it.
+    drop(into);
+    assert_eq!(house.stop(), 0);
+    let house = House::open(&data);
+    town.move_to(&house);
+    let mut into = Sse::open(&house, &house.token("operator", None), FEED, json!({"id": cards, "after": after}));
+    assert_eq!(heard(&mut into), ("QUEUE_CHANGED".to_owned(), Value::Null));
+    house.client(&customer).give("resumeInquiry", away, "inquiry { id }");
+    assert_eq!(heard(&mut into), ("ENTERED".to_owned(), json!(first)));
+    assert_eq!(queues_of(&mut town, &first), json!({"position": 1, "queues": [{"id": cards}]}));
+    assert_eq!(queues_of(&mut town, &second), json!({"position": 2, "queues": [{"id": cards}]}));
+    let depth = town.operator.ask("query($id: ID!) { queue(id: $id) { depth } }", json!({"id": lost}));
+    assert_eq!(depth["queue"]["depth"], 0);
+}

@@ -126,6 +126,8 @@ fn kind(event: &Event, queue: QueueId) -> Option<QueueFeedKind> {
         Event::Inquiry(event) => match event {
             InquiryEvent::Registered(_) | InquiryEvent::Resumed(_) => Some(QueueFeedKind::Entered),
             InquiryEvent::Withdrawn(_) | InquiryEvent::Expired(_) => Some(QueueFeedKind::Left),
+            // It left when its customer did.
+            InquiryEvent::Moved(e) if e.away => None,
             InquiryEvent::Moved(e) if e.from == queue => Some(QueueFeedKind::Left),
             InquiryEvent::Moved(e) if e.into == queue && !e.already => Some(QueueFeedKind::Entered),
             InquiryEvent::Began(_) | InquiryEvent::Requeued(_) | InquiryEvent::Moved(_) => Some(QueueFeedKind::Changed),

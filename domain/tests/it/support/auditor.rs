@@ -224,6 +224,7 @@ impl Auditor {
             InquiryEvent::Moved(e) => {
                 assert!(!self.served.contains(&e.inquiry), "who is served stands in no queue");
                 assert!(e.from != e.into, "it stands elsewhere");
+                assert_eq!(e.away, self.away.contains_key(&e.inquiry), "who is away comes back there");
             }
             InquiryEvent::InformationRequested(_) | InquiryEvent::InformationAnswered(_) => {}
         }
