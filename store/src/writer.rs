@@ -243,8 +243,12 @@ impl Writer {
                     }
                 }
             });
-            reader.expect("a thread can be started");
-            read.iter().try_for_each(|page| page.map(|page| self.take_over(page)))
+            let reader = reader.expect("a thread can be started");
+            let taken = read.iter().try_for_each(|page| page.map(|page| self.take_over(page)));
+            drop(read);
+            // What stopped it stops us, in its own words.
+            reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            taken
         })
     }
 

@@ -362,7 +362,9 @@ impl Day {
         for _ in 0..400 {
             let due = (0..2).filter_map(|node| self.house.next_deadline(node)).min();
             let Some(due) = due.filter(|due| due.0 <= to) else { break };
-            self.now = self.now.max(due.0);
+            // A clock ahead hears it first: on time by its own reckoning, or a day would be one long lateness.
+            let ahead = self.skew[0].max(self.skew[1]);
+            self.now = self.now.max(due.0 - ahead.max(0));
             self.turn();
             let first = self.dice.throw(2);
             for node in [first, 1 - first] {
@@ -375,8 +377,7 @@ impl Day {
             // A clock behind does not hear it yet; a full disk hears it in vain.
             let still = (0..2).filter_map(|node| self.house.next_deadline(node)).min();
             if still.is_some_and(|still| still <= due) {
-                let ahead = self.skew[0].max(self.skew[1]);
-                self.now = (due.0 - ahead).min(to).max(self.now + SECOND / 2);
+                self.now = (due.0 - ahead.min(0)).min(to).max(self.now + SECOND / 2);
             }
         }
         self.now = self.now.max(to);
