@@ -246,6 +246,17 @@ pub fn set_standing_value(
     Ok(vec![StandingValueSet { agent, direction, topic: topic.clone(), valid_until, value }.into()])
 }
 
+/// Values are over: from now on the one for the next topic above counts, so what waits is looked at again.
+pub fn end_values(state: &State, agent: AgentId, ctx: &Ctx) -> Vec<Event> {
+    let row = state.agents.get(agent).expect("a timer goes with its agent");
+    let over = row.values.iter().filter(|value| value.valid_until.is_some_and(|until| until <= ctx.now));
+    let end = |value: &StandingValue| {
+        let (direction, topic) = (value.direction, value.topic.clone());
+        StandingValueSet { agent, direction, topic, valid_until: None, value: None }.into()
+    };
+    over.map(end).collect()
+}
+
 /// The time has come to go on with the rounds that the agent fits.
 pub fn resume_rounds(agent: AgentId) -> Vec<Event> {
     vec![AgentRoundsResumed { agent }.into()]
@@ -280,6 +291,7 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
     let unseen = due.filter_map(|(_, timer)| match timer {
         Timer::AgentIsAbsent(id) => Some(*id),
         Timer::TrafficExpires(_)
+        | Timer::ValueEnds(_)
         | Timer::AuctionCloses(_)
         | Timer::ReservationLapses(_)
         | Timer::InquiryBegins(_)
@@ -341,16 +353,15 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
                 row.will = e.will;
             });
         }
-        AgentEvent::StandingValueSet(e) => state.change_agent(e.agent, |row| {
-            let others = row.values.iter().filter(|known| !known.is_for(&e.topic, e.direction)).cloned();
+        AgentEvent::StandingValueSet(e) => {
             let named = e.value.map(|value| StandingValue {
                 direction: e.direction,
                 topic: e.topic.clone(),
                 valid_until: e.valid_until,
                 value,
             });
-            row.values = others.chain(named).collect();
-        }),
+            set_value(state, e.agent, named, |known| known.is_for(&e.topic, e.direction));
+        }
         AgentEvent::RoundsPutOff(e) => set_rounds_at(state, e.agent, Some(e.until)),
         AgentEvent::RoundsResumed(e) => set_rounds_at(state, e.agent, None),
         AgentEvent::PresenceReported(e) => {
@@ -362,6 +373,26 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
             }
         }
     }
+}
+
+fn set_value(
+    state: &mut State,
+    agent: AgentId,
+    named: Option<StandingValue>,
+    replaced: impl Fn(&StandingValue) -> bool,
+) {
+    let row = state.agents.get(agent).expect("an agent is registered first");
+    let old = row.values.iter().find(|known| replaced(known)).and_then(|known| known.valid_until);
+    let values: Arc<[StandingValue]> =
+        row.values.iter().filter(|known| !replaced(known)).cloned().chain(named).collect();
+    let until = |due| values.iter().any(|value| value.valid_until == Some(due));
+    if let Some(due) = old.filter(|due| !until(*due)) {
+        state.clear_timer(due, Timer::ValueEnds(agent));
+    }
+    if let Some(due) = values.iter().find(|known| replaced(known)).and_then(|known| known.valid_until) {
+        state.set_timer(due, Timer::ValueEnds(agent));
+    }
+    state.change_agent(agent, |row| row.values = values);
 }
 
 fn set_rounds_at(state: &mut State, agent: AgentId, at: Option<Timestamp>) {

@@ -157,6 +157,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
     }
     Some(match timer {
         Timer::TrafficExpires(number) => location::expire(state, number),
+        Timer::ValueEnds(id) => agent::end_values(state, id, ctx),
         Timer::AuctionCloses(id) => auction::close(state, id, late, ctx),
         Timer::ReservationLapses(id) => reservation::lapse(state, id, late, ctx),
         Timer::InquiryBegins(id) => inquiry::begin(state, id, ctx),

@@ -412,6 +412,7 @@ pub struct Webhook {
 pub enum Timer {
     /// First: what is too old at an instant counts for nothing that falls due at it.
     TrafficExpires(u32),
+    ValueEnds(AgentId),
     AuctionCloses(AuctionId),
     ReservationLapses(ReservationId),
     InquiryBegins(InquiryId),

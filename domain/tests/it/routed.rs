@@ -183,6 +183,40 @@ fn a_value_counts_for_its_topic_until_it_ends_and_within_the_bound() {
 }
 
 #[test]
+fn where_a_value_ends_the_one_for_the_topic_above_counts_at_once() {
+    let mut market = Market::with(&[ANN]);
+    let reverse = Direction::Reverse;
+    market.values(ANN, "help", reverse, Some("5.00"), Some(second(20))).unwrap();
+    market.values(ANN, "help/cards", reverse, Some("9.00"), Some(second(10))).unwrap();
+    market.registers(offer(BestValue, reverse, Some("5.00")), &["help/cards"]).unwrap();
+    assert_eq!(asked(&market), None, "nine is too much");
+    assert!(market.until(before(second(10))).is_empty());
+    let events = market.until(second(10));
+    assert_eq!(names(&events)[..2], ["agent.standing_value_set", "inquiry.selection_made"]);
+    assert_eq!(market.pending().unwrap().1.price, Some(eur("5.00")));
+    market.withdraws().unwrap();
+    let events = market.until(second(20));
+    assert_eq!(names(&events), ["agent.standing_value_set"], "its own end stands");
+    assert!(market.until(second(60)).is_empty());
+}
+
+#[test]
+fn values_that_end_together_end_once_and_a_replaced_one_not_at_all() {
+    let mut market = Market::with(&[ANN]);
+    let mut until =
+        |topic, value, until| market.values(ANN, topic, Direction::Forward, value, until).map(drop).unwrap();
+    for topic in ["help", "help/cards", "help/loans", "help/travel"] {
+        until(topic, Some("1.00"), Some(second(10)));
+    }
+    until("help/loans", Some("1.00"), Some(second(30)));
+    until("help/travel", None, None);
+    let events = market.until(second(10));
+    assert_eq!(names(&events), ["agent.standing_value_set"; 2]);
+    assert!(market.until(before(second(30))).is_empty());
+    assert_eq!(names(&market.until(second(30))), ["agent.standing_value_set"]);
+}
+
+#[test]
 fn what_a_standing_value_must_be() {
     let mut market = Market::with(&[ANN]);
     let forward = Direction::Forward;

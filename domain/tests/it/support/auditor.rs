@@ -573,8 +573,17 @@ impl Auditor {
         assert_eq!(rows, [0; 6], "open work leaves nothing behind");
         // Who has handed over may still wrap up when all is over.
         let reports = state.sites.values().filter(|site| site.report.is_some()).count();
-        let due = state.settlements.len() + self.present_until.len() + self.wrap_ups.len() + reports;
-        assert_eq!(state.timers.len(), due, "all that will fall due is money, and who is not there any more");
+        let ends = |id: &AgentId| {
+            let values = &state.agents.get(*id).expect("the roster names who is registered").values;
+            values.iter().filter_map(|value| value.valid_until).collect::<BTreeSet<_>>().len()
+        };
+        let values: usize = state.roster.iter().map(ends).sum();
+        let due = state.settlements.len() + self.present_until.len() + self.wrap_ups.len() + reports + values;
+        assert_eq!(
+            state.timers.len(),
+            due,
+            "all that will fall due is money, what agents name, and who is not there any more"
+        );
         assert!(self.holds.is_empty() && self.pending.is_empty() && self.sessions.is_empty() && self.sides.is_empty());
     }
 

@@ -35,6 +35,8 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.ends_at?, *id))));
     due.extend(market.sessions.values().flat_map(|one| one.handed_over.iter().map(|(agent, at)| (*at, *agent))));
     due.extend(market.agents.iter().filter_map(|(id, one)| Some((one.rounds_at?, *id))));
+    let values = market.agents.iter().flat_map(|(id, one)| one.values.iter().map(move |value| (id, value)));
+    due.extend(values.filter_map(|(id, value)| Some((value.until?, *id))));
     due.extend(market.agents.iter().filter_map(|(id, one)| Some((one.present_until?, *id))));
     due.extend(market.settlements.iter().filter_map(|(id, one)| Some((one.payable_at?, *id))));
     due

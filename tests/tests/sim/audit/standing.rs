@@ -22,6 +22,10 @@ pub fn set<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let (topic, forward, until) =
         (entry.text("topic"), entry.text("direction") == "FORWARD", entry.int_if("valid_until"));
     must!(entry, until.is_none_or(|until| entry.time < until), "standing values", "is over before it begins");
+    let known = row.values.iter().find(|known| known.topic == topic && known.forward == forward);
+    let over = known.and_then(|known| known.until).is_some_and(|until| until <= entry.time);
+    let ended = over && entry.data.get("value").is_none();
+    must!(entry, !entry.is_tick() || ended, "standing values", "ends by itself before its end");
     row.values.retain(|known| known.topic != topic || known.forward != forward);
     if let Some((amount, currency)) = entry.money_if("value") {
         must!(entry, amount > 0, "standing values", "is {amount}");

@@ -31,7 +31,11 @@ pub const SELECTIONS: &[Mutant] = &[
     ("a selection's price by a cent", selected_by_a_cent, &["selection"]),
     ("a selection's price held of nobody", held_of_nobody, &["holds = live bids"]),
     ("a value named otherwise", value_by_a_cent, &["exclusions", "selection", "why", "standing values"]),
-    ("a value that is over at that instant", value_is_over, &["exclusions", "standing values"]),
+    (
+        "a value that is over at that instant",
+        value_is_over,
+        &["exclusions", "standing values", "no state past its deadline"],
+    ),
     ("a value that was taken back", value_taken_back, &["exclusions", "standing values", "why", "selection"]),
     ("an opening bid by a cent", opening_bid_by_a_cent, &["standing values"]),
     ("an opening bid forgotten", opening_bid_forgotten, &["standing values"]),
