@@ -235,6 +235,9 @@ pub fn confirm_topics(
     if topics.is_empty() {
         return Err(Refusal::invalid(&["topics"], "at least one"));
     }
+    if let Some(at) = (0..topics.len()).find(|at| topics[..*at].contains(&topics[*at])) {
+        return Err(Refusal::invalid_at(&["topics"], at, &[], "each subject matter once"));
+    }
     if let Some(at) = topics.iter().position(|topic| !known.contains(topic)) {
         return Err(Refusal::invalid_at(&["topics"], at, &[], "not a known subject matter"));
     }

@@ -19,4 +19,4 @@ mod taught;
 
 pub use file::{FileError, LABELS_MAX};
 pub use model::{Example, Model, REJECTED, Verdict};
-pub use taught::Taught;
+pub use taught::{Lesson, Taught};

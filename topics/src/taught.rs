@@ -25,6 +25,10 @@ pub struct Taught {
     lessons: u64,
 }
 
+/// What one question changed, to take it back by: its labels, and by how much each moved.
+#[derive(Clone, Debug)]
+pub struct Lesson(Vec<(u32, f32)>);
+
 impl Taught {
     pub fn new(base: Option<Arc<Model>>) -> Taught {
         let labels = base.as_ref().map(|base| base.labels.clone()).unwrap_or_default();
@@ -34,11 +38,7 @@ impl Taught {
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
-    /// How many questions it was taught.
-    pub fn lessons(&self) -> u64 {
-        self.lessons
-    }
-    /// The model's version, and how many questions it was taught since.
+    /// The model's version, and how many lessons it has had since; one that was taken back was had.
     pub fn version(&self) -> String {
         format!("{}+{}", self.base.as_ref().map_or("none", |base| base.version()), self.lessons)
     }
@@ -92,8 +92,9 @@ impl Taught {
         Verdict { in_scope, ranked: ranked(&scores, first) }
     }
 
-    /// A question is about these labels, as somebody found who dealt with it. Unknown ones are new labels.
-    pub fn teach(&mut self, text: &str, labels: &[String]) {
+    /// A question is about these labels, as somebody found who dealt with it. Unknown ones are new labels. `None`: it
+    /// has no words, or no label.
+    pub fn teach(&mut self, text: &str, labels: &[String]) -> Option<Lesson> {
         let mut meant = Vec::new();
         for label in labels {
             let at = self.labels.iter().position(|known| known == label).unwrap_or_else(|| {
@@ -104,7 +105,7 @@ impl Taught {
         }
         let features = self.features(text);
         if features.is_empty() || meant.is_empty() {
-            return;
+            return None;
         }
         let (scores, _) = self.scores(text, &features);
         let square = features.iter().map(|(_, value)| value * value).sum::<f32>();
@@ -122,15 +123,28 @@ impl Taught {
                 }
             }
         }
-        for (hash, value) in &features {
+        self.lessons += 1;
+        self.change(&features, &steps, 1.0);
+        Some(Lesson(steps))
+    }
+
+    /// The same question was about something else: what it changed is changed back. What others were taught meanwhile
+    /// stays as it was taught.
+    pub fn take_back(&mut self, text: &str, lesson: &Lesson) {
+        let features = self.features(text);
+        self.change(&features, &lesson.0, -1.0);
+    }
+
+    fn change(&mut self, features: &[(u64, f32)], steps: &[(u32, f32)], sign: f32) {
+        for (hash, value) in features {
             let changes = self.changes.entry(*hash).or_default();
-            for (label, step) in &steps {
+            for (label, step) in steps {
+                let change = sign * value * step;
                 match changes.iter_mut().find(|(other, _)| other == label) {
-                    Some((_, change)) => *change += value * step,
-                    None => changes.push((*label, value * step)),
+                    Some((_, known)) => *known += change,
+                    None => changes.push((*label, change)),
                 }
             }
         }
-        self.lessons += 1;
     }
 }

@@ -206,3 +206,30 @@ fn an_empty_house_learns_from_its_first_questions() {
     assert_eq!(taught.labels()[verdict.ranked[0].0 as usize], "pin");
     assert!(!taught.classify("what a wonderful day", 1).in_scope);
 }
+
+#[test]
+fn a_lesson_is_taken_back() {
+    let base = Arc::new(model(QUESTIONS));
+    let taught_pin = |taught: &mut Taught| taught.teach("my pin is blocked", &["pin".to_owned()]).unwrap();
+    for base in [None, Some(base)] {
+        let mut taught = Taught::new(base.clone());
+        taught.teach("where is my parcel", &["parcel".to_owned()]).unwrap();
+        let before = taught.clone();
+        let wrong = taught.teach("my pin is blocked", &["parcel".to_owned()]).unwrap();
+        taught.take_back("my pin is blocked", &wrong);
+        taught_pin(&mut taught);
+        let mut right = before;
+        taught_pin(&mut right);
+        for text in ["my pin is blocked", "where is my parcel", "is the pin there"] {
+            let (now, wanted) = (taught.classify(text, 9), right.classify(text, 9));
+            assert_eq!(now.in_scope, wanted.in_scope, "{text}");
+            for ((label, score), (other, expected)) in now.ranked.iter().zip(&wanted.ranked) {
+                assert_eq!(label, other, "{text}");
+                assert!((score - expected).abs() < 1e-4, "{text}: {score}, not {expected}");
+            }
+        }
+        assert_ne!(taught.version(), right.version(), "another course of lessons is another version");
+    }
+    assert!(Taught::new(None).teach("", &["pin".to_owned()]).is_none());
+    assert!(Taught::new(None).teach("my pin is blocked", &[]).is_none());
+}

@@ -148,9 +148,11 @@ fn who_has_an_inquiry_says_what_it_is_about() {
     let nobody =
         Command::ConfirmTopics { inquiry: domain::ids::InquiryId(9_999), topics: vec![], known_topics: vec![] };
     assert_eq!(market.agent(ANN, nobody), Err(Refusal::NotFound { field: "inquiryId" }));
-    // Each guard before the next: another agent, nothing, something made up.
+    // Each guard before the next: another agent, nothing, one twice, something made up.
     assert_eq!(market.agent(BEN, says(&[])).unwrap_err().code(), "NOT_ALLOWED_NOW");
     assert_eq!(market.agent(ANN, says(&[])), Err(Refusal::invalid(&["topics"], "at least one")));
+    let twice = market.agent(ANN, says(&["ludwig", "cards", "loans", "cards"])).unwrap_err();
+    assert_eq!((twice.code(), twice.field().unwrap()), ("INVALID", vec!["topics".to_owned(), "3".to_owned()]));
     let made_up = market.agent(ANN, says(&["cards", "ludwig"])).unwrap_err();
     assert_eq!(made_up.field().unwrap(), ["topics", "1"]);
     assert_eq!(market.customer(says(&["cards"])), Err(Refusal::Forbidden));

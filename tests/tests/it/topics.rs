@@ -193,7 +193,16 @@ fn what_an_agent_confirms_is_learned_and_kept() {
     let made_up =
         town.agents[0].1.give_keyed("confirmTopics", confirm(json!(["ludwig"])), &tests::key(), "inquiry { id }");
     assert_eq!(made_up["userErrors"][0]["field"], json!(["topics", "0"]));
-    town.agents[0].1.give("confirmTopics", confirm(json!(["plastic"])), "inquiry { id topics }");
+    let twice = confirm(json!(["plastic", "plastic"]));
+    let twice = town.agents[0].1.give_keyed("confirmTopics", twice, &tests::key(), "inquiry { id }");
+    assert_eq!(
+        (&twice["userErrors"][0]["code"], &twice["userErrors"][0]["field"]),
+        (&json!("INVALID"), &json!(["topics", "1"]))
+    );
+    // The last one counts, once: what was said before it is taken back, and said again it teaches nothing.
+    for topic in ["cards", "plastic", "plastic", "plastic"] {
+        town.agents[0].1.give("confirmTopics", confirm(json!([topic])), "inquiry { id topics }");
+    }
     let after = town.operator.ask(document, json!({"id": inquiry}))["inquiry"].clone();
     assert_eq!((&after["topics"], &after["queues"]), (&before["topics"], &before["queues"]), "it moves no queue");
     let asked = "the debit thing vanished";
@@ -210,5 +219,5 @@ fn what_an_agent_confirms_is_learned_and_kept() {
     town.move_to(&house);
     let again = ask(&house, &mut town, &offer, asked);
     assert_eq!((&decided(&again)["rule"], &again["topics"]), (&json!("model/1"), &json!(["plastic"])));
-    assert_eq!(again["topicScores"][0]["modelVersion"], "none+1");
+    assert_eq!(again["topicScores"][0]["modelVersion"], "none+2");
 }

@@ -356,6 +356,7 @@ fn confirm_topics(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed>
         0 => vec![],
         1 => vec![topic("cards"), topic("ludwig")],
         2 => known_topics.clone(),
+        3 => vec![topic("cards"), topic("cards")],
         _ => vec![topic(dice.one(&["cards", "loans"]))],
     };
     let command = Command::ConfirmTopics { inquiry: one.inquiry, topics, known_topics };

@@ -220,6 +220,8 @@ impl Auditor {
             InquiryEvent::TopicsConfirmed(e) => {
                 assert!(self.served.contains(&e.inquiry), "who serves it knows what it is about");
                 assert!(!e.topics.is_empty(), "it is about something");
+                let once: std::collections::BTreeSet<_> = e.topics.iter().collect();
+                assert_eq!(once.len(), e.topics.len(), "it is about each of them once");
             }
             InquiryEvent::Moved(e) => {
                 assert!(!self.served.contains(&e.inquiry), "who is served stands in no queue");

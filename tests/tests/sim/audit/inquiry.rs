@@ -25,7 +25,10 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             let session = row.session.and_then(|session| market.sessions.get(session));
             let has = session.is_some_and(|session| session.agent == entry.text("agent"));
             must!(entry, has, "topics", "is explained by another agent than the one who has it");
-            must!(entry, !super::entry::list(&entry.data, "topics").is_empty(), "topics", "is about nothing");
+            let topics = super::entry::list(&entry.data, "topics");
+            must!(entry, !topics.is_empty(), "topics", "is about nothing");
+            let twice = topics.iter().enumerate().any(|(at, topic)| topics[..at].contains(topic));
+            must!(entry, !twice, "topics", "is about something twice");
             return Ok(());
         }
         "inquiry.began.v1" => {
