@@ -1,11 +1,9 @@
 //! What a question is about, found at the edge, where it is still in clear.
 //!
 //! First the classifier, with the labels that it was trained on. Where the question is about none of them, the names of
-//! what is published. Where none of those fits, a term of the question that at least five customers have used, or that
-//! stands in a trained label; and `general` where there is none. So no word of one person becomes a queue's name.
-//!
-//! Which terms were used is counted in memory, by keyed hashes of terms and of customers, from the acceptances of the
-//! log and the vault: whoever is erased is not counted from the next start on.
+//! what is published. Where none of those fits, a term of the question that at least five people have used, or that
+//! stands in a trained label; and `general` where there is none. So no word of one person becomes a queue's name; and one
+//! that came from strangers and that an operator merged away or retired is none any more.
 //!
 //! Not here: who may say what a question is about (`domain::community`), and how a classifier works (`topics`).
 
@@ -17,6 +15,8 @@ use domain::log::Seq;
 use domain::topic::Topic;
 use domain::why::RANKED_MAX;
 use lessons::{Ear, Lessons};
+use projections::live::queue::Named;
+use std::net::IpAddr;
 use terms::Terms;
 use topics::{Model, names};
 
@@ -43,21 +43,35 @@ impl Subjects {
         self.lessons.ear()
     }
 
-    /// `published`: the names that a question may be about where nothing was trained.
-    pub(crate) fn of(&self, question: &str, published: &[Topic]) -> Classified {
-        let (model, in_scope, mut scores) = self.lessons.read(|taught| {
+    /// The question as it is sealed, with what says who else used its words.
+    pub(crate) fn with_origin(&self, question: String, peer: IpAddr) -> String {
+        self.terms.with_origin(question, peer)
+    }
+
+    /// `published`: the names that a question may be about where nothing was trained. `named`: what operators made of a
+    /// name that strangers' words gave.
+    pub(crate) fn of(&self, question: &str, published: &[Topic], named: impl Fn(&Topic) -> Named) -> Classified {
+        let wanted = |topic: Topic| match named(&topic) {
+            Named::Freely => Some(topic),
+            Named::Otherwise(topic) => Some(topic),
+            Named::NoMore => None,
+        };
+        let (model, in_scope, ranked) = self.lessons.read(|taught| {
             let verdict = taught.classify(question, RANKED_MAX);
-            let mut scores: Vec<TopicScore> = Vec::new();
-            for (label, score) in verdict.ranked {
-                // Labels that come to one topic are one.
-                if let Some(topic) = topic_of(&taught.labels()[label as usize])
-                    && !scores.iter().any(|known| known.topic == topic)
-                {
-                    scores.push(TopicScore { score: (score * 10_000.0) as u32, topic });
-                }
-            }
-            (taught.version(), verdict.in_scope, scores)
+            let topics = verdict.ranked.into_iter().filter_map(|(label, score)| {
+                Some((topic_of(&taught.labels()[label as usize])?, self.lessons.is_coined(label), score))
+            });
+            (taught.version(), verdict.in_scope, topics.collect::<Vec<_>>())
         });
+        let mut scores: Vec<TopicScore> = Vec::new();
+        for (topic, coined, score) in ranked {
+            // Labels that come to one topic are one.
+            if let Some(topic) = if coined { wanted(topic) } else { Some(topic) }
+                && !scores.iter().any(|known| known.topic == topic)
+            {
+                scores.push(TopicScore { score: (score * 10_000.0) as u32, topic });
+            }
+        }
         let chosen = |rule: &str, chosen: Topic, scores| Classified {
             chosen,
             model: model.clone(),
@@ -75,18 +89,20 @@ impl Subjects {
         if let Some(first) = fitting.first() {
             return chosen("name/1", first.topic.clone(), fitting);
         }
-        let term = self.terms.of(question);
+        let term = self.terms.of(question).into_iter().find_map(wanted);
         let rule = if term.is_some() { "term/1" } else { "general/1" };
         let topic = term.unwrap_or_else(general);
-        scores.truncate(RANKED_MAX);
         chosen(rule, topic, scores)
     }
 
     /// Whether a topic may be given with a question because the classifier might have found it.
-    pub(crate) fn knows(&self, topic: &Topic) -> bool {
-        let is_label =
-            self.lessons.read(|taught| taught.labels().iter().any(|label| topic_of(label).as_ref() == Some(topic)));
-        is_label || self.terms.is_common(topic.as_str())
+    pub(crate) fn knows(&self, topic: &Topic, named: impl Fn(&Topic) -> Named) -> bool {
+        let labels: Vec<bool> = self.lessons.read(|taught| {
+            let labels = (0..).zip(taught.labels()).filter(|(_, label)| topic_of(label).as_ref() == Some(topic));
+            labels.map(|(label, _)| self.lessons.is_coined(label)).collect()
+        });
+        let coined = || labels.contains(&true) || self.terms.is_common(topic.as_str());
+        labels.contains(&false) || (coined() && named(topic) == Named::Freely)
     }
 }
 
@@ -114,46 +130,51 @@ pub(crate) fn topic_of(label: &str) -> Option<Topic> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::ids::CustomerId;
 
     fn topic(text: &str) -> Topic {
         text.parse().unwrap()
     }
 
     #[test]
-    fn a_term_names_a_queue_once_five_customers_used_it() {
-        let subjects = Subjects::new(None, &[7; 32]);
-        let ask = "My microwave, bought by Ludwig Haberfellner, is broken";
-        for customer in 1..=5 {
-            let found = subjects.of(ask, &[]);
-            assert_eq!(
-                (found.rule.as_str(), found.chosen),
-                ("general/1", topic("general")),
-                "before customer {customer}"
-            );
-            // The same customer again is nobody new.
-            for _ in 0..3 {
-                subjects.terms.count(CustomerId(customer), "the microwave makes a noise");
-            }
-        }
-        let found = subjects.of(ask, &[]);
-        assert_eq!((found.rule.as_str(), found.chosen), ("term/1", topic("microwave")));
-        assert!(subjects.knows(&topic("microwave")));
-        assert!(!subjects.knows(&topic("ludwig")) && !subjects.knows(&topic("haberfellner")));
-        // Words that everybody uses and numbers name nothing, however many use them.
-        for customer in 10..30 {
-            subjects.terms.count(CustomerId(customer), "please help with 12345678");
-        }
-        assert_eq!(subjects.of("please help with 12345678", &[]).chosen, topic("general"));
-    }
-
-    #[test]
     fn published_names_come_before_terms() {
         let subjects = Subjects::new(None, &[7; 32]);
-        let found = subjects.of("I lost my card", &[topic("cards"), topic("cards/lost")]);
+        let found = subjects.of("I lost my card", &[topic("cards"), topic("cards/lost")], |_| Named::NoMore);
         assert_eq!((found.rule.as_str(), found.chosen), ("name/1", topic("cards/lost")));
         assert_eq!(found.scores.len(), 2);
         assert_eq!(found.model, "none+0");
+    }
+
+    #[test]
+    fn operators_have_the_last_word_on_a_name_of_strangers() {
+        let subjects = Subjects::new(None, &[7; 32]);
+        let ask = "the rotten microwave is loud";
+        for customer in 1..=5 {
+            subjects.terms.hear(customer, "such a rotten microwave");
+        }
+        subjects.terms.hear(6, "rotten");
+        let of = |named: fn(&Topic) -> Named| {
+            let found = subjects.of(ask, &[], named);
+            (found.rule, found.chosen.to_string(), subjects.knows(&topic("microwave"), named))
+        };
+        let freely = |_: &Topic| Named::Freely;
+        assert_eq!(of(freely), ("term/1".into(), "microwave".into(), true), "of several the one used the least");
+        let renamed = |_: &Topic| Named::Otherwise("kitchen".parse().unwrap());
+        assert_eq!(of(renamed), ("term/1".into(), "kitchen".into(), false));
+        let next = |name: &Topic| if name.as_str() == "microwave" { Named::NoMore } else { Named::Freely };
+        assert_eq!(of(next), ("term/1".into(), "rotten".into(), false));
+        assert_eq!(of(|_| Named::NoMore), ("general/1".into(), "general".into(), false));
+        // And on what an agent made a label of: the house's own labels stay.
+        subjects.lessons.teach(domain::ids::InquiryId(1), ask, &[topic("microwave")]);
+        assert_eq!(of(freely), ("model/1".into(), "microwave".into(), true));
+        assert_eq!(of(renamed), ("model/1".into(), "kitchen".into(), false));
+        assert_eq!(of(|_| Named::NoMore), ("general/1".into(), "general".into(), false));
+        let example = |text: &str, label| topics::Example { text: text.into(), label: Some(label) };
+        let examples = [example("a loud microwave", 0), example("my card is lost", 1), example("card lost", 1)];
+        let trained = Model::train(vec!["microwave".into(), "cards".into()], &examples);
+        let subjects = Subjects::new(Some(trained), &[7; 32]);
+        let found = subjects.of("loud microwave", &[], |_| Named::NoMore);
+        assert_eq!((found.rule.as_str(), found.chosen), ("model/1", topic("microwave")));
+        assert!(subjects.knows(&topic("microwave"), |_| Named::NoMore));
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl House {
     }
 
     pub fn client(&self, token: &str) -> Client {
-        Client { address: self.address, token: token.to_owned(), stream: None }
+        Client { address: self.address, token: token.to_owned(), comes_from: None, stream: None }
     }
 }
 
@@ -187,6 +187,8 @@ impl Drop for House {
 pub struct Client {
     address: SocketAddr,
     pub token: String,
+    /// What a proxy in front says of the caller's address; heard where the house was told of that proxy.
+    pub comes_from: Option<String>,
     stream: Option<BufReader<TcpStream>>,
 }
 
@@ -267,6 +269,9 @@ impl Client {
         );
         if !self.token.is_empty() {
             head.push_str(&format!("authorization: Bearer {}\r\n", self.token));
+        }
+        if let Some(address) = &self.comes_from {
+            head.push_str(&format!("x-forwarded-for: {address}\r\n"));
         }
         head.push_str("\r\n");
         stream.get_mut().write_all(head.as_bytes())?;

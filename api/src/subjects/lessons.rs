@@ -6,9 +6,9 @@
 //!
 //! Not here: which topics may be confirmed, and by whom (`domain::inquiry`).
 
-use super::terms::asked;
 use super::{LOOK_BACK, topic_of};
 use crate::app::App;
+use crate::graphql::types::sealed::Question;
 use domain::event::Event;
 use domain::event::inquiry::InquiryEvent;
 use domain::ids::InquiryId;
@@ -27,6 +27,8 @@ const LESSONS_MAX: usize = 20_000;
 const PAGE: usize = 1_000;
 
 pub(super) struct Lessons {
+    /// How many of the labels the house trained; those after them came with a lesson.
+    trained: usize,
     taught: RwLock<Taught>,
     given: Mutex<HashMap<InquiryId, Given>>,
     /// Confirmations, as the writers acknowledge them, to `learn`.
@@ -76,6 +78,7 @@ impl Lessons {
     pub(super) fn new(model: Option<Model>) -> Lessons {
         let (confirmed, to_learn) = mpsc::unbounded_channel();
         Lessons {
+            trained: model.as_ref().map_or(0, |model| model.labels().len()),
             taught: RwLock::new(Taught::new(model.map(Into::into))),
             given: Mutex::default(),
             confirmed,
@@ -91,6 +94,11 @@ impl Lessons {
         read(&self.taught.read().expect("no holder panics"))
     }
 
+    /// Whether a lesson brought this label.
+    pub(super) fn is_coined(&self, label: u32) -> bool {
+        label as usize >= self.trained
+    }
+
     /// Whether these topics would teach anything.
     fn is_news(&self, inquiry: InquiryId, topics: &[Topic]) -> bool {
         let given = self.given.lock().expect("no holder panics");
@@ -98,7 +106,7 @@ impl Lessons {
     }
 
     /// A confirmed topic is the label that comes to it, or a new one.
-    fn teach(&self, inquiry: InquiryId, question: &str, topics: &[Topic]) {
+    pub(super) fn teach(&self, inquiry: InquiryId, question: &str, topics: &[Topic]) {
         if !self.is_news(inquiry, topics) {
             return;
         }
@@ -173,7 +181,7 @@ async fn lesson(app: &Arc<App>, confirmed: &Confirmed) {
     let Ok(Some(dossier)) = app.dossier(confirmed.inquiry).await else { return };
     let Some(sealed) = dossier.read(|dossier| dossier.inquiry().and_then(|row| row.question.clone())) else { return };
     if let Ok(Some(text)) = app.open(&sealed).await
-        && let Some(question) = asked(&text)
+        && let Ok(Question { question: Some(question), .. }) = serde_json::from_str(&text)
     {
         app.subjects.lessons.teach(confirmed.inquiry, &question, &confirmed.topics);
     }

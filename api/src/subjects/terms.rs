@@ -1,28 +1,43 @@
-//! The terms of questions that may name a queue: those that several customers have used.
+//! The terms of questions that may name a queue: those that several people have used.
 //!
-//! Counted in memory, by keyed hashes of terms and of customers, from the acceptances of the log and the vault: whoever
-//! is erased is not counted from the next start on.
+//! Promises: five of them, and no two with one customer's account or from one address; who comes from this machine itself
+//! is known by the account alone, since behind a proxy that the house was not told of everybody would be one of those.
+//! Nothing with a digit, no part of a mail or web address, not what the customer is called, none of the contact centre's
+//! own words.
+//!
+//! Counted in memory, by keyed hashes of terms, customers and addresses, from the acceptances of the log and the vault:
+//! whoever is erased is not counted from the next start on. The hash of an address is sealed with the question that came
+//! from there.
+//!
+//! Not here: what operators do about a name that they do not want (`Subjects::of`).
 
+use super::LOOK_BACK;
 use crate::app::App;
+use crate::graphql::types::sealed::{Profile, Question};
 use crate::handover;
 use domain::event::Event;
-use domain::event::community::OfferEvent;
+use domain::event::community::{OfferAccepted, OfferEvent};
 use domain::ids::CustomerId;
 use domain::log::LogName;
+use domain::terms::Initiator;
 use domain::topic::Topic;
 use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
 use sha2::Sha256;
 use std::collections::{HashMap, HashSet};
-use std::sync::{RwLock, Weak};
+use std::net::IpAddr;
+use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 use topics::names;
 
-use super::LOOK_BACK;
-
 /// Who must have used a term before it may name a queue.
-const CUSTOMERS: usize = 5;
-/// Terms that are counted at most; later ones are not.
+const PEOPLE: usize = 5;
+/// Terms that are counted at most. For one more, those that one person alone has used begin anew.
 const TERMS_MAX: usize = 200_000;
+/// Terms of one question that are looked at.
+const OF_ONE_QUESTION: usize = 50;
+/// What one household of IPv6 may have: a /48.
+const HOUSEHOLD: u128 = !(u128::MAX >> 48);
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Words of English that name nothing. Other languages have theirs; there a term is the rarest that many used.
@@ -45,11 +60,40 @@ pub(super) struct Terms {
     secret: Hmac<Sha256>,
 }
 
-/// By whom a term was used: hashes of the first customers, as many as are needed.
+/// Who used a term, as hashes.
+struct Person {
+    customer: u64,
+    /// Absent: unknown.
+    address: Option<u64>,
+}
+
+/// By whom a term was used: the first, as many as are needed.
 #[derive(Default)]
 struct Used {
-    customers: Vec<u64>,
+    people: Vec<Person>,
     times: u32,
+}
+
+impl Used {
+    fn is_common(&self) -> bool {
+        self.people.len() >= PEOPLE
+    }
+
+    fn by(&mut self, customer: u64, address: Option<u64>) {
+        self.times = self.times.saturating_add(1);
+        let is = |one: &Person| one.customer == customer || (address.is_some() && one.address == address);
+        if !self.is_common() && !self.people.iter().any(is) {
+            self.people.push(Person { customer, address });
+        }
+    }
+}
+
+/// A question, and who is known to have asked it.
+struct Asked {
+    customer: CustomerId,
+    question: Question,
+    /// What the customer is called, where it said so.
+    called: String,
 }
 
 impl Terms {
@@ -62,26 +106,54 @@ impl Terms {
         }
     }
 
-    /// The term that names what the question is about: of those that may, the one that was used the least.
-    pub(super) fn of(&self, question: &str) -> Option<Topic> {
+    /// The terms that may name what the question is about, the one that was used the least first.
+    pub(super) fn of(&self, question: &str) -> Vec<Topic> {
         let counted = self.counted.read().expect("no holder panics");
-        let mut best: Option<(u32, String)> = None;
-        for word in names::words(question).into_iter().filter(|word| self.says_something(word)) {
+        let mut found: Vec<(u32, String)> = Vec::new();
+        for word in self.terms(question) {
             let used = counted.get(&self.hash(b"term", word.as_bytes()));
-            let common = used.is_some_and(|used| used.customers.len() >= CUSTOMERS) || self.trained.contains(&word);
-            let times = used.map_or(0, |used| used.times);
-            if common && best.as_ref().is_none_or(|(least, _)| times < *least) {
-                best = Some((times, word));
+            if self.trained.contains(&word) || used.is_some_and(Used::is_common) {
+                found.push((used.map_or(0, |used| used.times), word));
             }
         }
-        best.and_then(|(_, word)| word.parse().ok())
+        // Of equal ones the first.
+        found.sort_by_key(|(times, _)| *times);
+        found.into_iter().filter_map(|(_, word)| word.parse().ok()).collect()
     }
 
     pub(super) fn is_common(&self, word: &str) -> bool {
         let counted = self.counted.read().expect("no holder panics");
         let used = counted.get(&self.hash(b"term", word.as_bytes()));
-        self.says_something(word)
-            && (self.trained.contains(word) || used.is_some_and(|used| used.customers.len() >= CUSTOMERS))
+        self.says_something(word) && (self.trained.contains(word) || used.is_some_and(Used::is_common))
+    }
+
+    /// A question as it is sealed: with a hash of where it came from, where that says who asks.
+    pub(super) fn with_origin(&self, question: String, peer: IpAddr) -> String {
+        let (Some(from), Ok(Value::Object(mut members))) = (self.address(peer), serde_json::from_str(&question)) else {
+            return question;
+        };
+        members.insert("from".to_owned(), format!("{from:016x}").into());
+        Value::Object(members).to_string()
+    }
+
+    fn address(&self, peer: IpAddr) -> Option<u64> {
+        let peer = peer.to_canonical();
+        let bits = match peer {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(v6) => v6.to_bits() & HOUSEHOLD,
+        };
+        (!peer.is_loopback()).then(|| self.hash(b"address", &bits.to_be_bytes()))
+    }
+
+    /// The words of a question that could name something, each once.
+    fn terms(&self, question: &str) -> Vec<String> {
+        let mut terms: Vec<String> = Vec::new();
+        for word in question.split_whitespace().filter(|word| is_plain(word)).flat_map(names::words) {
+            if terms.len() < OF_ONE_QUESTION && self.says_something(&word) && !terms.contains(&word) {
+                terms.push(word);
+            }
+        }
+        terms
     }
 
     /// Letters alone: numbers are somebody's.
@@ -91,22 +163,29 @@ impl Terms {
             && !self.nothing.contains(word)
     }
 
-    pub(super) fn count(&self, customer: CustomerId, question: &str) {
-        let customer = self.hash(b"customer", &customer.0.to_be_bytes());
-        let words: HashSet<String> =
-            names::words(question).into_iter().filter(|word| self.says_something(word)).collect();
+    fn count(&self, asked: &Asked) {
+        let Some(question) = &asked.question.question else { return };
+        let customer = self.hash(b"customer", &asked.customer.0.to_be_bytes());
+        let address = asked.question.from.as_deref().and_then(|hash| u64::from_str_radix(hash, 16).ok());
+        let called = names::words(&asked.called);
         let mut counted = self.counted.write().expect("no holder panics");
-        for word in words {
+        for word in self.terms(question).into_iter().filter(|word| !called.contains(word)) {
             let hash = self.hash(b"term", word.as_bytes());
             if counted.len() >= TERMS_MAX && !counted.contains_key(&hash) {
-                continue;
+                counted.retain(|_, used| used.people.len() > 1);
+                if counted.len() >= TERMS_MAX {
+                    continue;
+                }
             }
-            let used = counted.entry(hash).or_default();
-            used.times = used.times.saturating_add(1);
-            if used.customers.len() < CUSTOMERS && !used.customers.contains(&customer) {
-                used.customers.push(customer);
-            }
+            counted.entry(hash).or_default().by(customer, address);
         }
+    }
+
+    /// A customer of whom nothing else is known.
+    #[cfg(test)]
+    pub(super) fn hear(&self, customer: u128, question: &str) {
+        let question = Question { question: Some(question.to_owned()), from: None };
+        self.count(&Asked { customer: CustomerId(customer), question, called: String::new() });
     }
 
     fn hash(&self, kind: &[u8], bytes: &[u8]) -> u64 {
@@ -117,6 +196,13 @@ impl Terms {
         let hash = mac.finalize().into_bytes();
         u64::from_be_bytes(hash[..8].try_into().expect("eight of thirty-two bytes"))
     }
+}
+
+/// No part of a mail or web address, of a number, of a path.
+fn is_plain(word: &str) -> bool {
+    let within = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let letters = within.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '\u{2019}' | '-'));
+    letters && !word.contains(['@', '/', '#'])
 }
 
 /// Counts what is asked, from a while back and on, for as long as the house runs.
@@ -138,11 +224,9 @@ pub(crate) async fn follow(app: Weak<App>) {
         };
         for event in &page {
             if let Event::Offer(OfferEvent::Accepted(accepted)) = &event.event
-                && let Some(sealed) = &accepted.question
-                && let Ok(Some(text)) = strong.open(sealed).await
-                && let Some(question) = asked(&text)
+                && let Some(asked) = asked_by(&strong, accepted).await
             {
-                strong.subjects.terms.count(accepted.customer, &question);
+                strong.subjects.terms.count(&asked);
             }
             next = event.seq + 1;
         }
@@ -153,8 +237,101 @@ pub(crate) async fn follow(app: Weak<App>) {
     }
 }
 
-/// The question within what the edge sealed.
-pub(super) fn asked(text: &str) -> Option<String> {
-    let sealed: crate::graphql::types::sealed::Question = serde_json::from_str(text).ok()?;
-    sealed.question
+/// Whatever of it can still be opened. The contact centre's words are its own.
+async fn asked_by(app: &Arc<App>, accepted: &OfferAccepted) -> Option<Asked> {
+    let sealed = accepted.question.as_ref().filter(|_| accepted.initiator != Initiator::ContactCenter)?;
+    let question = serde_json::from_str(&app.open(sealed).await.ok()??).ok()?;
+    let mut called = String::new();
+    if let Some(profile) = &accepted.profile
+        && let Ok(Some(text)) = app.open(profile).await
+        && let Ok(profile) = serde_json::from_str::<Profile>(&text)
+    {
+        called = [profile.display_name, profile.email].map(Option::unwrap_or_default).join(" ");
+    }
+    Some(Asked { customer: accepted.customer, question, called })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "127.0.0.1";
+
+    fn terms() -> Terms {
+        Terms::new(HashSet::new(), &[7; 32])
+    }
+    fn ask(terms: &Terms, customer: u128, peer: &str, question: &str) {
+        let sealed = serde_json::json!({ "question": question }).to_string();
+        let sealed = terms.with_origin(sealed, peer.parse().unwrap());
+        let question = serde_json::from_str(&sealed).unwrap();
+        terms.count(&Asked { customer: CustomerId(customer), question, called: "Ann Quill <ann@moss.example>".into() });
+    }
+
+    #[test]
+    fn five_customers_and_five_addresses_make_a_term() {
+        let terms = terms();
+        let is_common = || terms.is_common("microwave");
+        let ask = |customer, peer: &str| ask(&terms, customer, peer, "the microwave makes a noise");
+        // One customer from everywhere is one, and so is one address with any number of customers.
+        (0..99).for_each(|n| ask(1, &format!("192.0.2.{n}")));
+        (0..99).for_each(|n| ask(n, "198.51.100.1"));
+        (0..99).for_each(|n| ask(n, &format!("2001:db8:1:{n}::{n}")));
+        assert!(!is_common(), "a customer, an address, and a household of IPv6");
+        ask(200, "203.0.113.1");
+        assert!(!is_common(), "four");
+        ask(200, "203.0.113.2");
+        ask(201, "203.0.113.1");
+        ask(202, "::ffff:203.0.113.1");
+        assert!(!is_common(), "known by the account, or by the address, however it is written");
+        ask(203, "2001:db8:2::1");
+        assert!(is_common(), "five");
+        assert_eq!(terms.of("is it the microwave?"), ["microwave".parse().unwrap()]);
+    }
+
+    #[test]
+    fn who_comes_from_this_machine_is_known_by_the_account() {
+        let terms = terms();
+        for customer in 1..=5 {
+            assert!(!terms.is_common("microwave"), "before {customer}");
+            (0..3).for_each(|_| ask(&terms, customer, HERE, "the microwave"));
+        }
+        assert!(terms.is_common("microwave"));
+        let question = r#"{"question":"x"}"#;
+        assert_eq!(terms.with_origin(question.into(), "::1".parse().unwrap()), question);
+    }
+
+    #[test]
+    fn what_is_somebodys_names_nothing() {
+        let terms = terms();
+        let text = "Quill here: call 0049555123 or chamber221b, mail ludwig@haberfellner.example, \
+            look at https://insult.example/path or example.org/page #haberfellner @ludwig, cheers, quill. The dishwasher's \
+            door-handle broke; is that (terrible)?";
+        (1..=9).for_each(|customer| ask(&terms, customer, HERE, text));
+        let common: Vec<String> = terms.of(text).iter().map(Topic::to_string).collect();
+        assert_eq!(common, ["call", "mail", "look", "cheers", "dishwashers", "door", "handle", "broke", "terrible"]);
+        for whose in ["quill", "moss", "ludwig", "haberfellner", "insult", "example", "path", "page", "chamber221b"] {
+            assert!(!terms.is_common(whose), "{whose}");
+        }
+        // Three letters, and thirty-three.
+        let (short, long, longer) = ("abc", "a".repeat(32), "a".repeat(33));
+        (1..=9).for_each(|customer| ask(&terms, customer, HERE, &format!("{short} {long} {longer}")));
+        assert!(terms.is_common(&long) && !terms.is_common(&longer) && !terms.is_common(short));
+    }
+
+    #[test]
+    fn a_flood_of_words_takes_nobodys_place() {
+        let terms = terms();
+        (1..=2).for_each(|customer| ask(&terms, customer, HERE, "the microwave"));
+        let letters =
+            |n: usize| -> String { format!("{n:06}").bytes().map(|digit| char::from(b'a' + digit - b'0')).collect() };
+        for flood in 0..=TERMS_MAX / OF_ONE_QUESTION {
+            let words: Vec<String> = (0..OF_ONE_QUESTION + 9).map(|n| letters(flood * OF_ONE_QUESTION + n)).collect();
+            ask(&terms, 9, "192.0.2.9", &words.join(" "));
+        }
+        assert!(terms.counted.read().unwrap().len() <= TERMS_MAX);
+        (3..=5).for_each(|customer| ask(&terms, customer, HERE, "the microwave and the dishwasher"));
+        assert!(terms.is_common("microwave"), "who was counted still is");
+        (6..=7).for_each(|customer| ask(&terms, customer, HERE, "a dishwasher"));
+        assert!(terms.is_common("dishwasher"), "and what comes after it is, too");
+    }
 }

@@ -52,6 +52,17 @@ pub struct QueueRow {
     pub merged_into: Option<QueueId>,
 }
 
+/// What operators made of a name that a question gave to a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// Nothing: it may name a queue.
+    Freely,
+    /// They merged that queue: what is called so is called this.
+    Otherwise(Topic),
+    /// They retired it: nothing is called so until somebody publishes the name.
+    NoMore,
+}
+
 /// Where an inquiry stands in each of its queues, and the key of a page of them.
 pub type QueueKey = (Timestamp, InquiryId);
 
@@ -86,6 +97,8 @@ pub(super) struct Queues {
     /// Merged ones stay: operators make few.
     merged: BTreeSet<(Topic, QueueId)>,
     retired: VecDeque<QueueId>,
+    /// Retired by operators, with what was merged into them, and not published since: operators make few.
+    unwanted: BTreeSet<Topic>,
     #[serde(serialize_with = "super::restore::in_order")]
     standing: HashMap<InquiryId, Standing>,
 }
@@ -121,6 +134,18 @@ impl Queues {
             QueueOrigin::Declared | QueueOrigin::Link => true,
             QueueOrigin::Question => false,
         })
+    }
+    /// What operators made of this name, where a question gave it to a queue.
+    pub(super) fn named(&self, topic: &Topic) -> Named {
+        let all = (topic.clone(), QueueId(0))..=(topic.clone(), QueueId(u128::MAX));
+        let merged = self.merged.range(all).filter_map(|(_, id)| self.get(*id));
+        let of_questions = merged.filter(|row| row.origin == QueueOrigin::Question);
+        let open = of_questions.filter_map(|row| self.end_of(row)).find(|end| end.state == QueueState::Open);
+        match open {
+            Some(end) => Named::Otherwise(end.topic.clone()),
+            None if self.unwanted.contains(topic) => Named::NoMore,
+            None => Named::Freely,
+        }
     }
     /// Where a merged queue was merged into, in the end.
     fn end_of<'a>(&'a self, mut row: &'a QueueRow) -> Option<&'a QueueRow> {
@@ -176,6 +201,10 @@ impl Queues {
                     return Err(Misfit::Twice(e.queue.into()));
                 }
                 self.open.insert((e.topic.clone(), e.queue));
+                match e.origin {
+                    QueueOrigin::Declared | QueueOrigin::Link => self.unwanted.remove(&e.topic),
+                    QueueOrigin::Question => false,
+                };
             }
             QueueEvent::Merged(e) => {
                 let row = &mut self.by_id.get_mut(&e.queue).ok_or(Misfit::Unknown(e.queue.into()))?.row;
@@ -195,7 +224,11 @@ impl Queues {
                 row.state = QueueState::Retired;
                 row.retired_at = Some(recorded.time);
                 row.seq = recorded.seq;
-                self.open.remove(&(row.topic.clone(), e.queue));
+                let topic = row.topic.clone();
+                self.open.remove(&(topic.clone(), e.queue));
+                if e.last.is_none() {
+                    self.unwant(topic, e.queue);
+                }
                 self.retired.push_back(e.queue);
                 if self.retired.len() > RETIRED_MAX
                     && let Some(oldest) = self.retired.pop_front()
@@ -205,6 +238,14 @@ impl Queues {
             }
         }
         Ok(())
+    }
+
+    /// An operator retired the queue of this topic, and gave back what was merged into it.
+    fn unwant(&mut self, topic: Topic, queue: QueueId) {
+        let rows = self.merged.iter().filter_map(|(_, id)| self.get(*id));
+        let led = rows.filter(|row| self.end_of(row).is_some_and(|end| end.id == queue));
+        let led: Vec<Topic> = led.map(|row| row.topic.clone()).collect();
+        self.unwanted.extend(led.into_iter().chain([topic]));
     }
 
     pub(super) fn on_inquiry(&mut self, event: &InquiryEvent, recorded: &Recorded) -> Result<(), Misfit> {

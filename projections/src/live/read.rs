@@ -14,7 +14,7 @@ use super::handle::DossierHandle;
 use super::inquiry::InquiryRow;
 use super::market::{Market, Traffic};
 use super::notice::NoticeRow;
-use super::queue::{self, QueueRow};
+use super::queue::{self, Named, QueueRow};
 use super::reservation::ReservationRow;
 use super::session::SessionRow;
 use super::settlement::SettlementRow;
@@ -165,6 +165,12 @@ impl Live {
     /// Whether an open DECLARED or LINK queue of any call server has exactly this topic.
     pub fn is_published_topic(&self, topic: &Topic) -> bool {
         read(&self.markets).values().any(|market| read(market).queues.is_published(topic))
+    }
+    /// What operators of any call server made of this name, where a question gave it to a queue.
+    pub fn named(&self, topic: &Topic) -> Named {
+        let markets = read(&self.markets);
+        let made = markets.values().map(|market| read(market).queues.named(topic));
+        made.reduce(|one, other| if one == Named::Freely { other } else { one }).unwrap_or(Named::Freely)
     }
     /// Who stands in a queue, first come first. The key of a row is `(accepted_at, id)`.
     pub fn queue_inquiries(&self, id: QueueId, after: Option<queue::QueueKey>, limit: usize) -> Vec<InquiryRow> {

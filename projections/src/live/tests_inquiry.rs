@@ -2,10 +2,11 @@
 
 use super::auction::{AuctionState, BidState};
 use super::inquiry::InquiryState;
+use super::queue::Named;
 use super::testing::*;
 use domain::event::auction::{AuctionExtended, AuctionUnsold, BidWithdrawn, LossReason, Standing};
 use domain::event::inquiry::{InquiryExpired, InquiryRequeued};
-use domain::event::queue::QueueRetired;
+use domain::event::queue::{QueueMerged, QueueOpened, QueueOrigin, QueueRetired};
 use domain::event::wallet::Party;
 use domain::ids::{AuctionId, BidId, InquiryId, QueueId, ReservationId};
 use domain::terms::{AuctionFormat, Direction};
@@ -166,4 +167,41 @@ fn pages_go_by_id_across_call_servers() {
     assert_eq!(ids(Some(4), 2), [5]);
     assert_eq!(desk.live.agents(Some(&"second".parse().unwrap()), None, 10).len(), 1);
     assert_eq!(desk.live.agents(None, Some(ANN), 10).len(), 2);
+}
+
+#[test]
+fn what_operators_made_of_a_name_that_strangers_gave() {
+    let mut desk = Desk::new();
+    let asked = |id: u128, topic: &str| {
+        let opened = QueueOpened {
+            born_from: None,
+            origin: QueueOrigin::Question,
+            queue: QueueId(id),
+            required_skills: vec![],
+            topic: topic.parse().unwrap(),
+        };
+        domain::event::Event::from(opened)
+    };
+    let named = |desk: &Desk, topic: &str| desk.live.named(&topic.parse().unwrap());
+    let retired = |id, last| QueueRetired { last, queue: QueueId(id) }.into();
+    let merged = |id, into| QueueMerged { into: QueueId(into), queue: QueueId(id) }.into();
+    let called = |topic: &str| Named::Otherwise(topic.parse().unwrap());
+
+    // That it became empty says nothing about its name.
+    desk.at(1, [asked(10, "tills"), retired(10, Some(InquiryId(1)))]);
+    assert_eq!(named(&desk, "tills"), Named::Freely);
+    // Merged it is called what it was merged into, in the end. What somebody published keeps its name.
+    desk.at(2, [asked(11, "tills"), asked(12, "checkouts"), queue(13, "plastic"), merged(11, 12), merged(12, 1)]);
+    desk.at(3, [merged(13, 1)]);
+    assert_eq!((named(&desk, "tills"), named(&desk, "checkouts")), (called("cards"), called("cards")));
+    assert_eq!((named(&desk, "plastic"), named(&desk, "cards")), (Named::Freely, Named::Freely));
+    // Retired with that one, nothing is called so, until somebody publishes it.
+    desk.at(4, [retired(1, None)]);
+    for topic in ["tills", "checkouts", "cards"] {
+        assert_eq!(named(&desk, topic), Named::NoMore, "{topic}");
+    }
+    desk.at(5, [asked(14, "tills")]);
+    assert_eq!(named(&desk, "tills"), Named::NoMore);
+    desk.at(6, [queue(15, "checkouts")]);
+    assert_eq!((named(&desk, "checkouts"), named(&desk, "tills")), (Named::Freely, Named::NoMore));
 }

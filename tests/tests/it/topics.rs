@@ -135,7 +135,53 @@ fn a_question_makes_a_queue_of_its_subject() {
     let sixth = ask(&house, &mut town, &offer, "Ω microwave");
     assert_eq!((&decided(&sixth)["rule"], &sixth["topics"]), (&json!("term/1"), &json!(["microwave"])));
     assert_eq!((&sixth["queues"][0]["origin"], &sixth["queues"][0]["bornFrom"]), (&json!("QUESTION"), &sixth["id"]));
+
+    // The operator merges it away: from now on it is called that, to everybody.
+    let merge = json!({"fromQueueIds": [sixth["queues"][0]["id"]], "intoQueueId": queue["id"]});
+    town.operator.give("mergeQueues", merge, "queue { id }");
+    let seventh = ask(&house, &mut town, &offer, "Ω microwave");
+    assert_eq!((&decided(&seventh)["rule"], &seventh["topics"]), (&json!("term/1"), &json!(["lost-card"])));
+    assert_eq!(suggested(&house, &offer, "Ω microwave"), ["lost-card"]);
+    assert_eq!(give("microwave")["userErrors"][0]["field"], json!(["topics", "0"]));
+    // Retired, a name is nobody's: neither is it suggested, nor does it make a queue.
+    for _ in 0..5 {
+        ask(&house, &mut town, &offer, "Ω nitwits");
+    }
+    eventually("the term is counted", || (suggested(&house, &offer, "Ω nitwits") == ["nitwits"]).then_some(()));
+    let declare = json!({"callServer": "main", "topic": "nitwits"});
+    let declared = town.operator.give("declareQueue", declare, "queue { id }");
+    town.operator.give("retireQueue", json!({"queueId": declared["queue"]["id"]}), "queue { id }");
+    assert_eq!(suggested(&house, &offer, "Ω nitwits"), Vec::<String>::new());
+    assert_eq!(ask(&house, &mut town, &offer, "Ω nitwits")["topics"], json!(["general"]));
     assert_eq!(house.stop(), 0);
+}
+
+/// Who asks again and again, behind a proxy that the house was told of.
+#[test]
+fn one_address_names_no_queue_however_many_customers_it_makes() {
+    let scratch = Scratch::new();
+    let house = House::open_with(&scratch.join("data"), &["--trusted-proxy", "127.0.0.1/32"]);
+    let mut town = Town::found(&house, 0);
+    let (offer, _) = town.publish(auction(), json!({}));
+    let ask_from = |address: &str, word: &str| {
+        let input = json!({"offerId": offer, "question": format!("Ω {word}"), "channel": "MESSAGE"});
+        let mut customer = house.client("");
+        customer.comes_from = Some(address.to_owned());
+        customer.give("acceptOffer", input, "inquiry { topics }")
+    };
+    for last in 1..=9 {
+        ask_from("203.0.113.9", "nitwits");
+        ask_from(&format!("2001:db8:5::{last}"), "nitwits");
+    }
+    for last in 1..=5 {
+        ask_from(&format!("203.0.113.{last}"), "overdraft");
+    }
+    eventually("the later one is counted", || {
+        (suggested(&house, &offer, "Ω overdraft") == ["overdraft"]).then_some(())
+    });
+    assert_eq!(suggested(&house, &offer, "Ω nitwits"), Vec::<String>::new());
+    assert_eq!(ask_from("198.51.100.1", "nitwits")["inquiry"]["topics"], json!(["general"]));
+    assert_eq!(ask_from("198.51.100.1", "overdraft")["inquiry"]["topics"], json!(["overdraft"]));
 }
 
 #[test]

@@ -38,8 +38,7 @@ impl Acceptances {
     /// Registers the acceptance whether or not any agent is available. Without a token the caller becomes a new customer and gets a customerToken.
     async fn accept_offer(&self, ctx: &Context<'_>, input: AcceptOfferInput) -> Result<AcceptOfferPayload, Error> {
         let call = Call::begin(ctx, rights::ACCEPT_OFFER, &input, &input.idempotency_key)?;
-        let door = ctx.data_opt::<Door>().filter(|_| call.actor == Actor::Anonymous);
-        answer(accept_offer(&call, &input, door)).await
+        answer(accept_offer(&call, &input, ctx.data_opt::<Door>())).await
     }
 
     /// The contact centre turns to a customer: operators, and agents for customers they have served.
@@ -180,13 +179,13 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     let refused = proven.err().or_else(|| check_acceptance(&now, &acceptance, app.clock.now()).err());
     let entered = match (refused, door) {
         (Some(refusal), _) => Err(Stop::from(refusal)),
-        (None, Some(door)) => door.enter(app.clock.now()).map_err(|full| {
+        (None, Some(door)) if call.actor == Actor::Anonymous => door.enter(app.clock.now()).map_err(|full| {
             Stop::from(busy_field(
                 "so many inquiries came from your address that the next has to wait",
                 full.retry_after,
             ))
         }),
-        (None, None) => Ok(None),
+        (None, _) => Ok(None),
     };
     let entry = match entered {
         Ok(entry) => entry,
@@ -195,9 +194,14 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     if acceptance.link.is_none() && acceptance.topics.is_empty() {
         // While it is in clear.
         let published = topic_score::published_topics(app, &offer.terms);
-        acceptance.classified = input.question.as_deref().map(|question| app.subjects.of(question, &published));
+        acceptance.classified =
+            input.question.as_deref().map(|question| app.subjects.of(question, &published, |name| live.named(name)));
     }
-    acceptance.question = call.seal(customer, personal.question).await?;
+    let question = match (personal.question, door) {
+        (Some(question), Some(door)) => Some(app.subjects.with_origin(question, door.peer)),
+        (question, _) => question,
+    };
+    acceptance.question = call.seal(customer, question).await?;
     acceptance.profile = call.seal(customer, personal.profile).await?;
     if let (Some(content), Some(page)) = (&mut acceptance.content, call.seal(customer, personal.page).await?) {
         content.page = page;
@@ -237,7 +241,7 @@ fn informed(app: &App, mut acceptance: Acceptance) -> Acceptance {
     acceptance.known_topics = acceptance
         .topics
         .iter()
-        .filter(|topic| live.is_published_topic(topic) || app.subjects.knows(topic))
+        .filter(|topic| live.is_published_topic(topic) || app.subjects.knows(topic, |name| live.named(name)))
         .cloned()
         .collect();
     Acceptance {

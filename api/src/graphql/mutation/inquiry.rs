@@ -117,7 +117,9 @@ async fn confirm_topics(call: &Call, input: &ConfirmTopicsInput) -> Step<Inquiry
     let (log, terms) = call.look(inquiry, "inquiryId", place).await?;
     let published = published_topics(&call.app, &terms);
     let is_known = |topic: &&Topic| {
-        published.contains(topic) || call.app.live.is_published_topic(topic) || call.app.subjects.knows(topic)
+        published.contains(topic)
+            || call.app.live.is_published_topic(topic)
+            || call.app.subjects.knows(topic, |name| call.app.live.named(name))
     };
     let known_topics = topics.iter().filter(is_known).cloned().collect();
     let command = Command::ConfirmTopics { inquiry, topics, known_topics };

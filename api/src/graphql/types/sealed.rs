@@ -24,6 +24,8 @@ pub(crate) struct Profile {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Question {
     pub(crate) question: Option<String>,
+    /// Where it came from, as a hash under a key of the house; shown to nobody.
+    pub(crate) from: Option<String>,
 }
 
 /// The page that an offer was accepted from.

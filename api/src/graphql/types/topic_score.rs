@@ -41,7 +41,7 @@ pub(crate) fn suggest(app: &App, offer: Option<OfferId>, question: &str, first: 
     if question.chars().count() > QUESTION_CHARS_MAX {
         return Vec::new();
     }
-    let classified = app.subjects.of(question, &published_topics(app, &offer.terms));
+    let classified = app.subjects.of(question, &published_topics(app, &offer.terms), |name| app.live.named(name));
     let mut scores = match &*classified.rule {
         "general/1" => Vec::new(),
         "term/1" => {
