@@ -351,6 +351,7 @@ fn terms(open_for: Span) -> Result<OfferTerms, Failure> {
         links: vec![],
         max_open: None,
         max_wait: LONG,
+        priority: 0,
         required_skills: vec![],
         shown_before_consent: vec![],
         terms: None,

@@ -131,6 +131,9 @@ fn amount(path: &[&str], amount: Decimal, currency: Currency) -> Checked {
     }
 }
 
+/// Steps of an offer's priority.
+pub const PRIORITY_MAX: u32 = 10;
+
 /// One revision of an offer, links included.
 pub fn terms(terms: &OfferTerms) -> Checked {
     text(&["title"], &terms.title, TEXT_CHARS_MAX)?;
@@ -158,6 +161,9 @@ pub fn terms(terms: &OfferTerms) -> Checked {
     }
     span(&["consentWindow"], terms.consent_window, Span::seconds(1), CONSENT_WINDOW_MAX)?;
     span(&["maxWait"], terms.max_wait, Span::seconds(1), MAX_WAIT_MAX)?;
+    if terms.priority > PRIORITY_MAX {
+        return Err(Refusal::invalid(&["priority"], "0 to 10"));
+    }
     if let Some(wrap_up) = terms.wrap_up {
         span(&["wrapUp"], wrap_up, Span::seconds(1), WRAP_UP_MAX)?;
     }

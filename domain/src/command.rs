@@ -35,6 +35,7 @@ pub struct OfferChange {
     pub links: Option<Vec<NewLink>>,
     pub max_open: Patch<u32>,
     pub max_wait: Option<Span>,
+    pub priority: Option<u32>,
     pub required_skills: Option<Vec<Skill>>,
     pub terms: Patch<crate::terms::ConsentText>,
     pub title: Option<String>,
@@ -221,6 +222,8 @@ pub enum Command {
         valid_for: Span,
     },
     DeclareQueue {
+        /// Of waiting: what one step of priority is worth. Zero: first come, first served.
+        priority_credit: Span,
         topic: Topic,
         required_skills: Vec<Skill>,
     },

@@ -100,7 +100,9 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::ReportLocationTraffic { location, traffic, valid_for } => {
             location::report(state, location, *traffic, *valid_for, ctx)
         }
-        Command::DeclareQueue { topic, required_skills } => queue::declare(state, topic, required_skills, ctx),
+        Command::DeclareQueue { priority_credit, topic, required_skills } => {
+            queue::declare(state, topic, *priority_credit, required_skills, ctx)
+        }
         Command::MergeQueues { from, into } => queue::merge(state, from, *into, ctx),
         Command::RetireQueue { queue } => queue::retire(state, *queue),
         Command::CreditWallet { owner, amount, reference } => wallet::credit(state, *owner, *amount, reference, ctx),

@@ -49,6 +49,8 @@ pub fn register(
     let of_queues = queues.iter().flat_map(|(_, skills)| skills.iter().cloned());
     let desired = queue::desired_skills(&acceptance.terms, &acceptance.topics, of_queues);
     let terms = acceptance.terms.clone();
+    let queues: Vec<QueueId> = queues.into_iter().map(|(id, _)| id).collect();
+    let stands_at = queue::place(state, &terms, &queues, accepted_at);
     // Whom the contact centre turns to is not kept waiting by hours for those who come.
     let comes = acceptance.initiator != Initiator::ContactCenter;
     let begins_at = terms.hours.as_ref().filter(|_| comes).and_then(|hours| hours.next_opening(ctx.now));
@@ -69,9 +71,10 @@ pub fn register(
             offer: acceptance.offer,
             provider: acceptance.provider,
             question: acceptance.question.clone(),
-            queues: queues.into_iter().map(|(id, _)| id).collect(),
+            queues,
             revision: acceptance.revision,
             source: source.clone(),
+            stands_at: Some(stands_at).filter(|at| *at != accepted_at),
             started_by: acceptance.started_by,
             terms,
             topics: acceptance.topics.clone(),
@@ -263,6 +266,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 queues,
                 channel: e.channel,
                 accepted_at: e.accepted_at,
+                stands_at: e.place(),
                 begins_at: e.begins_at,
                 wait_left: e.terms.max_wait,
                 waiting_since: e.begins_at.is_none().then_some(at),

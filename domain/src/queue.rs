@@ -10,11 +10,23 @@ use crate::ids::{InquiryId, LinkId, QueueId, Subject};
 use crate::refusal::Refusal;
 use crate::state::{Inquiry, InquiryState, Queue, State, Timer};
 use crate::terms::OfferTerms;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
 use std::collections::BTreeMap;
 
-pub fn declare(state: &State, topic: &Topic, required_skills: &[Skill], ctx: &Ctx) -> Result<Vec<Event>, Refusal> {
+/// One step of priority is worth this much waiting at most.
+pub const PRIORITY_CREDIT_MAX: Span = Span::days(1);
+
+pub fn declare(
+    state: &State,
+    topic: &Topic,
+    priority_credit: Span,
+    required_skills: &[Skill],
+    ctx: &Ctx,
+) -> Result<Vec<Event>, Refusal> {
+    if priority_credit > PRIORITY_CREDIT_MAX {
+        return Err(Refusal::invalid(&["priorityCredit"], "at most P1D"));
+    }
     check::skills(&["requiredSkills"], required_skills)?;
     if let Some(open) = state.queue_topics.get(topic).and_then(|id| state.queues.get(*id)) {
         let message = match open.topic == *topic {
@@ -27,6 +39,7 @@ pub fn declare(state: &State, topic: &Topic, required_skills: &[Skill], ctx: &Ct
         QueueOpened {
             born_from: None,
             origin: QueueOrigin::Declared,
+            priority_credit,
             queue: QueueId(ctx.ids.next()),
             required_skills: required_skills.to_vec(),
             topic: topic.clone(),
@@ -102,13 +115,13 @@ fn last_of(state: &State, mut queue: QueueId) -> QueueId {
     queue
 }
 
-/// The first accepted first; what is beyond one decision is put off.
+/// The first in their order first; what is beyond one decision is put off.
 fn move_on(state: &State, from: &[QueueId], into: QueueId, ctx: &Ctx, events: &mut Vec<Event>) {
     let mut standing = Vec::new();
     if from.iter().any(|id| state.queues.get(*id).is_some_and(|row| row.depth > 0)) {
         state.inquiries.any_keyed(|id, row| {
             if stands(row) && row.queues.iter().any(|queue| from.contains(queue)) {
-                standing.push((row.accepted_at, id));
+                standing.push((row.stands_at, id));
             }
             false
         });
@@ -151,6 +164,14 @@ fn stands(inquiry: &Inquiry) -> bool {
         InquiryState::Queued | InquiryState::InAuction | InquiryState::Reserved | InquiryState::Withdrawn => true,
         InquiryState::Engaged | InquiryState::WrapUp => false,
     }
+}
+
+/// Where an inquiry stands: what its priority is worth in its queues is a credit of time. Of several queues the one that
+/// is worth most counts, so that it has one place in all of them.
+pub(crate) fn place(state: &State, terms: &OfferTerms, queues: &[QueueId], accepted_at: Timestamp) -> Timestamp {
+    let credits = queues.iter().filter_map(|id| Some(state.queues.get(*id)?.priority_credit));
+    let credit = credits.max().unwrap_or(Span::ZERO);
+    accepted_at - Span(credit.0.saturating_mul(i64::from(terms.priority)))
 }
 
 /// The offer's, one named by each topic, and the queues'.
@@ -197,6 +218,7 @@ pub(crate) fn enter(
             let opened = QueueOpened {
                 born_from: Some(born_from),
                 origin,
+                priority_credit: Span::ZERO,
                 queue,
                 required_skills: vec![],
                 topic: topic.clone(),
@@ -267,6 +289,7 @@ pub fn apply(state: &mut State, event: &QueueEvent) {
             let row = Queue {
                 topic: e.topic.clone(),
                 origin: e.origin,
+                priority_credit: e.priority_credit,
                 required_skills: e.required_skills.clone().into(),
                 depth: 0,
                 merged_into: None,

@@ -460,7 +460,7 @@ fn candidates(state: &State, freed: &[AgentId], woken: &Woken) -> Vec<AgentId> {
     all.filter(|agent| seen.insert(*agent)).collect()
 }
 
-/// Of the inquiries that wait, the first accepted that the agent could have now.
+/// Of the inquiries that wait, the first in their order that the agent could have now.
 fn first_for(state: &State, id: AgentId, now: Timestamp) -> Option<InquiryId> {
     // Who waits for its turn to go on need not be looked at before.
     let agent = state.agents.get(id).filter(|agent| agent.is_free() && agent.rounds_at.is_none())?;

@@ -112,6 +112,8 @@ pub struct Queue {
     pub topic: Topic,
     pub origin: QueueOrigin,
     pub required_skills: Arc<[Skill]>,
+    /// Of waiting: what one step of priority is worth.
+    pub priority_credit: Span,
     /// Inquiries that stand in it.
     pub depth: u32,
     /// Its topics are that queue's now, and what stands in it follows.
@@ -148,6 +150,8 @@ pub struct Inquiry {
     pub queues: Arc<[QueueId]>,
     pub channel: ChannelKind,
     pub accepted_at: Timestamp,
+    /// Its place in its queues: earlier than `accepted_at` by what its priority is worth there.
+    pub stands_at: Timestamp,
     /// The offer's hours have not begun, and nobody is asked before.
     pub begins_at: Option<Timestamp>,
     /// What is left of `max_wait` at `waiting_since`.

@@ -133,6 +133,10 @@ pub struct ConsentText {
     pub version: String,
 }
 
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// One revision of an offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferTerms {
@@ -155,6 +159,9 @@ pub struct OfferTerms {
     pub max_open: Option<u32>,
     /// How long an inquiry may wait with no auction open and no reservation pending.
     pub max_wait: Span,
+    /// 0 to 10: so many times a queue's credit its inquiries stand ahead there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: u32,
     pub required_skills: Vec<Skill>,
     /// Names of customer attributes that an agent sees before consent.
     pub shown_before_consent: Vec<String>,

@@ -17,6 +17,9 @@ pub struct Span(pub i64);
 impl Span {
     pub const ZERO: Span = Span(0);
 
+    pub const fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
     pub const fn seconds(count: i64) -> Span {
         Span(count * 1_000_000)
     }
@@ -33,6 +36,14 @@ impl Add<Span> for Timestamp {
     /// Saturates at the end of time.
     fn add(self, span: Span) -> Timestamp {
         Timestamp(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub<Span> for Timestamp {
+    type Output = Timestamp;
+    /// Saturates at the beginning of time.
+    fn sub(self, span: Span) -> Timestamp {
+        Timestamp(self.0.saturating_sub(span.0))
     }
 }
 

@@ -52,7 +52,7 @@ impl Demanded {
     }
 }
 
-/// An inquiry's turn: by acceptance, then by id.
+/// An inquiry's turn: by its place in its queues, then by id.
 type Turn = (Timestamp, InquiryId);
 
 /// Where an inquiry waits: what takes its place back, and gives it again.
@@ -64,7 +64,7 @@ pub struct Place {
 
 impl Place {
     pub(crate) fn of(id: InquiryId, inquiry: &Inquiry) -> Place {
-        Place { demanded: Demanded::by(inquiry), turn: (inquiry.accepted_at, id) }
+        Place { demanded: Demanded::by(inquiry), turn: (inquiry.stands_at, id) }
     }
     pub(crate) fn inquiry(&self) -> InquiryId {
         self.turn.1
@@ -106,7 +106,7 @@ impl Waiting {
         Some(place)
     }
 
-    /// Those whose demand the agent meets, the first accepted first.
+    /// Those whose demand the agent meets, in their order.
     pub(crate) fn fitting(&self, agent: &Agent) -> impl Iterator<Item = InquiryId> {
         let mut lists: Vec<_> = self.lists(agent).into_iter().map(BTreeSet::iter).collect();
         let mut heads: BinaryHeap<Reverse<(Turn, usize)>> = BinaryHeap::new();

@@ -223,6 +223,7 @@ impl Market {
             links: vec![],
             max_open: None,
             max_wait: Span::days(1),
+            priority: 0,
             required_skills: vec![],
             shown_before_consent: vec![],
             terms: None,

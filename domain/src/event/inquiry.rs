@@ -28,7 +28,7 @@ pub enum InquiryEvent {
     Moved(InquiryMoved),
 }
 
-/// An acceptance stands in the call server's queues, at the place of `accepted_at`.
+/// An acceptance stands in the call server's queues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InquiryRegistered {
     pub accepted_at: Timestamp,
@@ -57,11 +57,21 @@ pub struct InquiryRegistered {
     pub queues: Vec<QueueId>,
     pub revision: u32,
     pub source: SourcePosition,
+    /// Its place in its queues, where a priority puts it ahead. Absent: `accepted_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_at: Option<Timestamp>,
     /// The agent who turned to the customer. Absent: nobody did, or an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_by: Option<AgentId>,
     pub terms: OfferTerms,
     pub topics: Vec<Topic>,
+}
+
+impl InquiryRegistered {
+    /// The instant that orders it in all its queues, then its id does. Nothing moves it.
+    pub fn place(&self) -> Timestamp {
+        self.stands_at.unwrap_or(self.accepted_at)
+    }
 }
 
 /// The offer's hours have begun: from now on it waits for an agent, and `max_wait` runs.

@@ -1,6 +1,7 @@
 //! Events of topical queues.
 
 use crate::ids::{InquiryId, QueueId, Subject};
+use crate::time::Span;
 use crate::time::Timestamp;
 use crate::topic::{Skill, Topic};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct QueueOpened {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub born_from: Option<Subject>,
     pub origin: QueueOrigin,
+    /// So much earlier than it came an inquiry stands for each step of its priority. Zero: first come, first served.
+    #[serde(default, skip_serializing_if = "Span::is_zero")]
+    pub priority_credit: Span,
     pub queue: QueueId,
     pub required_skills: Vec<Skill>,
     pub topic: Topic,

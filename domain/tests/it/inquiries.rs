@@ -66,6 +66,7 @@ fn an_acceptance_taken_over_twice_is_taken_over_once() {
 fn the_desired_skills_are_the_offers_the_topics_and_the_queues_at_the_highest_level() {
     let mut market = Market::empty();
     let declare = Command::DeclareQueue {
+        priority_credit: Span::ZERO,
         topic: topic("cards"),
         required_skills: vec![skill("german", 3), skill("cards/lost", 4)],
     };

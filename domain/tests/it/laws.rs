@@ -269,7 +269,13 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
             let max_wait = if *patience == 0 { terms.max_wait } else { Span::seconds(*patience) };
             // Closed for the first minute of the day.
             let hours = (*patience % 4 == 1).then(|| hours::daily("UTC", 8 * 60 + 1, 8 * 60));
-            let terms = OfferTerms { hours, wrap_up: terms.wrap_up.filter(|_| *wrap_up), max_wait, ..terms };
+            let terms = OfferTerms {
+                hours,
+                wrap_up: terms.wrap_up.filter(|_| *wrap_up),
+                max_wait,
+                priority: (*patience).rem_euclid(4) as u32,
+                ..terms
+            };
             market.registers(terms, TOPICS[*topics]).unwrap();
         }
         Deed::Bid { agent, auction, cents: amount } => {
@@ -383,7 +389,11 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
         Deed::Learn { agent } => update(market, AGENTS[*agent], Some(vec![skill("help", 1), skill("cards", 1)]), None),
         Deed::Declare { topic: number } => {
             let topic = topic(["help", "cards", "cards/lost", "help/cards"][*number]);
-            let _ = market.operator(Command::DeclareQueue { topic, required_skills: vec![] });
+            let _ = market.operator(Command::DeclareQueue {
+                priority_credit: Span::seconds(20),
+                topic,
+                required_skills: vec![],
+            });
         }
         Deed::RetireQueue { queue } => {
             let opened = |event: &Event| match event {

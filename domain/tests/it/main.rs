@@ -20,6 +20,7 @@ mod limits;
 mod locations;
 mod money;
 mod oracle;
+mod order;
 mod presence;
 mod prices;
 mod queues;

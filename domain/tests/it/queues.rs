@@ -20,7 +20,7 @@ fn born(events: &[Event]) -> Vec<QueueOpened> {
     events.iter().filter_map(opened).collect()
 }
 fn declare(market: &mut Market, name: &str) -> Answer {
-    market.operator(Command::DeclareQueue { topic: topic(name), required_skills: vec![] })
+    market.operator(Command::DeclareQueue { priority_credit: Span::ZERO, topic: topic(name), required_skills: vec![] })
 }
 fn ask(market: &mut Market, topics: &[&str]) -> Vec<Event> {
     market.registers(terms::terms(forward(Open)), topics).unwrap()
@@ -115,7 +115,8 @@ fn a_queue_is_retired_when_it_is_empty() {
 }
 
 fn open(market: &mut Market, name: &str, skills: &[Skill]) -> QueueId {
-    let command = Command::DeclareQueue { topic: topic(name), required_skills: skills.to_vec() };
+    let command =
+        Command::DeclareQueue { priority_credit: Span::ZERO, topic: topic(name), required_skills: skills.to_vec() };
     born(&market.operator(command).unwrap())[0].queue
 }
 fn merges(market: &mut Market, from: &[QueueId], into: QueueId) -> Answer {

@@ -88,6 +88,8 @@ pub struct InquiryRow {
     /// The last request for user information; absent before the first one.
     pub information: Option<InformationRow>,
     pub accepted_at: Timestamp,
+    /// Its place in its queues.
+    pub stands_at: Timestamp,
     pub registered_at: Timestamp,
     /// When the offer's hours begin; absent once they have.
     pub begins_at: Option<Timestamp>,
@@ -130,6 +132,7 @@ impl InquiryRow {
             question: e.question.clone().map(Arc::new),
             information: None,
             accepted_at: e.accepted_at,
+            stands_at: e.place(),
             registered_at: recorded.time,
             begins_at: e.begins_at,
             // A deadline set by an event counts from that event.

@@ -12,7 +12,7 @@ use super::dossier::{Dossier, inquiry_of};
 use super::error::{Misfit, ViewError};
 use super::handle::DossierHandle;
 use super::position::Position;
-use super::queue::Queues;
+use super::queue::{Came, Queues};
 use domain::event::Event;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferAccepted};
@@ -214,7 +214,8 @@ impl Market {
         let row = self.dossiers.get(&id).and_then(|dossier| dossier.read(|dossier| dossier.inquiry().cloned()));
         let row = row.ok_or(Misfit::Unknown(id.into()))?;
         // It has not waited all the while: it says nothing to others.
-        self.queues.enter((row.accepted_at, id), &row.queues, false, recorded)
+        let came = Came { inquiry: id, accepted_at: row.accepted_at, stands_at: row.stands_at };
+        self.queues.enter(came, &row.queues, false, recorded)
     }
 
     fn on_auction(&mut self, event: &AuctionEvent, recorded: &Recorded) -> Result<(), Misfit> {

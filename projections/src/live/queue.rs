@@ -1,5 +1,6 @@
 //! Queues and who stands in them. An inquiry stands from its registration until its session opens or it
-//! goes away, or again from its coming back, at the place of the moment it was accepted: auctions and reservations do not move it.
+//! goes away, or again from its coming back, at the place that its registration says: auctions and reservations do not
+//! move it.
 //!
 //! Cost: entering and leaving are logarithmic. A position counts those before it, linear in the queue:
 //! some 10 µs at 1,000 waiting.
@@ -43,9 +44,10 @@ pub struct QueueRow {
     /// The link or the inquiry that it was born from.
     pub born_from: Option<Subject>,
     pub required_skills: Arc<[Skill]>,
+    pub priority_credit: Span,
     /// Inquiries that stand in it.
     pub depth: usize,
-    /// When the first of them was accepted.
+    /// When the one that waits the longest was accepted.
     pub oldest_at: Option<Timestamp>,
     pub opened_at: Timestamp,
     pub retired_at: Option<Timestamp>,
@@ -63,27 +65,57 @@ pub enum Named {
     NoMore,
 }
 
-/// Where an inquiry stands in each of its queues, and the key of a page of them.
+/// Where an inquiry stands in each of its queues, and the key of a page of them: `(stands_at, id)`.
 pub type QueueKey = (Timestamp, InquiryId);
+
+/// An inquiry that stands in queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Came {
+    pub(super) inquiry: InquiryId,
+    pub(super) accepted_at: Timestamp,
+    pub(super) stands_at: Timestamp,
+}
+
+impl Came {
+    fn place(&self) -> QueueKey {
+        (self.stands_at, self.inquiry)
+    }
+    fn age(&self) -> QueueKey {
+        (self.accepted_at, self.inquiry)
+    }
+}
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Queue {
     row: QueueRow,
+    /// In their order.
     waiting: BTreeSet<QueueKey>,
+    /// The same, by acceptance: where a priority counts, the first is not always the one that waits the longest.
+    ages: BTreeSet<QueueKey>,
     waits: Waits,
 }
 
 impl Queue {
     fn count(&mut self, seq: Seq) {
         self.row.depth = self.waiting.len();
-        self.row.oldest_at = self.waiting.first().map(|place| place.0);
+        self.row.oldest_at = self.ages.first().map(|age| age.0);
         self.row.seq = seq;
+    }
+    fn enter(&mut self, came: Came, seq: Seq) {
+        self.waiting.insert(came.place());
+        self.ages.insert(came.age());
+        self.count(seq);
+    }
+    fn leave(&mut self, came: Came, seq: Seq) {
+        self.waiting.remove(&came.place());
+        self.ages.remove(&came.age());
+        self.count(seq);
     }
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Standing {
-    accepted_at: Timestamp,
+    came: Came,
     queues: Box<[QueueId]>,
     /// Where it came to stand best, and the place there.
     came_to: Option<(QueueId, usize)>,
@@ -154,19 +186,19 @@ impl Queues {
         }
         Some(row)
     }
-    /// Those that stand in a queue, first come first.
+    /// Those that stand in a queue, in their order.
     pub(super) fn standing_in(&self, id: QueueId, after: Option<QueueKey>) -> impl Iterator<Item = QueueKey> {
         self.by_id.get(&id).into_iter().flat_map(move |queue| queue.waiting.range(super::past(after)).copied())
     }
     /// 1 for the first; the smallest over the inquiry's queues.
     pub(super) fn position(&self, inquiry: InquiryId) -> Option<usize> {
         let standing = self.standing.get(&inquiry)?;
-        self.best(&standing.queues, (standing.accepted_at, inquiry)).map(|(_, place)| place)
+        self.best(&standing.queues, standing.came.place()).map(|(_, place)| place)
     }
     /// From how long to how long it may wait yet; absent where too few were answered in the queue of its position.
     pub(super) fn estimate(&self, inquiry: InquiryId) -> Option<(Span, Span)> {
         let standing = self.standing.get(&inquiry)?;
-        let (queue, place) = self.best(&standing.queues, (standing.accepted_at, inquiry))?;
+        let (queue, place) = self.best(&standing.queues, standing.came.place())?;
         self.by_id.get(&queue)?.waits.range(place)
     }
     /// The queue in which it stands at the smallest place.
@@ -187,17 +219,15 @@ impl Queues {
                     origin: e.origin,
                     born_from: e.born_from,
                     required_skills: e.required_skills.as_slice().into(),
+                    priority_credit: e.priority_credit,
                     depth: 0,
                     oldest_at: None,
                     opened_at: recorded.time,
                     retired_at: None,
                     merged_into: None,
                 };
-                if self
-                    .by_id
-                    .insert(e.queue, Queue { row, waiting: BTreeSet::new(), waits: Waits::default() })
-                    .is_some()
-                {
+                let (waiting, ages) = (BTreeSet::new(), BTreeSet::new());
+                if self.by_id.insert(e.queue, Queue { row, waiting, ages, waits: Waits::default() }).is_some() {
                     return Err(Misfit::Twice(e.queue.into()));
                 }
                 self.open.insert((e.topic.clone(), e.queue));
@@ -252,7 +282,8 @@ impl Queues {
         match event {
             InquiryEvent::Registered(e) => {
                 // Who begins late, before its offer's hours, does not wait for agents: it says nothing to others.
-                self.enter((e.accepted_at, e.inquiry), &e.queues, e.begins_at.is_none(), recorded)?;
+                let came = Came { inquiry: e.inquiry, accepted_at: e.accepted_at, stands_at: e.place() };
+                self.enter(came, &e.queues, e.begins_at.is_none(), recorded)?;
             }
             InquiryEvent::Moved(e) => self.move_to(e, recorded)?,
             InquiryEvent::Withdrawn(e) => self.leave(e.inquiry, recorded),
@@ -291,43 +322,39 @@ impl Queues {
         }
     }
 
-    /// At the place of its acceptance, whenever it enters. `measured`: how long it waits tells others something.
+    /// At its place, whenever it enters. `measured`: how long it waits tells others something.
     pub(super) fn enter(
         &mut self,
-        place: QueueKey,
+        came: Came,
         queues: &[QueueId],
         measured: bool,
         recorded: &Recorded,
     ) -> Result<(), Misfit> {
         for id in queues {
             let queue = self.by_id.get_mut(id).ok_or(Misfit::Unknown((*id).into()))?;
-            queue.waiting.insert(place);
-            queue.count(recorded.seq);
+            queue.enter(came, recorded.seq);
         }
-        let came_to = if measured { self.best(queues, place) } else { None };
-        self.standing.insert(place.1, Standing { accepted_at: place.0, queues: queues.into(), came_to });
+        let came_to = if measured { self.best(queues, came.place()) } else { None };
+        self.standing.insert(came.inquiry, Standing { came, queues: queues.into(), came_to });
         Ok(())
     }
 
-    /// At the place of its own acceptance. Who is away stands nowhere: where it comes back to stands in its row.
+    /// At its own place. Who is away stands nowhere: where it comes back to stands in its row.
     fn move_to(&mut self, e: &InquiryMoved, recorded: &Recorded) -> Result<(), Misfit> {
         let Some(standing) = self.standing.get_mut(&e.inquiry) else { return Ok(()) };
-        let place = (standing.accepted_at, e.inquiry);
+        let came = standing.came;
         let others = standing.queues.iter().filter(|id| **id != e.from && **id != e.into).copied();
         standing.queues = others.chain([e.into]).collect();
-        let from = self.by_id.get_mut(&e.from).ok_or(Misfit::Unknown(e.from.into()))?;
-        from.waiting.remove(&place);
-        from.count(recorded.seq);
-        let into = self.by_id.get_mut(&e.into).ok_or(Misfit::Unknown(e.into.into()))?;
-        into.waiting.insert(place);
-        into.count(recorded.seq);
+        self.by_id.get_mut(&e.from).ok_or(Misfit::Unknown(e.from.into()))?.leave(came, recorded.seq);
+        self.by_id.get_mut(&e.into).ok_or(Misfit::Unknown(e.into.into()))?.enter(came, recorded.seq);
         Ok(())
     }
 
+    /// The credit of a priority moves the place, never the measured wait.
     fn answered(&mut self, inquiry: InquiryId, at: Timestamp) {
         let Some(standing) = self.standing.get(&inquiry) else { return };
         let Some((queue, place)) = standing.came_to else { return };
-        let waited = at - standing.accepted_at;
+        let waited = at - standing.came.accepted_at;
         if let Some(queue) = self.by_id.get_mut(&queue) {
             queue.waits.answered(waited, place);
         }
@@ -337,8 +364,7 @@ impl Queues {
         let Some(standing) = self.standing.remove(&inquiry) else { return };
         for id in &standing.queues {
             if let Some(queue) = self.by_id.get_mut(id) {
-                queue.waiting.remove(&(standing.accepted_at, inquiry));
-                queue.count(recorded.seq);
+                queue.leave(standing.came, recorded.seq);
             }
         }
     }

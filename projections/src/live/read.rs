@@ -172,7 +172,7 @@ impl Live {
         let made = markets.values().map(|market| read(market).queues.named(topic));
         made.reduce(|one, other| if one == Named::Freely { other } else { one }).unwrap_or(Named::Freely)
     }
-    /// Who stands in a queue, first come first. The key of a row is `(accepted_at, id)`.
+    /// Who stands in a queue, in their order. The key of a row is `(stands_at, id)`.
     pub fn queue_inquiries(&self, id: QueueId, after: Option<queue::QueueKey>, limit: usize) -> Vec<InquiryRow> {
         let rows = self.find(|market| {
             market.queues.get(id)?;

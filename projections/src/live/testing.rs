@@ -8,7 +8,7 @@ use domain::event::auction::{
     AuctionAwarded, AuctionOpened, BidForfeited, BidLost, BidOutbid, BidPlaced, LossReason, Standing,
 };
 use domain::event::community::{CallServerOpened, OfferAccepted, OfferPublished, SourcePosition};
-use domain::event::inquiry::{InquiryCompleted, InquiryRegistered};
+use domain::event::inquiry::{InquiryCompleted, InquiryEvent, InquiryRegistered};
 use domain::event::queue::{QueueOpened, QueueOrigin};
 use domain::event::reservation::{Purpose, ReservationAccepted, ReservationLapsed, ReservationOpened};
 use domain::event::session::{Author, SessionEnded, SessionOpened, WrapUpCompleted};
@@ -128,6 +128,7 @@ pub(super) fn terms() -> OfferTerms {
         links: vec![],
         max_open: None,
         max_wait: Span::days(1),
+        priority: 0,
         required_skills: vec![],
         shown_before_consent: vec![],
         terms: None,
@@ -190,11 +191,18 @@ pub(super) fn queue(id: u128, topic: &str) -> Event {
     QueueOpened {
         born_from: None,
         origin: QueueOrigin::Declared,
+        priority_credit: Span::ZERO,
         queue: QueueId(id),
         required_skills: vec![],
         topic: topic.parse().unwrap(),
     }
     .into()
+}
+/// The same registration, at an earlier place.
+pub(super) fn ahead(event: Event, seconds: i64) -> Event {
+    let Event::Inquiry(InquiryEvent::Registered(mut registered)) = event else { panic!("no registration") };
+    registered.stands_at = Some(at(seconds));
+    Event::Inquiry(InquiryEvent::Registered(registered))
 }
 /// Accepted at `seconds`, as event number `inquiry` of `community`.
 pub(super) fn registered(inquiry: u128, seconds: i64, queues: &[u128]) -> Event {
@@ -216,6 +224,7 @@ pub(super) fn registered(inquiry: u128, seconds: i64, queues: &[u128]) -> Event 
         queues: queues.iter().copied().map(QueueId).collect(),
         revision: 1,
         source: SourcePosition { hash: String::new(), log: LogName::community(), seq: inquiry as u64 },
+        stands_at: None,
         started_by: None,
         terms: terms(),
         topics: vec!["cards/lost".parse().unwrap()],

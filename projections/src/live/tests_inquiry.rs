@@ -5,7 +5,7 @@ use super::inquiry::InquiryState;
 use super::queue::Named;
 use super::testing::*;
 use domain::event::auction::{AuctionExtended, AuctionUnsold, BidWithdrawn, LossReason, Standing};
-use domain::event::inquiry::{InquiryExpired, InquiryRequeued};
+use domain::event::inquiry::{InquiryExpired, InquiryRequeued, InquiryResumed, InquiryWithdrawn};
 use domain::event::queue::{QueueMerged, QueueOpened, QueueOrigin, QueueRetired};
 use domain::event::wallet::Party;
 use domain::ids::{AuctionId, BidId, InquiryId, QueueId, ReservationId};
@@ -133,7 +133,7 @@ fn places_in_queues_by_acceptance_and_the_smallest_position_counts() {
     assert_eq!(desk.live.waiting(&log), 3);
     let first = desk.live.queue_inquiries(QueueId(1), None, 2);
     assert_eq!(first.iter().map(|row| row.id.0).collect::<Vec<_>>(), [3, 1]);
-    let rest = desk.live.queue_inquiries(QueueId(1), Some((first[1].accepted_at, first[1].id)), 2);
+    let rest = desk.live.queue_inquiries(QueueId(1), Some((first[1].stands_at, first[1].id)), 2);
     assert_eq!(rest.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2]);
     // A reservation keeps the place, the session leaves it.
     desk.at(10, [reserved(3, 3, ANN, 1, 30)]);
@@ -150,6 +150,27 @@ fn places_in_queues_by_acceptance_and_the_smallest_position_counts() {
     desk.at(12, [QueueRetired { last: None, queue: QueueId(2) }.into()]);
     assert_eq!(list(&desk), [1]);
     assert_eq!(desk.live.queue(QueueId(2)).unwrap().retired_at, Some(at(12)));
+}
+
+#[test]
+fn a_priority_moves_the_place_and_neither_the_age_nor_the_measured_wait() {
+    let mut desk = Desk::new();
+    desk.at(9, [registered(1, 5, &[1]), ahead(registered(2, 6, &[1]), 2), registered(3, 7, &[1])]);
+    let positions = |desk: &Desk| [1, 2, 3].map(|id| desk.live.position(InquiryId(id)));
+    assert_eq!(positions(&desk), [Some(2), Some(1), Some(3)]);
+    let rows = desk.live.queue_inquiries(QueueId(1), None, 5);
+    assert_eq!(rows.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2, 1, 3]);
+    assert_eq!((rows[0].stands_at, rows[0].accepted_at), (at(2), at(6)));
+    assert_eq!(desk.live.queue(QueueId(1)).unwrap().oldest_at, Some(at(5)));
+    let rest = desk.live.queue_inquiries(QueueId(1), Some((rows[0].stands_at, rows[0].id)), 5);
+    assert_eq!(rest.len(), 2);
+    // Away and back: at the same place.
+    let inquiry = InquiryId(2);
+    let kept = InquiryWithdrawn { freed: None, inquiry, place_kept_until: Some(at(60)), reason: None };
+    desk.at(10, [kept.into()]);
+    assert_eq!(positions(&desk), [Some(1), None, Some(2)]);
+    desk.at(11, [InquiryResumed { expires_at: at(70), inquiry }.into()]);
+    assert_eq!(positions(&desk), [Some(2), Some(1), Some(3)]);
 }
 
 #[test]
@@ -176,6 +197,7 @@ fn what_operators_made_of_a_name_that_strangers_gave() {
         let opened = QueueOpened {
             born_from: None,
             origin: QueueOrigin::Question,
+            priority_credit: domain::time::Span::ZERO,
             queue: QueueId(id),
             required_skills: vec![],
             topic: topic.parse().unwrap(),

@@ -154,6 +154,7 @@ fn samples() -> Vec<(&'static str, Event)> {
     let moved =
         InquiryMoved { already: false, away: false, desired_skills: skills, from: QUEUE, inquiry, into: QueueId(99) };
     let limited = OfferTerms { daily_budget: Some(eur("90.00")), max_open: Some(3), ..full_terms() };
+    let preferred = OfferTerms { priority: 4, ..full_terms() };
     let accepted = OfferAccepted {
         call_server: main_log(),
         channel: ChannelKind::Telephone,
@@ -204,6 +205,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         queues: vec![QUEUE],
         revision: 2,
         source: source(),
+        stands_at: None,
         started_by: None,
         terms: full_terms(),
         topics: vec![topic("cards/lost")],
@@ -361,6 +363,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("routed", OfferPublished { offer: OFFER, provider: PROVIDER, terms: bare_terms(routed) }.into()),
         ("", OfferRevised { offer: OFFER, revision: 2, terms: full_terms() }.into()),
         ("limited", OfferPublished { offer: OFFER, provider: PROVIDER, terms: limited }.into()),
+        ("preferred", OfferPublished { offer: OFFER, provider: PROVIDER, terms: preferred }.into()),
         ("", OfferPaused { offer: OFFER }.into()),
         ("", OfferResumed { offer: OFFER }.into()),
         ("", OfferRetired { offer: OFFER }.into()),
@@ -467,6 +470,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             QueueOpened {
                 born_from: Some(LINK.into()),
                 origin: QueueOrigin::Link,
+                priority_credit: Span::ZERO,
                 queue: QUEUE,
                 required_skills: vec![Skill { level: 10, name: topic("cards") }],
                 topic: topic("cards/lost"),
@@ -478,6 +482,19 @@ fn samples() -> Vec<(&'static str, Event)> {
             QueueOpened {
                 born_from: None,
                 origin: QueueOrigin::Declared,
+                priority_credit: Span::ZERO,
+                queue: QUEUE,
+                required_skills: vec![],
+                topic: topic("help"),
+            }
+            .into(),
+        ),
+        (
+            "credit",
+            QueueOpened {
+                born_from: None,
+                origin: QueueOrigin::Declared,
+                priority_credit: Span::minutes(3),
                 queue: QUEUE,
                 required_skills: vec![],
                 topic: topic("help"),
@@ -506,6 +523,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             }
             .into(),
         ),
+        ("preferred", InquiryRegistered { stands_at: Some(MORNING - Span::minutes(12)), ..registered.clone() }.into()),
         ("started", InquiryRegistered { link: None, started_by: Some(agent), ..registered.clone() }.into()),
         ("", registered.into()),
         ("", InformationRequested { customer, inquiry }.into()),

@@ -122,6 +122,7 @@ pub fn terms(rules: AuctionRules) -> OfferTerms {
         links: vec![],
         max_open: None,
         max_wait: Span::minutes(60),
+        priority: 0,
         required_skills: vec![],
         shown_before_consent: vec![],
         terms: None,

@@ -143,3 +143,50 @@ fn who_is_away_meanwhile_comes_back_to_where_the_queue_went() {
     let depth = town.operator.ask("query($id: ID!) { queue(id: $id) { depth } }", json!({"id": lost}));
     assert_eq!(depth["queue"]["depth"], 0);
 }
+
+/// Whoever runs the market says what a priority is worth in a queue; the offer says which priority it has.
+#[test]
+fn a_priority_stands_ahead_by_its_credit_everywhere_and_is_served_first() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let house = House::open(&data);
+    let mut town = Town::found(&house, 1);
+    town.agents[0].1.give("setAgentStatus", json!({"status": "BREAK"}), "agent { id }");
+    let credit = json!({"callServer": "main", "topic": "cards", "priorityCredit": "PT1H"});
+    let declared = town.operator.give("declareQueue", credit, "queue { id priorityCredit }")["queue"].clone();
+    assert_eq!(declared["priorityCredit"], "PT1H");
+    let (queue, routed) = (text(&declared["id"]), json!({"routed": {}}));
+    let plain = town.offer(routed.clone(), json!({"priority": 0}));
+    let preferred = town.offer(routed, json!({"priority": 2}));
+    let input = json!({"offerId": preferred.0, "expectedRevision": 1, "priority": 11});
+    let refused = town.provider.give_keyed("reviseOffer", input, &key(), "offer { id }");
+    assert_eq!(refused["userErrors"][0]["field"], json!(["priority"]), "{refused}");
+
+    let [first, second] = [&plain, &preferred].map(|offer| text(&town.accept(&house, offer)["inquiry"]["id"]));
+    let page = "query($id: ID!) { queue(id: $id) { depth oldestAt inquiries(first: 5) { edges { node { id position acceptedAt standsAt } } } } }";
+    let seen = town.operator.ask(page, json!({"id": queue}))["queue"].clone();
+    let nodes = seen["inquiries"]["edges"].as_array().unwrap();
+    let order: Vec<&Value> = nodes.iter().map(|edge| &edge["node"]["id"]).collect();
+    assert_eq!(order, [&json!(second), &json!(first)], "{seen}");
+    assert_eq!((&nodes[0]["node"]["position"], &nodes[1]["node"]["position"]), (&json!(1), &json!(2)));
+    assert_eq!(nodes[1]["node"]["standsAt"], nodes[1]["node"]["acceptedAt"]);
+    assert!(text(&nodes[0]["node"]["standsAt"]) < text(&nodes[1]["node"]["standsAt"]), "two hours: {seen}");
+    assert_eq!(seen["oldestAt"], nodes[1]["node"]["acceptedAt"], "who waits the longest is not the first");
+
+    // The same page by page, and after a start.
+    let two = "query($id: ID!, $after: Cursor) { queue(id: $id) { inquiries(first: 1, after: $after) { edges { cursor node { id } } } } }";
+    let at = town.operator.ask(two, json!({"id": queue}))["queue"]["inquiries"]["edges"][0]["cursor"].clone();
+    assert_eq!(house.stop(), 0);
+    let house = House::open(&data);
+    town.move_to(&house);
+    let next = town.operator.ask(two, json!({"id": queue, "after": at}))["queue"]["inquiries"]["edges"][0].clone();
+    assert_eq!(next["node"]["id"], json!(first));
+
+    // One agent becomes free: it is asked about the preferred one.
+    town.agents[0].1.give("setAgentStatus", json!({"status": "AVAILABLE"}), "agent { id }");
+    let states = [&first, &second].map(|id| {
+        let document = "query($id: ID!) { inquiry(id: $id) { state } }";
+        town.operator.ask(document, json!({"id": id}))["inquiry"]["state"].clone()
+    });
+    assert_eq!(states, [json!("QUEUED"), json!("RESERVED")]);
+}

@@ -100,6 +100,11 @@ impl Day {
         for name in ["main", "east"] {
             let log = log(name);
             handover::step(&self.house, &mut self.dice, 0, &log, 100);
+            if self.dice.percent(60) {
+                // So that most of what comes stands in a queue of some policy.
+                let deed = deeds::declare(&mut self.dice, &log, if name == "main" { "cards" } else { "travel" });
+                self.simply(deed);
+            }
             for number in 0..3 + self.dice.throw(3) {
                 let agent = AgentId(if name == "main" { 1 } else { 21 } + number as u128);
                 let deed = deeds::register(&mut self.dice, &lock(&self.house.known), &log, agent);

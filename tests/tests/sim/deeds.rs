@@ -466,9 +466,15 @@ fn report_traffic(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {
 }
 
 fn declare_queue(dice: &mut Dice, _: &Known, log: &LogName) -> Option<Deed> {
-    let topic = topic(dice.one(&["cards", "loans", "travel", "loans/home", "general"]));
+    let topic = dice.one(&["cards", "loans", "travel", "loans/home", "general"]);
+    Some(declare(dice, log, topic))
+}
+
+pub fn declare(dice: &mut Dice, log: &LogName, name: &str) -> Deed {
     let required_skills = if dice.percent(30) { vec![skill("cards", 2)] } else { vec![] };
-    Some((log.clone(), operator(), Command::DeclareQueue { topic, required_skills }))
+    let priority_credit = Span::seconds(dice.one(&[0, 20, 600]));
+    let topic = topic(name);
+    (log.clone(), operator(), Command::DeclareQueue { priority_credit, topic, required_skills })
 }
 fn retire_queue(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let queue = dice.pick(&market(known, log)?.queues)?;

@@ -60,6 +60,7 @@ const MUST_COME_UP: &[&str] = &[
     "feed: went on elsewhere",
     "from a snapshot",
     "from a snapshot: long past",
+    "put ahead",
     "refused: AGENT_AT_CAPACITY",
     "refused: AGENT_LACKS_SKILL",
     "refused: AGENT_NOT_AVAILABLE",

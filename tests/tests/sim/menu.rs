@@ -152,6 +152,7 @@ fn unlimited(dice: &mut Dice) -> OfferTerms {
         links: vec![],
         max_open: None,
         max_wait: Span::seconds(dice.one(&[1, 30, 120, 600, 3_600])),
+        priority: if dice.percent(40) { dice.between(1, 10) as u32 } else { 0 },
         required_skills: if dice.percent(15) { vec![skill(dice.one(&["cards", "travel"]), 2)] } else { vec![] },
         shown_before_consent: vec![],
         terms: None,

@@ -103,6 +103,7 @@ impl Tally {
             tally.count(event.type_name);
             tally.count_choice(event);
             match &event.event {
+                Event::Inquiry(InquiryEvent::Registered(e)) if e.stands_at.is_some() => tally.count("put ahead"),
                 Event::Agent(AgentEvent::StatusSet(e)) if e.reason == WillReason::Absent => tally.count("absent"),
                 Event::Agent(AgentEvent::PresenceReported(e)) if e.node.is_none() => tally.count("absent: excused"),
                 _ => {}

@@ -83,6 +83,7 @@ pub fn revise_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
         allocation: dice.percent(50).then_some(terms.allocation),
         consent_window: dice.percent(50).then_some(terms.consent_window),
         max_wait: dice.percent(50).then_some(terms.max_wait),
+        priority: dice.percent(30).then_some(terms.priority),
         wrap_up: match dice.throw(3) {
             0 => terms.wrap_up.map_or(Patch::Keep, Patch::Set),
             1 => Patch::Clear,

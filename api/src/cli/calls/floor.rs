@@ -137,6 +137,7 @@ impl Floor {
             links: vec![],
             max_open: None,
             max_wait: promise.max_wait,
+            priority: 0,
             required_skills: vec![],
             shown_before_consent: vec![],
             terms: None,
@@ -154,7 +155,8 @@ impl Floor {
         let links = facts.terms.links.iter().map(|link| (link.topic.clone(), link.id)).collect();
         // Else each queue would be born with its first caller and retire with its last, over and over.
         for topic in topics {
-            let declare = Command::DeclareQueue { topic: topic.clone(), required_skills: vec![] };
+            let declare =
+                Command::DeclareQueue { priority_credit: Span::ZERO, topic: topic.clone(), required_skills: vec![] };
             done(floor.handle(order(declare, &operator, &mut dice)))?;
         }
         Ok(Floor { clock, store, community, floor, dice, told, offer, links, operator })

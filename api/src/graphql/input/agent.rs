@@ -1,6 +1,6 @@
 //! Agents, the queues of their call server, and wallets.
 
-use super::super::scalars::DateTime;
+use super::super::scalars::{DateTime, Duration};
 use super::super::types::enums::{AgentWill, AuctionDirection};
 use super::parse::{self, Clearable, MoneyInput, Path, SkillInput};
 use async_graphql::{ID, InputObject};
@@ -12,6 +12,7 @@ use domain::money::Money;
 use domain::patch::Patch;
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
+use domain::time::Span;
 use domain::topic::Skill;
 
 #[derive(InputObject, Clone, Debug)]
@@ -62,6 +63,9 @@ pub struct DeclareQueueInput {
     pub call_server: String,
     pub topic: String,
     pub required_skills: Option<Vec<SkillInput>>,
+    /// For each step of its offer's priority an inquiry stands so much earlier than it came, P1D at most; of several queues the most counts, in all of them. PT0S: first come, first served.
+    #[graphql(default_with = "Duration(Span::ZERO)")]
+    pub priority_credit: Duration,
     pub idempotency_key: String,
 }
 
@@ -211,6 +215,7 @@ impl DeclareQueueInput {
         let path = Path::Input;
         let required = self.required_skills.as_deref().unwrap_or_default();
         let command = Command::DeclareQueue {
+            priority_credit: self.priority_credit.0,
             topic: parse::topic(&path.member("topic"), &self.topic)?,
             required_skills: parse::skills(&path.member("requiredSkills"), required)?,
         };

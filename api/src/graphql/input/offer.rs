@@ -87,6 +87,9 @@ pub struct PublishOfferInput {
     pub wrap_up: Option<Duration>,
     #[graphql(default_with = "Duration(Span::days(1))")]
     pub max_wait: Duration,
+    /// 0 to 10: so many times a queue's `priorityCredit` its inquiries stand ahead there. A queue without credit serves first who came first.
+    #[graphql(default = 0)]
+    pub priority: i32,
     /// Absent: always.
     pub hours: Option<BusinessHoursInput>,
     #[graphql(default = true)]
@@ -115,6 +118,7 @@ pub struct ReviseOfferInput {
     pub consent_window: Option<Duration>,
     pub wrap_up: Clearable<Duration>,
     pub max_wait: Option<Duration>,
+    pub priority: Option<i32>,
     pub hours: Clearable<BusinessHoursInput>,
     pub terms: Clearable<TermsInput>,
     pub valid_until: Clearable<DateTime>,
@@ -159,6 +163,7 @@ impl PublishOfferInput {
                 links: Vec::new(),
                 max_open: self.max_open_inquiries.map(most_open).transpose()?,
                 max_wait: self.max_wait.0,
+                priority: priority(self.priority)?,
                 required_skills: parse::skills(&path.member("requiredSkills"), &self.required_skills)?,
                 shown_before_consent: self.shown_before_consent.clone(),
                 terms: self.terms.as_ref().map(TermsInput::parse).transpose()?,
@@ -188,6 +193,7 @@ impl ReviseOfferInput {
                 links: self.links.as_deref().map(links).transpose()?,
                 max_open: self.max_open_inquiries.0.try_map(most_open)?,
                 max_wait: self.max_wait.map(|wait| wait.0),
+                priority: self.priority.map(priority).transpose()?,
                 required_skills: self.required_skills.as_deref().map(skills).transpose()?,
                 terms: self.terms.0.as_ref().try_map(TermsInput::parse)?,
                 title: self.title.clone(),
@@ -207,6 +213,10 @@ impl TermsInput {
 
 fn most_open(given: i32) -> Result<u32, Refusal> {
     parse::count(&Path::Input.member("maxOpenInquiries"), given)
+}
+
+fn priority(given: i32) -> Result<u32, Refusal> {
+    parse::count(&Path::Input.member("priority"), given)
 }
 
 fn budget(given: &MoneyInput) -> Result<domain::money::Money, Refusal> {

@@ -105,6 +105,10 @@ impl Inquiry {
     async fn accepted_at(&self) -> DateTime {
         DateTime(self.row.accepted_at)
     }
+    /// By this, then by `id`, it is ordered in all its queues: `acceptedAt`, earlier by what its offer's priority is worth there. It stays, whatever comes.
+    async fn stands_at(&self) -> DateTime {
+        DateTime(self.row.stands_at)
+    }
     /// Smallest over its queues.
     async fn position(&self, ctx: &Context<'_>) -> Option<i32> {
         let position = self.sight.eyes.live(app(ctx)).position(self.row.id)?;

@@ -126,6 +126,10 @@ impl Offer {
     async fn max_wait(&self) -> Duration {
         Duration(self.terms.max_wait)
     }
+    /// So many times a queue's `priorityCredit` its inquiries stand ahead there.
+    async fn priority(&self) -> i32 {
+        i32::try_from(self.terms.priority).unwrap_or(i32::MAX)
+    }
     /// When it is served; null: always.
     async fn hours(&self) -> Option<BusinessHours> {
         self.terms.hours.as_ref().map(BusinessHours::from)

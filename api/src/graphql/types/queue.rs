@@ -10,7 +10,7 @@ use super::terms::Skill;
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
-use crate::graphql::scalars::{Cursor, DateTime, Seq};
+use crate::graphql::scalars::{Cursor, DateTime, Duration, Seq};
 use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object};
 use domain::ids::{InquiryId, QueueId};
@@ -104,6 +104,10 @@ impl Queue {
     async fn required_skills(&self) -> Vec<Skill> {
         self.row.required_skills.iter().map(Skill::from).collect()
     }
+    /// For each step of its offer's priority an inquiry stands so much earlier than it came. PT0S: first come, first served.
+    async fn priority_credit(&self) -> Duration {
+        Duration(self.row.priority_credit)
+    }
     async fn topic(&self) -> &str {
         self.row.topic.as_str()
     }
@@ -141,9 +145,9 @@ impl Queue {
             let rows = self.eyes.live(app).queue_inquiries(self.row.id, at, pager.limit());
             let ended = rows.len() < pager.limit();
             for row in rows {
-                at = Some((row.accepted_at, row.id));
+                at = Some((row.stands_at, row.id));
                 let inquiry = Inquiry::load(app, &self.eyes, row.id).await?;
-                found.extend(inquiry.map(|inquiry| ((row.accepted_at, row.id), inquiry)));
+                found.extend(inquiry.map(|inquiry| ((row.stands_at, row.id), inquiry)));
             }
             if ended || found.len() > pager.first {
                 return Ok(InquiryConnection::page(&pager, pager.cut(found)));

@@ -57,6 +57,7 @@ fn queue_opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         topic,
         origin: entry.text("origin"),
         skills: skills(&entry.data, "required_skills"),
+        credit: entry.int_if("priority_credit").unwrap_or(0),
         standing: Default::default(),
     };
     market.queues.insert(entry.text("queue"), queue);

@@ -131,6 +131,11 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let found = skills(&entry.data, "desired_skills");
     let same = found.len() == desired.len() && found.iter().all(|(name, level)| desired.get(name) == Some(level));
     must!(entry, same, "who may bid", "asks for {found:?} and not {desired:?}");
+    let accepted_at = entry.int("accepted_at");
+    let step = queues.iter().map(|queue| market.queues[queue].credit).max().unwrap_or(0);
+    let stands_at = accepted_at - step * terms.get("priority").and_then(|steps| steps.as_i64()).unwrap_or(0);
+    let ahead = (stands_at != accepted_at).then_some(stands_at);
+    must!(entry, entry.int_if("stands_at") == ahead, "queue order", "should stand at {stands_at}");
     for queue in &queues {
         market.queues.get_mut(queue).expect("just seen").standing.insert(id);
     }
@@ -157,6 +162,7 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         independent: terms["independent_agents_only"] == true,
         skills: found,
         queues,
+        place: (stands_at, id),
         wait_left: terms["max_wait"].as_i64().expect("a span"),
         waits_since: begins_at.is_none().then_some(entry.time),
         auctions: vec![],

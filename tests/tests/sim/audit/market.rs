@@ -73,6 +73,8 @@ pub struct Inquiry<'a> {
     pub independent: bool,
     pub skills: Vec<(&'a str, i64)>,
     pub queues: Vec<Id<'a>>,
+    /// In all of them it stands behind whoever's is less.
+    pub place: (i64, Id<'a>),
     /// When its offer's hours begin.
     pub begins_at: Option<i64>,
     pub wait_left: i64,
@@ -243,6 +245,8 @@ pub struct Queue<'a> {
     pub topic: &'a str,
     pub origin: &'a str,
     pub skills: Vec<(&'a str, i64)>,
+    /// What a step of priority is worth.
+    pub credit: i64,
     pub standing: BTreeSet<Id<'a>>,
 }
 

@@ -142,8 +142,11 @@ pub fn made<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
     let asked = inquiry.reservations.iter().any(|one| market.reservations[one].pending);
     let waits = matches!(inquiry.step, Step::Queued | Step::Reserved) && !asked && inquiry.session.is_none();
     must!(entry, waits && inquiry.chosen.is_none(), "no double award", "is chosen for again");
-    if entry.text_if("agent").is_none() {
-        unasked(entry, inquiry, group)?;
+    if matches!(inquiry.way, Way::Routed { .. }) && !has_occasion(entry, inquiry, group) {
+        // That nobody was found is told only where somebody had to be looked for.
+        must!(entry, entry.text_if("agent").is_some(), "selection", "looks for somebody with no occasion");
+        let first = market.roster.iter().any(|agent| is_first_for(market, inquiry, agent, entry.time));
+        must!(entry, first, "queue order", "is the first for none of those who could have it");
     }
     let chosen = match inquiry.way {
         Way::Claim { forward, price } => Some(claimed(market, entry, inquiry, forward, price)?),
@@ -163,17 +166,25 @@ pub fn made<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
     Ok(())
 }
 
-/// That nobody was found is told where somebody had to be looked for: it came, its chain ended, a refusal cooled off.
-fn unasked(entry: &Entry, inquiry: &Inquiry<'_>, group: &[Entry]) -> Audited {
+/// It is looked for because of itself: it came, its chain ended, a refusal cooled off. Else an agent became free.
+fn has_occasion(entry: &Entry, inquiry: &Inquiry<'_>, group: &[Entry]) -> bool {
     let about = |one: &&Entry| one.text_if("inquiry") == Some(entry.text("inquiry"));
     let called = group.iter().filter(about).any(|one| {
         let kind = one.kind.as_str();
         matches!(kind, "inquiry.registered.v1" | "inquiry.began.v1" | "inquiry.resumed.v1")
             || kind.starts_with("reservation.")
     });
-    let due = entry.is_tick() && inquiry.selects_at.is_some_and(|at| at <= entry.time);
-    must!(entry, called || due, "selection", "looks for somebody with no occasion");
-    Ok(())
+    called || entry.is_tick() && inquiry.selects_at.is_some_and(|at| at <= entry.time)
+}
+
+/// Of all that wait, nothing that the agent could have stands before it.
+fn is_first_for<'a>(market: &Market<'a>, inquiry: &Inquiry<'a>, agent: &'a str, now: i64) -> bool {
+    let before = |other: &&Inquiry<'a>| {
+        let waits = other.waits_since.is_some_and(|since| now < since + other.wait_left);
+        other.step == Step::Queued && waits && other.place < inquiry.place
+    };
+    let could = |one: &Inquiry<'a>| look(market, one, agent, now).is_ok();
+    could(inquiry) && !market.inquiries.values().filter(before).any(could)
 }
 
 /// It takes what it sees: one that waits, that it may have, and that can be paid for.

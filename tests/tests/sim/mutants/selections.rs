@@ -20,6 +20,7 @@ pub const SELECTIONS: &[Mutant] = &[
     ("another score", another_score, &["why"]),
     ("another tie", another_tie, &["why"]),
     ("by another policy", another_policy, &["why"]),
+    ("a place ahead by a second", ahead_by_a_second, &["queue order"]),
     ("nobody is asked, and somebody is free", left_waiting, &["no stuck inquiry"]),
     ("a selection that asks nobody", selected_in_vain, &["atomic", "no stuck inquiry"]),
     ("looked for with no occasion", no_occasion, &["selection"]),
@@ -188,6 +189,14 @@ fn another_policy(lines: &mut Vec<Line>) -> Option<()> {
     Some(())
 }
 
+fn ahead_by_a_second(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "inquiry.registered")?;
+    edit(&mut lines[at], |data| {
+        let place = data.get("stands_at").unwrap_or(&data["accepted_at"]).as_i64().expect("an instant");
+        data["stands_at"] = json!(place - 1_000_000);
+    });
+    Some(())
+}
 fn left_waiting(lines: &mut Vec<Line>) -> Option<()> {
     // Somebody came to work, and the platform did not look what waits.
     let comes = |at: &usize| {
