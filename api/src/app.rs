@@ -46,7 +46,7 @@ use store::keys::{OldKeys, Seen, Unfindable};
 use store::raw::{Head, Hex, RawEvent};
 use store::recorded::Recorded;
 use store::snapshot::Snapshots;
-use store::vault::Vault;
+use store::vault::{Mark, Vault};
 use store::writer::folded::Folded;
 use store::writer::mailbox::{Mailbox, Trouble};
 use store::writer::order::{Answer, Entropy, Key, Order};
@@ -88,6 +88,8 @@ pub struct App {
     pub signing: SigningKey,
     pub public_url: String,
     pub clock: Arc<dyn Clock>,
+    /// With a secret of the store: providers' references of their customers are marked with it.
+    pub(crate) references: Hmac<Sha256>,
     /// With the store's secret: idempotency keys and fingerprints are hashed with it.
     idempotency: Hmac<Sha256>,
     /// Of the store: cursors are signed with it.
@@ -190,6 +192,7 @@ impl App {
             snapshots,
             signing: SigningKey::open(parts.folder.path())?,
             idempotency: Hmac::new_from_slice(&vault.secret("idempotency")?).expect("any length is a key"),
+            references: Hmac::new_from_slice(&vault.secret("references")?).expect("any length is a key"),
             cursor_secret: vault.secret("cursor")?,
             signer: Signer::new(&vault.secret("pages")?),
             board: Arc::new(Board::new()),
@@ -497,6 +500,24 @@ impl App {
         let millis = (day / 1_000).max(0) as u128 & 0xFFFF_FFFF_FFFF;
         let bits = drawn & !(0xF << 76 | 0b11 << 62) & ((1 << 80) - 1);
         CustomerId(millis << 80 | bits | 0x7 << 76 | 0b10 << 62)
+    }
+
+    /// Whom a provider's reference leads to. `first`: to this one, where it led to nobody; then it is durable.
+    pub(crate) async fn customer_of(
+        self: &Arc<App>,
+        mark: Mark,
+        first: Option<CustomerId>,
+    ) -> Result<Option<CustomerId>, Error> {
+        let vault = self.vault.clone();
+        let led = tokio::task::spawn_blocking(move || match first {
+            Some(first) => vault.leads_to(mark, &first.to_string()).map(Some),
+            None => vault.led_to(mark),
+        });
+        match led.await {
+            Ok(Ok(id)) => Ok(id.and_then(|id| id.parse().ok())),
+            Ok(Err(error)) => Err(vault_failed(&error, "The customer cannot be looked up now; try again.")),
+            Err(_) => Err(code(ErrorCode::Internal, "Looking up failed.")),
+        }
     }
 
     fn digest(&self, parts: &[&[u8]]) -> [u8; 32] {

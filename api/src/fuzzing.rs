@@ -15,6 +15,22 @@ pub fn check_recorded(auctions: &[u8], bids: &[u8]) {
     crate::cli::check_recorded(auctions, bids);
 }
 
+/// A customer proof of a provider with a key that nobody signs with: nothing proves anything.
+pub fn check_proof(text: &str) {
+    use domain::event::community::{Curve, CustomerKey};
+    use hmac::KeyInit;
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned(); // RFC 8037, appendix A.
+    let keys = [CustomerKey { curve: Curve::Ed25519, kid: "k".to_owned(), x, y: None }];
+    let secret = hmac::Hmac::new_from_slice(&[0; 32]).expect("any length is a key");
+    let read = crate::proof::read(text, domain::ids::ProviderId(1), &keys, &secret, domain::time::Timestamp(0));
+    assert!(read.is_err(), "a stranger proves something");
+    if let Ok(jwk) = serde_json::from_str::<Value>(text)
+        && let Ok(key) = crate::proof::key_of(&jwk)
+    {
+        assert_eq!(crate::proof::key_of(&crate::proof::jwk_of(&key)), Ok(key), "a key that is shown is the same key");
+    }
+}
+
 /// Whether a client may say this on a socket; panics where what was read is not what was said.
 pub fn check_message(text: &str) -> bool {
     let Some(message) = message::parse(text) else {

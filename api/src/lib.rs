@@ -37,6 +37,7 @@ mod pages;
 mod past;
 mod places;
 mod presence;
+mod proof;
 pub mod proxy;
 pub mod rate;
 pub mod revoked;

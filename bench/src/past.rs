@@ -137,6 +137,7 @@ impl Past {
             homepage: None,
             origins: vec![],
             credit_limits: vec![],
+            customer_keys: vec![],
         };
         let registered = done(community.handle(order(registering, &operator, &mut draw)))?;
         let Event::Provider(ProviderEvent::Registered(facts)) = &registered[0].event else {
@@ -375,6 +376,7 @@ fn acceptance(offer: OfferId, link: LinkId, customer: CustomerId) -> Acceptance 
         language: None,
         customer,
         customer_is_new: true,
+        proven_by: None,
         profile: None,
         terms_version: None,
         waiting: vec![],

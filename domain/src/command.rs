@@ -4,7 +4,7 @@
 use crate::actor::Role;
 use crate::currency::Currency;
 use crate::event::agent::Will;
-use crate::event::community::{Classified, CreditLimit, Location, OfferAccepted, SourcePosition};
+use crate::event::community::{Classified, CreditLimit, CustomerKey, Location, OfferAccepted, SourcePosition};
 use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::LogName;
@@ -71,6 +71,8 @@ pub struct Acceptance {
     pub language: Option<String>,
     pub customer: CustomerId,
     pub customer_is_new: bool,
+    /// The key of the provider's by which the edge found a proof right.
+    pub proven_by: Option<String>,
     pub profile: Option<Sealed>,
     pub terms_version: Option<String>,
     /// How many inquiries wait on each call server, as its live view shows now.
@@ -104,6 +106,7 @@ pub enum Command {
         homepage: Option<String>,
         origins: Vec<String>,
         credit_limits: Vec<CreditLimit>,
+        customer_keys: Vec<CustomerKey>,
     },
     UpdateProvider {
         provider: ProviderId,
@@ -112,6 +115,7 @@ pub enum Command {
         origins: Option<Vec<String>>,
         suspended: Option<bool>,
         credit_limits: Option<Vec<CreditLimit>>,
+        customer_keys: Option<Vec<CustomerKey>>,
     },
     OpenCallServer {
         name: LogName,

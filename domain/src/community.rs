@@ -32,6 +32,7 @@ pub fn register_provider(
     homepage: &Option<String>,
     origins: &[String],
     limits: &[CreditLimit],
+    keys: &[CustomerKey],
     ctx: &Ctx,
 ) -> Decided {
     check::text(&["name"], name, check::TEXT_CHARS_MAX)?;
@@ -40,9 +41,11 @@ pub fn register_provider(
     }
     check_origins(origins)?;
     check_limits(state, limits)?;
+    check_keys(keys)?;
     Ok(vec![
         ProviderRegistered {
             credit_limits: limits.to_vec(),
+            customer_keys: keys.to_vec(),
             homepage: homepage.clone(),
             name: name.to_owned(),
             origins: origins.to_vec(),
@@ -60,6 +63,7 @@ pub fn update_provider(
     origins: &Option<Vec<String>>,
     suspended: Option<bool>,
     limits: &Option<Vec<CreditLimit>>,
+    keys: &Option<Vec<CustomerKey>>,
 ) -> Decided {
     let row = state.providers.get(provider).ok_or(Refusal::NotFound { field: "providerId" })?;
     if let Some(name) = name {
@@ -70,7 +74,8 @@ pub fn update_provider(
     }
     check_origins(origins.as_deref().unwrap_or_default())?;
     check_limits(state, limits.as_deref().unwrap_or_default())?;
-    let named = name.is_some() || origins.is_some() || suspended.is_some() || limits.is_some();
+    check_keys(keys.as_deref().unwrap_or_default())?;
+    let named = name.is_some() || origins.is_some() || suspended.is_some() || limits.is_some() || keys.is_some();
     if !named && homepage.is_keep() {
         return Err(Refusal::nothing_to_change());
     }
@@ -80,6 +85,7 @@ pub fn update_provider(
     Ok(vec![
         ProviderUpdated {
             credit_limits: limits.clone(),
+            customer_keys: keys.clone(),
             homepage: homepage.clone().set(),
             homepage_removed: homepage.is_clear(),
             limits_lifted: row.credit_limits.iter().filter(gone).map(lift).collect(),
@@ -96,6 +102,23 @@ fn check_origins(origins: &[String]) -> Result<(), Refusal> {
     check::list(&["origins"], origins)?;
     let check = |(at, origin): (usize, &String)| check::origin(&["origins", &at.to_string()], origin);
     origins.iter().enumerate().try_for_each(check)
+}
+
+/// As many as a provider needs that changes its key while proofs are out.
+pub const CUSTOMER_KEYS_MAX: usize = 5;
+const KID_CHARS_MAX: usize = 100;
+
+fn check_keys(keys: &[CustomerKey]) -> Result<(), Refusal> {
+    if keys.len() > CUSTOMER_KEYS_MAX {
+        return Err(Refusal::invalid(&["customerKeys"], format!("at most {CUSTOMER_KEYS_MAX} keys")));
+    }
+    for (at, key) in keys.iter().enumerate() {
+        check::text(&["customerKeys", &at.to_string(), "kid"], &key.kid, KID_CHARS_MAX)?;
+        if keys[..at].iter().any(|other| other.kid == key.kid) {
+            return Err(Refusal::invalid_at(&["customerKeys"], at, &["kid"], "each kid once"));
+        }
+    }
+    Ok(())
 }
 
 fn check_limits(state: &State, limits: &[CreditLimit]) -> Result<(), Refusal> {
@@ -444,6 +467,10 @@ pub fn check_acceptance(
 pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decided {
     let offer = state.offers.get(acceptance.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
     let content = check_acceptance(&offer_now(state, offer), acceptance, ctx.now)?;
+    let provider = state.providers.get(offer.provider).expect("an offer's provider was registered before it");
+    if acceptance.proven_by.as_ref().is_some_and(|kid| !provider.customer_keys.contains(kid)) {
+        return Err(Refusal::CustomerProofRefused { message: "The provider has taken its key back." });
+    }
     accepted(state, offer, acceptance, content, ctx)
 }
 
@@ -453,7 +480,8 @@ pub fn start_inquiry(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decid
     check_start(&offer_now(state, offer), acceptance, ctx.now)?;
     check_topics(state, &offer.terms, acceptance)
         .map_err(|_| Refusal::invalid(&["topic"], "not a known subject matter"))?;
-    let acceptance = Acceptance { initiator: Initiator::ContactCenter, ..acceptance.clone() };
+    // Nobody comes with a proof here.
+    let acceptance = Acceptance { initiator: Initiator::ContactCenter, proven_by: None, ..acceptance.clone() };
     accepted(state, offer, &acceptance, None, ctx)
 }
 
@@ -509,6 +537,7 @@ fn accepted(
             link: acceptance.link,
             offer: acceptance.offer,
             profile: acceptance.profile.clone(),
+            proven_by: acceptance.proven_by.clone(),
             provider: offer.provider,
             question: acceptance.question.clone(),
             revision: offer.revision,
@@ -591,6 +620,7 @@ pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
                 suspended: false,
                 origins: e.origins.clone().into(),
                 credit_limits: e.credit_limits.clone().into(),
+                customer_keys: kids(&e.customer_keys),
             };
             state.providers.put(&mut state.journal, e.provider, row);
         }
@@ -601,9 +631,16 @@ pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
             if let Some(limits) = &e.credit_limits {
                 row.credit_limits = limits.clone().into();
             }
+            if let Some(keys) = &e.customer_keys {
+                row.customer_keys = kids(keys);
+            }
             row.suspended = e.suspended.unwrap_or(row.suspended);
         }),
     }
+}
+
+fn kids(keys: &[CustomerKey]) -> Arc<[String]> {
+    keys.iter().map(|key| key.kid.clone()).collect()
 }
 
 pub fn apply_offer(state: &mut State, event: &OfferEvent, at: Timestamp) {

@@ -33,11 +33,20 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         return Err(Refusal::Forbidden);
     }
     match command {
-        Command::RegisterProvider { name, homepage, origins, credit_limits } => {
-            community::register_provider(state, name, homepage, origins, credit_limits, ctx)
+        Command::RegisterProvider { name, homepage, origins, credit_limits, customer_keys } => {
+            community::register_provider(state, name, homepage, origins, credit_limits, customer_keys, ctx)
         }
-        Command::UpdateProvider { provider, name, homepage, origins, suspended, credit_limits } => {
-            community::update_provider(state, *provider, name, homepage, origins, *suspended, credit_limits)
+        Command::UpdateProvider { provider, name, homepage, origins, suspended, credit_limits, customer_keys } => {
+            community::update_provider(
+                state,
+                *provider,
+                name,
+                homepage,
+                origins,
+                *suspended,
+                credit_limits,
+                customer_keys,
+            )
         }
         Command::OpenCallServer { name, topics, languages, locations } => {
             community::open_call_server(state, name, topics, languages, locations, ctx)

@@ -38,6 +38,9 @@ pub enum Refusal {
     },
     ChannelNotOffered,
     TermsNotAccepted,
+    CustomerProofRefused {
+        message: &'static str,
+    },
     OriginRefused,
     /// Of a webhook: nothing may be sent there.
     UrlRefused {
@@ -124,6 +127,7 @@ impl Refusal {
             Refusal::StaleRevision { .. } => "STALE_REVISION",
             Refusal::ChannelNotOffered => "CHANNEL_NOT_OFFERED",
             Refusal::TermsNotAccepted => "TERMS_NOT_ACCEPTED",
+            Refusal::CustomerProofRefused { .. } => "CUSTOMER_PROOF_REFUSED",
             Refusal::OriginRefused => "ORIGIN_REFUSED",
             Refusal::UrlRefused { .. } => "URL_REFUSED",
             Refusal::AuctionClosed => "AUCTION_CLOSED",
@@ -162,6 +166,7 @@ impl Refusal {
             Refusal::NameTaken => "The name is taken.".into(),
             Refusal::NotAllowedNow { message }
             | Refusal::LimitReached { message }
+            | Refusal::CustomerProofRefused { message }
             | Refusal::UrlRefused { message } => (*message).into(),
             Refusal::KeyReused { .. } => "This idempotency key was used with another input; take a new key.".into(),
             Refusal::OfferRetired => "The offer has been retired.".into(),
@@ -213,6 +218,7 @@ impl Refusal {
             Refusal::StaleRevision { .. } => Some(field(&["expectedRevision"])),
             Refusal::ChannelNotOffered => Some(field(&["channel"])),
             Refusal::TermsNotAccepted => Some(field(&["termsVersion"])),
+            Refusal::CustomerProofRefused { .. } => Some(field(&["customerProof"])),
             Refusal::OriginRefused => Some(field(&["content", "url"])),
             Refusal::UrlRefused { .. } => Some(field(&["url"])),
             Refusal::BidTooLow { .. }
@@ -270,6 +276,7 @@ impl Refusal {
             | Refusal::StaleRevision { .. }
             | Refusal::ChannelNotOffered
             | Refusal::TermsNotAccepted
+            | Refusal::CustomerProofRefused { .. }
             | Refusal::OriginRefused
             | Refusal::UrlRefused { .. }
             | Refusal::AuctionClosed

@@ -32,6 +32,8 @@ pub struct Provider {
     pub origins: Arc<[String]>,
     /// As given last: an update says which of them it lifts.
     pub credit_limits: Arc<[CreditLimit]>,
+    /// The `kid` of each.
+    pub customer_keys: Arc<[String]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,8 @@
 //! The vault: one key per data subject, and a few secrets of the store itself. Personal data stands in
 //! logs and views only sealed with its subject's key, so deleting that key erases the person there.
 //!
+//! What leads to a subject from outside (`leads_to`) stands here, too, and goes with its key.
+//!
 //! It promises: a key is durable before anybody may seal with it; an erased subject never gets another
 //! key; the file alone opens nothing, because every key in it is sealed with a master key from a file of
 //! its own. One thread owns the database and commits what many callers ask in one transaction.
@@ -23,6 +25,7 @@ mod key;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/vault/sqlite/0001_key.sql"),
     include_str!("../../migrations/vault/sqlite/0002_key_in_place.sql"),
+    include_str!("../../migrations/vault/sqlite/0003_reference.sql"),
 ];
 
 /// Callers that may wait; one more waits until the thread has taken a batch.
@@ -141,7 +144,7 @@ impl Vault {
         }
         match self.ask(Ask::Key { subject: subject.into(), make: Make::Random })? {
             Answer::Key(Some(key)) => Ok(key),
-            Answer::Key(None) | Answer::Done => Err(VaultError::Erased),
+            Answer::Key(None) | Answer::Led(_) | Answer::Done => Err(VaultError::Erased),
         }
     }
 
@@ -150,7 +153,7 @@ impl Vault {
     pub fn give(&self, subject: &str, key: Key) -> Result<Key, VaultError> {
         match self.ask(Ask::Key { subject: subject.into(), make: Make::Given(key) })? {
             Answer::Key(Some(key)) => Ok(key),
-            Answer::Key(None) | Answer::Done => Err(VaultError::Erased),
+            Answer::Key(None) | Answer::Led(_) | Answer::Done => Err(VaultError::Erased),
         }
     }
 
@@ -161,7 +164,7 @@ impl Vault {
         }
         match self.ask(Ask::Key { subject: subject.into(), make: Make::Nothing })? {
             Answer::Key(key) => Ok(key),
-            Answer::Done => Ok(None),
+            Answer::Led(_) | Answer::Done => Ok(None),
         }
     }
 
@@ -172,12 +175,30 @@ impl Vault {
         self.ask(Ask::Erase { subject: subject.into() }).map(|_| ())
     }
 
+    /// Whom a mark leads to; absent where it leads to nobody.
+    pub fn led_to(&self, mark: Mark) -> Result<Option<Box<str>>, VaultError> {
+        self.lead(mark, None)
+    }
+
+    /// Whom a mark leads to, from now on to `first` where it led to nobody; durable before this returns. Of two who
+    /// ask at once one is the first, and both are told the same. Erasing the subject ends it.
+    pub fn leads_to(&self, mark: Mark, first: &str) -> Result<Box<str>, VaultError> {
+        Ok(self.lead(mark, Some(first.into()))?.unwrap_or_else(|| first.into()))
+    }
+
+    fn lead(&self, mark: Mark, first: Option<Box<str>>) -> Result<Option<Box<str>>, VaultError> {
+        match self.ask(Ask::Lead { mark, first })? {
+            Answer::Led(subject) => Ok(subject),
+            Answer::Key(_) | Answer::Done => Err(VaultError::ReadOnly),
+        }
+    }
+
     /// A random secret of the store by its name, made once, durable before this returns. What it is
     /// for stands in the name: `idempotency.fingerprint`.
     pub fn secret(&self, name: &str) -> Result<[u8; 32], VaultError> {
         match self.ask(Ask::Secret { name: name.into() })? {
             Answer::Key(Some(key)) => Ok(key.0),
-            Answer::Key(None) | Answer::Done => Err(VaultError::ReadOnly),
+            Answer::Key(None) | Answer::Led(_) | Answer::Done => Err(VaultError::ReadOnly),
         }
     }
 
@@ -204,10 +225,14 @@ struct Request {
     reply: SyncSender<Result<Answer, VaultError>>,
 }
 
+/// Of what leads to a subject: nothing that anybody could read.
+pub type Mark = [u8; 16];
+
 enum Ask {
     Key { subject: Box<str>, make: Make },
     Erase { subject: Box<str> },
     Secret { name: Box<str> },
+    Lead { mark: Mark, first: Option<Box<str>> },
 }
 
 /// What becomes of a subject without a key.
@@ -219,6 +244,7 @@ enum Make {
 
 enum Answer {
     Key(Option<Key>),
+    Led(Option<Box<str>>),
     Done,
 }
 
@@ -357,7 +383,28 @@ impl Worker {
                 self.change(sql, subject, "erasing a key")?;
                 let sql = "INSERT INTO subject (subject, no) VALUES (?, NULL) ON CONFLICT DO UPDATE SET no = NULL";
                 self.change(sql, subject, "erasing a key")?;
+                self.change("DELETE FROM reference WHERE customer = ?", subject, "erasing a key")?;
                 Ok(Ok(Answer::Done))
+            }
+            Ask::Lead { mark, first } => self.led(mark, first.as_deref()),
+        }
+    }
+
+    fn led(&self, mark: &Mark, first: Option<&str>) -> Result<Result<Answer, VaultError>, VaultError> {
+        let sql = "SELECT customer FROM reference WHERE mark = ?";
+        let found = self.connection.prepare_cached(sql).and_then(|mut look| {
+            let found: Option<String> = look.query_row([mark], |row| row.get(0)).optional()?;
+            Ok(found)
+        });
+        match (found.map_err(failed("looking"))?, first) {
+            (Some(subject), _) => Ok(Ok(Answer::Led(Some(subject.into())))),
+            (None, None) => Ok(Ok(Answer::Led(None))),
+            (None, Some(_)) if !self.writes => Ok(Err(VaultError::ReadOnly)),
+            (None, Some(first)) => {
+                let sql = "INSERT INTO reference (mark, customer) VALUES (?, ?)";
+                let put = self.connection.prepare_cached(sql).and_then(|mut put| put.execute(params![mark, first]));
+                put.map_err(failed("leading to a subject"))?;
+                Ok(Ok(Answer::Led(Some(first.into()))))
             }
         }
     }

@@ -113,6 +113,7 @@ impl Market {
             homepage: None,
             origins: vec![],
             credit_limits: vec![],
+            customer_keys: vec![],
         };
         let registered = done(community.handle(order(registering, &operator)))?;
         let provider = match &registered[0].event {
@@ -255,6 +256,7 @@ impl Market {
             language: None,
             customer,
             customer_is_new: true,
+            proven_by: None,
             profile: None,
             terms_version: None,
             waiting: vec![],

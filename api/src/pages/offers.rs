@@ -127,6 +127,7 @@ async fn show(visit: &Visit, offer: OfferId, link: Option<LinkId>) -> Response {
     let about = |name: &str, most: usize| visit.query.get(name).map(|text| text.chars().take(most).collect());
     let filled = Filled {
         proof: visit.app().signer.click(&click),
+        customer_proof: visit.query.get("customerProof").map(str::to_owned),
         title: about("title", TITLE_CHARS_MAX),
         excerpt: about("excerpt", EXCERPT_CHARS_MAX),
         ..Filled::default()
@@ -192,11 +193,13 @@ async fn accept(visit: Visit, body: Body, offer: OfferId, link: Option<LinkId>) 
                     _ => StatusCode::UNPROCESSABLE_ENTITY,
                 },
                 told: told(visit.language, error, about_proof),
+                unknown_customer: error["code"] == "CUSTOMER_PROOF_REFUSED",
                 needs_new_proof: about_proof || error["code"] == "IDEMPOTENCY_KEY_REUSED",
             }
         }
         Err(trouble) => {
-            Refusal { status: trouble.status(), told: trouble.told(visit.language).to_owned(), needs_new_proof: false }
+            let told = trouble.told(visit.language).to_owned();
+            Refusal { status: trouble.status(), told, unknown_customer: false, needs_new_proof: false }
         }
     };
     let shown = match Shown::load(&visit, offer, link).await {
@@ -213,6 +216,7 @@ async fn accept(visit: Visit, body: Body, offer: OfferId, link: Option<LinkId>) 
     let field = |name| form.get(name).map(str::to_owned);
     let filled = Filled {
         proof,
+        customer_proof: field("customerProof").filter(|_| !refusal.unknown_customer),
         question: field("question"),
         channel: field("channel"),
         name: field("name"),
@@ -231,6 +235,8 @@ async fn accept(visit: Visit, body: Body, offer: OfferId, link: Option<LinkId>) 
 struct Refusal {
     status: StatusCode,
     told: String,
+    /// Who presses again does so as somebody new.
+    unknown_customer: bool,
     needs_new_proof: bool,
 }
 
@@ -251,6 +257,7 @@ fn input(visit: &Visit, click: &Click, form: &Form) -> Value {
         "question": form.get("question"),
         "content": { "url": click.url, "title": form.get("title"), "excerpt": form.get("excerpt") },
         "clickProof": form.get("proof"),
+        "customerProof": form.get("customerProof"),
         "channel": form.get("channel").unwrap_or("MESSAGE"),
         "initiator": initiator,
         "language": visit.tag(),
@@ -298,6 +305,14 @@ fn told(language: Language, error: &Value, about_proof: bool) -> String {
             .say(
                 "No more can be taken now. Nothing was recorded; please try again later.",
                 "Zurzeit kann nichts mehr angenommen werden. Nichts wurde aufgezeichnet; bitte später noch einmal versuchen.",
+            )
+            .to_owned(),
+        "CUSTOMER_PROOF_REFUSED" => language
+            .say(
+                "The page that led here said who you are, and that does not hold any more. Go back to it and follow its \
+                 link again, or press again to go on as somebody new.",
+                "Die Seite, von der Sie kommen, hat gesagt, wer Sie sind, und das gilt nicht mehr. Gehen Sie zurück und \
+                 folgen Sie ihrem Link noch einmal, oder drücken Sie noch einmal, um als jemand Neues weiterzumachen.",
             )
             .to_owned(),
         "TERMS_NOT_ACCEPTED" => {
@@ -356,6 +371,8 @@ struct ShownProvider {
 #[derive(Default)]
 struct Filled {
     proof: String,
+    /// What the provider's page says of who comes: whoever has it is that customer.
+    customer_proof: Option<String>,
     question: Option<String>,
     channel: Option<String>,
     name: Option<String>,
@@ -397,6 +414,7 @@ impl Shown {
             html!(
                 "<form method=\"post\" action=\"" (action) "\" accept-charset=\"utf-8\">"
                 (hidden("proof", &filled.proof)) (hidden("revision", &self.revision.to_string()))
+                (filled.customer_proof.as_ref().map(|proof| hidden("customerProof", proof)))
                 (filled.title.as_ref().map(|title| hidden("title", title)))
                 (filled.excerpt.as_ref().map(|excerpt| hidden("excerpt", excerpt)))
                 (self.question(language, filled)) (self.channels(language, filled)) (person(language, filled))
@@ -410,7 +428,8 @@ impl Shown {
         // As a browser writes them: what is not an origin alone could be another word of the policy.
         let framed_by: Vec<String> = self.provider.origins.iter().filter_map(|origin| origin_alone(origin)).collect();
         let framed_by = &framed_by;
-        Page { status, language, title: &self.title, body, framed_by, secret: false, refresh: None }.into_response()
+        let secret = filled.customer_proof.is_some();
+        Page { status, language, title: &self.title, body, framed_by, secret, refresh: None }.into_response()
     }
 
     fn question(&self, language: Language, filled: &Filled) -> Option<Html> {

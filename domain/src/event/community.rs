@@ -33,9 +33,31 @@ impl CreditLimit {
     }
 }
 
+/// A public key with which a provider proves who its customers are. Its members are those of a JWK.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerKey {
+    pub curve: Curve,
+    /// By which a proof names it. One provider's are different.
+    pub kid: String,
+    /// 32 bytes in base64url, as is `y`.
+    pub x: String,
+    /// Of a point of P-256 alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub y: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Curve {
+    Ed25519,
+    #[serde(rename = "P-256")]
+    P256,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderRegistered {
     pub credit_limits: Vec<CreditLimit>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub customer_keys: Vec<CustomerKey>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub homepage: Option<String>,
     pub name: String,
@@ -57,6 +79,9 @@ pub struct ProviderUpdated {
     /// All of them: what the list does not name has no limit from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit_limits: Option<Vec<CreditLimit>>,
+    /// All of them: what is signed with another proves nothing from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_keys: Option<Vec<CustomerKey>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub homepage: Option<String>,
     /// It has no homepage from now on. Never beside `homepage`.
@@ -180,6 +205,9 @@ pub struct OfferAccepted {
     /// Name, e-mail, telephone, attributes: one JSON object, sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Sealed>,
+    /// The key of the provider's (`kid`) with which it proved who the customer is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven_by: Option<String>,
     pub provider: ProviderId,
     /// What was asked, sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -45,6 +45,7 @@ pub(crate) fn front(terms: OfferTerms) -> Front {
         homepage: None,
         origins: vec!["https://bank.example".to_owned()],
         credit_limits: vec![],
+        customer_keys: vec![],
     };
     let events = market.operator(register).unwrap();
     let Event::Provider(ProviderEvent::Registered(registered)) = &events[0] else { panic!() };
@@ -71,6 +72,7 @@ impl Front {
             language: None,
             customer: CUSTOMER,
             customer_is_new: true,
+            proven_by: None,
             profile: None,
             terms_version: None,
             waiting: vec![],
@@ -178,16 +180,18 @@ fn an_acceptance_with_everything_wrong_is_refused_in_the_order_of_the_guards() {
         origins: None,
         suspended: Some(suspended),
         credit_limits: None,
+        customer_keys: None,
     };
     let suspend = |front: &mut Front, to| {
-        let Command::UpdateProvider { name, homepage, origins, suspended, credit_limits, .. } = suspended(to) else {
+        let Command::UpdateProvider { name, homepage, origins, suspended, credit_limits, customer_keys, .. } =
+            suspended(to)
+        else {
             panic!()
         };
         let provider = front.provider;
-        front
-            .market
-            .operator(Command::UpdateProvider { provider, name, homepage, origins, suspended, credit_limits })
-            .unwrap();
+        let update =
+            Command::UpdateProvider { provider, name, homepage, origins, suspended, credit_limits, customer_keys };
+        front.market.operator(update).unwrap();
     };
     suspend(&mut front, true);
     let mut ask = Acceptance {
@@ -340,6 +344,7 @@ fn a_homepage_is_kept_replaced_or_removed() {
             origins: Some(vec![]),
             suspended: None,
             credit_limits: None,
+            customer_keys: None,
         };
         let events = front.market.operator(update).unwrap();
         let Event::Provider(ProviderEvent::Updated(updated)) = &events[0] else { panic!() };
@@ -402,6 +407,7 @@ fn an_update_that_names_nothing_is_refused() {
         origins: None,
         suspended: None,
         credit_limits: None,
+        customer_keys: None,
     };
     let call_server = Command::UpdateCallServer {
         name: "bank".parse().unwrap(),
@@ -557,6 +563,7 @@ fn what_is_wrong_in_a_list_is_named_with_its_place() {
         homepage: None,
         origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
         credit_limits,
+        customer_keys: vec![],
     };
     assert_eq!(refused(register(&["https://a.example", "b.example"], vec![])), "origins.1");
     let limit = CreditLimit { call_server: "nowhere".parse().unwrap(), limit: eur("1.00") };
@@ -607,6 +614,7 @@ fn a_provider_publishes_its_own_and_not_while_suspended() {
         origins: None,
         suspended: Some(true),
         credit_limits: None,
+        customer_keys: None,
     };
     front.market.operator(suspend).unwrap();
     assert!(matches!(front.market.operator(publish(provider)), Err(Refusal::NotAllowedNow { .. })));
@@ -624,6 +632,7 @@ fn a_credit_limit_names_an_open_call_server_once_per_currency() {
             origins: None,
             suspended: None,
             credit_limits: Some(limits),
+            customer_keys: None,
         };
         front.market.operator(command).is_ok()
     };
@@ -650,6 +659,7 @@ fn the_list_of_credit_limits_is_the_whole_truth() {
             origins: None,
             suspended: None,
             credit_limits: limits,
+            customer_keys: None,
         };
         let events = front.market.operator(command).unwrap();
         let [Event::Provider(ProviderEvent::Updated(updated))] = events.as_slice() else { panic!() };

@@ -22,7 +22,9 @@ mod money;
 mod oracle;
 mod order;
 mod presence;
+
 mod prices;
+mod proofs;
 mod queues;
 mod reservations;
 mod rounds;

@@ -144,6 +144,7 @@ pub(super) fn accepted(inquiry: InquiryId, offer: OfferId, provider: ProviderId)
         content: None,
         customer: CUSTOMER,
         customer_is_new: true,
+        proven_by: None,
         initiator: Initiator::Customer,
         inquiry,
         language: None,

@@ -5,8 +5,8 @@
 use super::error::Misfit;
 use domain::event::Event;
 use domain::event::community::{
-    CallServerEvent, CallServerOpened, CallServerUpdated, CreditLimit, Location, OfferEvent, ProviderEvent,
-    ProviderUpdated,
+    CallServerEvent, CallServerOpened, CallServerUpdated, CreditLimit, CustomerKey, Location, OfferEvent,
+    ProviderEvent, ProviderUpdated,
 };
 use domain::ids::{CallServerId, LinkId, OfferId, ProviderId};
 use domain::limits::Used;
@@ -29,6 +29,8 @@ pub struct ProviderRow {
     /// `scheme://host[:port]`, where its offers may be met.
     pub origins: Arc<[String]>,
     pub credit_limits: Arc<[CreditLimit]>,
+    /// With which it proves who its customers are.
+    pub customer_keys: Arc<[CustomerKey]>,
     pub suspended: bool,
     pub registered_at: Timestamp,
 }
@@ -163,6 +165,7 @@ impl Community {
                     homepage: e.homepage.as_deref().map(Arc::from),
                     origins: e.origins.as_slice().into(),
                     credit_limits: e.credit_limits.as_slice().into(),
+                    customer_keys: e.customer_keys.as_slice().into(),
                     suspended: false,
                     registered_at: recorded.time,
                 };
@@ -179,6 +182,9 @@ impl Community {
         let row = self.providers.get_mut(&e.provider).ok_or(Misfit::Unknown(e.provider.into()))?;
         if let Some(limits) = &e.credit_limits {
             row.credit_limits = limits.as_slice().into();
+        }
+        if let Some(keys) = &e.customer_keys {
+            row.customer_keys = keys.as_slice().into();
         }
         row.homepage = e.homepage().map(Arc::from).over(row.homepage.take());
         if let Some(name) = &e.name {

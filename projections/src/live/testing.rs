@@ -154,6 +154,7 @@ pub(super) fn accepted(inquiry: u128) -> Event {
         content: None,
         customer: CUSTOMER,
         customer_is_new: true,
+        proven_by: None,
         initiator: Initiator::Customer,
         inquiry: InquiryId(inquiry),
         language: None,

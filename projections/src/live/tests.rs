@@ -353,6 +353,7 @@ fn a_provider_is_suspended_and_reinstated_and_its_homepage_stays_until_it_is_rem
     let mut pen = Pen::new("community");
     let registered = ProviderRegistered {
         credit_limits: vec![],
+        customer_keys: vec![],
         homepage: Some("https://bank.example".into()),
         name: "Bank".into(),
         origins: vec![],
@@ -361,6 +362,7 @@ fn a_provider_is_suspended_and_reinstated_and_its_homepage_stays_until_it_is_rem
     let updated = |suspended, homepage_removed| -> Event {
         ProviderUpdated {
             credit_limits: None,
+            customer_keys: None,
             homepage: None,
             homepage_removed,
             limits_lifted: vec![],

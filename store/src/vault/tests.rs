@@ -40,6 +40,33 @@ fn a_given_key_is_kept_and_takes_no_other_ones_place() {
 }
 
 #[test]
+fn a_mark_leads_to_whom_it_led_first_until_that_one_is_erased() {
+    let scratch = Scratch::new();
+    let vault = open(&scratch);
+    let (ann, ben) = ([1; 16], [2; 16]);
+    assert_eq!(vault.led_to(ann).unwrap(), None);
+    assert_eq!(&*vault.leads_to(ann, "cus_1").unwrap(), "cus_1");
+    assert_eq!(&*vault.leads_to(ann, "cus_2").unwrap(), "cus_1", "the first one stays");
+    assert_eq!(&*vault.leads_to(ben, "cus_3").unwrap(), "cus_3");
+    // Together, as their requests are taken: one of them is the first.
+    let vault = std::sync::Arc::new(vault);
+    let ask = |n: u32| {
+        let vault = vault.clone();
+        std::thread::spawn(move || vault.leads_to([3; 16], &format!("cus_x{n}")).unwrap())
+    };
+    let asked: Vec<_> = (0..16).map(ask).collect();
+    let told: HashSet<_> = asked.into_iter().map(|one| one.join().unwrap()).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    vault.erase("cus_1").unwrap();
+    assert_eq!(vault.led_to(ann).unwrap(), None);
+    let vault = std::sync::Arc::into_inner(vault).unwrap();
+    drop(vault);
+    let vault = open(&scratch);
+    assert_eq!(vault.led_to(ben).unwrap().as_deref(), Some("cus_3"));
+    assert_eq!(&*vault.leads_to(ann, "cus_4").unwrap(), "cus_4");
+}
+
+#[test]
 fn erased_is_for_ever() {
     let scratch = Scratch::new();
     let vault = open(&scratch);

@@ -166,6 +166,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         }),
         customer,
         customer_is_new: true,
+        proven_by: None,
         initiator: Initiator::Customer,
         inquiry,
         language: Some("de-AT".into()),
@@ -298,6 +299,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             "",
             ProviderRegistered {
                 credit_limits: vec![limit.clone()],
+                customer_keys: vec![],
                 homepage: Some("https://bank.example".into()),
                 name: "Bänk \u{1f3e6}".into(),
                 origins: vec!["https://bank.example".into()],
@@ -306,9 +308,40 @@ fn samples() -> Vec<(&'static str, Event)> {
             .into(),
         ),
         (
+            "keys",
+            ProviderRegistered {
+                credit_limits: vec![],
+                customer_keys: vec![
+                    CustomerKey { curve: Curve::Ed25519, kid: "2026".into(), x: "eA".into(), y: None },
+                    CustomerKey { curve: Curve::P256, kid: "2025".into(), x: "eA".into(), y: Some("eQ".into()) },
+                ],
+                homepage: None,
+                name: "Bank".into(),
+                origins: vec![],
+                provider: PROVIDER,
+            }
+            .into(),
+        ),
+        (
+            "keys",
+            ProviderUpdated {
+                credit_limits: None,
+                customer_keys: Some(vec![]),
+                homepage: None,
+                homepage_removed: false,
+                limits_lifted: vec![],
+                name: None,
+                origins: None,
+                provider: PROVIDER,
+                suspended: None,
+            }
+            .into(),
+        ),
+        (
             "bare",
             ProviderRegistered {
                 credit_limits: vec![],
+                customer_keys: vec![],
                 homepage: None,
                 name: "Bank".into(),
                 origins: vec![],
@@ -320,6 +353,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             "",
             ProviderUpdated {
                 credit_limits: Some(vec![limit]),
+                customer_keys: None,
                 homepage: Some("https://bank.example/2".into()),
                 homepage_removed: false,
                 limits_lifted: vec![LiftedLimit { call_server: main_log(), currency: yen.currency() }],
@@ -334,6 +368,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             "bare",
             ProviderUpdated {
                 credit_limits: None,
+                customer_keys: None,
                 homepage: None,
                 homepage_removed: false,
                 limits_lifted: vec![],
@@ -348,6 +383,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             "removed",
             ProviderUpdated {
                 credit_limits: None,
+                customer_keys: None,
                 homepage: None,
                 homepage_removed: true,
                 limits_lifted: vec![],
@@ -385,6 +421,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             .into(),
         ),
         ("classified", OfferAccepted { classified: Some(classified()), link: None, ..accepted.clone() }.into()),
+        ("proven", OfferAccepted { customer_is_new: false, proven_by: Some("2026".into()), ..accepted.clone() }.into()),
         ("started", OfferAccepted { link: None, started_by: Some(agent), ..accepted.clone() }.into()),
         ("", accepted.into()),
         (

@@ -32,8 +32,13 @@ fn open(folder: &DataFolder, log: &LogName) -> Writer {
 /// Order `n` under its key; named so that the log tells which it was.
 fn nth(n: u64) -> store::writer::order::Order {
     let name = format!("provider {n}");
-    let command =
-        domain::command::Command::RegisterProvider { name, homepage: None, origins: vec![], credit_limits: vec![] };
+    let command = domain::command::Command::RegisterProvider {
+        name,
+        homepage: None,
+        origins: vec![],
+        credit_limits: vec![],
+        customer_keys: vec![],
+    };
     // Each process counts its entropy from one; ids must not repeat.
     let entropy = store::writer::order::Entropy::draw();
     keyed(

@@ -202,8 +202,13 @@ impl Market {
     pub fn on(store: MemoryStore) -> Market {
         let clock = Arc::new(TurnedClock::new(MORNING));
         let mut community = Opening::of(&LogName::community(), &store, &clock).open();
-        let registered =
-            Command::RegisterProvider { name: "Bank".into(), homepage: None, origins: vec![], credit_limits: vec![] };
+        let registered = Command::RegisterProvider {
+            name: "Bank".into(),
+            homepage: None,
+            origins: vec![],
+            credit_limits: vec![],
+            customer_keys: vec![],
+        };
         let events = done(community.handle(order(operator(), registered)));
         let Subject::ProviderId(provider) = events[0].subjects[0] else { panic!("a provider comes first") };
         let opened = Command::OpenCallServer {
@@ -269,6 +274,7 @@ impl Market {
             language: None,
             customer: CUSTOMER,
             customer_is_new: true,
+            proven_by: None,
             profile: None,
             terms_version: None,
             waiting: vec![],

@@ -20,6 +20,7 @@ mod locations;
 mod offers;
 mod past;
 mod promises;
+mod proof;
 mod queues;
 mod readme;
 mod replay;

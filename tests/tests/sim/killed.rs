@@ -247,7 +247,7 @@ fn killed_at_every_event_a_day_comes_to_the_same() {
         let rules: BTreeSet<String> = LOGS.iter().flat_map(|name| chosen_by(&day.house.store, &log(name))).collect();
         rules.contains("claim/1") && rules.len() > 2
     };
-    let chosen = (DAYS.end..100).find(chosen).expect("a day on which agents claim and are selected, too");
+    let chosen = (DAYS.end..400).find(chosen).expect("a day on which agents claim and are selected, too");
     for seed in DAYS.chain([chosen]) {
         let day = live_through(seed, false);
         for name in LOGS {

@@ -352,6 +352,10 @@ fn uninvited(lines: &mut Vec<Line>) -> Option<()> {
 fn told_wrongly(lines: &mut Vec<Line>) -> Option<()> {
     let at = find(lines, "reservation.invitation_answered")?;
     let invited = data(&lines[at])["invited"].clone();
+    // Where the platform was late, it is asked anew: then that is right.
+    if data(&lines[at]).get("next") == Some(&invited) {
+        return None;
+    }
     edit(&mut lines[at], |data| data["next"] = invited);
     Some(())
 }

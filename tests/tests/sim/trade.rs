@@ -7,7 +7,7 @@ use crate::known::Known;
 use crate::menu::{self, grid, topic};
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, Content, OfferChange};
-use domain::event::community::{Classified, CreditLimit, Location, TopicScore};
+use domain::event::community::{Classified, CreditLimit, Curve, CustomerKey, Location, TopicScore};
 use domain::ids::{AgentId, CustomerId, ProviderId};
 use domain::log::LogName;
 use domain::patch::Patch;
@@ -44,6 +44,7 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
         language: dice.one(&[None, Some("en".to_owned()), Some("de".to_owned())]),
         customer,
         customer_is_new: dice.percent(50),
+        proven_by: dice.one(&[None, None, None, Some("2025".to_owned()), Some("2026".to_owned())]),
         profile: dice.percent(30).then(|| sealed(customer)),
         terms_version: None,
         waiting: vec![(log("main"), dice.between(0, 5) as u64), (log("east"), dice.between(0, 5) as u64)],
@@ -128,6 +129,7 @@ pub fn update_provider(dice: &mut Dice, known: &Known, _: &LogName) -> Option<De
         // Mostly back at once.
         suspended: if dice.percent(40) { Some(dice.percent(15)) } else { None },
         credit_limits: None,
+        customer_keys: dice.percent(20).then(|| keys(dice)),
     };
     Some((LogName::community(), operator(), command))
 }
@@ -141,6 +143,7 @@ pub fn limit_provider(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Dee
         origins: None,
         suspended: None,
         credit_limits: Some(limits),
+        customer_keys: None,
     };
     Some((LogName::community(), operator(), command))
 }
@@ -165,7 +168,12 @@ pub fn provider(dice: &mut Dice, limited: bool) -> Command {
         homepage: Some("https://bank.example/".to_owned()),
         origins: vec!["https://bank.example".to_owned()],
         credit_limits: if limited { limits(dice) } else { vec![] },
+        customer_keys: keys(dice),
     }
+}
+fn keys(dice: &mut Dice) -> Vec<CustomerKey> {
+    let key = |kid: &str| CustomerKey { curve: Curve::Ed25519, kid: kid.to_owned(), x: "eA".to_owned(), y: None };
+    ["2025", "2026"].into_iter().filter(|_| dice.percent(70)).map(key).collect()
 }
 pub fn publish_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
     let provider = dice.pick(&known.providers)?;

@@ -119,6 +119,7 @@ impl Floor {
             homepage: None,
             origins: vec![],
             credit_limits: vec![],
+            customer_keys: vec![],
         };
         let registered = done(community.handle(order(registering, &operator, &mut dice)))?;
         let Event::Provider(ProviderEvent::Registered(facts)) = &registered[0].event else {
@@ -240,6 +241,7 @@ impl Floor {
             language: None,
             customer,
             customer_is_new,
+            proven_by: None,
             profile: None,
             terms_version: None,
             waiting: vec![],

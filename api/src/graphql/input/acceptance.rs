@@ -51,6 +51,7 @@ pub struct AcceptOfferInput {
     pub initiator: Initiator,
     pub language: Option<String>,
     pub customer: Option<CustomerInput>,
+    pub customer_proof: Option<String>,
     pub terms_version: Option<String>,
     pub idempotency_key: String,
 }
@@ -106,6 +107,7 @@ impl StartInquiryInput {
             language: None,
             customer,
             customer_is_new,
+            proven_by: None,
             profile: None,
             terms_version: None,
             waiting: Vec::new(),
@@ -185,6 +187,7 @@ impl AcceptOfferInput {
             language: self.language.clone(),
             customer,
             customer_is_new: true,
+            proven_by: None,
             profile: sealed.profile,
             terms_version: self.terms_version.clone(),
             waiting: Vec::new(),
@@ -276,6 +279,7 @@ mod tests {
             initiator: Initiator::Customer,
             language: None,
             customer: None,
+            customer_proof: None,
             terms_version: None,
             idempotency_key: "k".into(),
         }

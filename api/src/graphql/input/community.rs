@@ -1,15 +1,18 @@
 //! Providers and call servers.
 
-use super::super::scalars::{Decimal, Duration};
+use super::super::scalars::{Decimal, Duration, Json};
 use super::super::types::enums::ProviderState;
 use super::origin::origin_alone;
 use super::parse::{self, Clearable, MoneyInput, Path};
+use crate::proof;
 use async_graphql::{ID, InputObject};
 use domain::command::Command;
-use domain::event::community::{CreditLimit, Location};
+use domain::event::community::{CreditLimit, CustomerKey, Location};
 use domain::log::LogName;
 use domain::refusal::Refusal;
 use domain::time::Span;
+
+const JWK_BYTES_MAX: usize = 4 * 1_024;
 
 /// Absent: the provider pays on account without limit.
 #[derive(InputObject, Clone, Debug)]
@@ -24,6 +27,8 @@ pub struct RegisterProviderInput {
     pub homepage: Option<String>,
     pub origins: Option<Vec<String>>,
     pub credit_limits: Option<Vec<CreditLimitInput>>,
+    /// With which the provider signs `AcceptOfferInput.customerProof`: public keys as JWKs, Ed25519 or P-256, at most 5.
+    pub customer_keys: Option<Vec<Json>>,
     pub idempotency_key: String,
 }
 
@@ -36,6 +41,8 @@ pub struct UpdateProviderInput {
     pub state: Option<ProviderState>,
     // All of them: a limit that the list does not name again is lifted. Absent: they stay.
     pub credit_limits: Option<Vec<CreditLimitInput>>,
+    /// All of them: what is signed with another proves nothing from now on. Absent: they stay.
+    pub customer_keys: Option<Vec<Json>>,
     pub idempotency_key: String,
 }
 
@@ -84,6 +91,7 @@ impl RegisterProviderInput {
             homepage: self.homepage.clone(),
             origins: origins(self.origins.as_deref().unwrap_or_default())?,
             credit_limits: credit_limits(self.credit_limits.as_deref().unwrap_or_default())?,
+            customer_keys: customer_keys(self.customer_keys.as_deref().unwrap_or_default())?,
         })
     }
 }
@@ -98,6 +106,7 @@ impl UpdateProviderInput {
             origins: self.origins.as_deref().map(origins).transpose()?,
             suspended: self.state.map(|state| state == ProviderState::Suspended),
             credit_limits: self.credit_limits.as_deref().map(credit_limits).transpose()?,
+            customer_keys: self.customer_keys.as_deref().map(customer_keys).transpose()?,
         })
     }
 }
@@ -155,6 +164,16 @@ fn credit_limits(given: &[CreditLimitInput]) -> Result<Vec<CreditLimit>, Refusal
     given.iter().enumerate().map(parse).collect()
 }
 
+fn customer_keys(given: &[Json]) -> Result<Vec<CustomerKey>, Refusal> {
+    let input = Path::Input;
+    let list = input.member("customerKeys");
+    let parse = |(at, jwk): (usize, &Json)| {
+        let path = list.entry(at);
+        proof::key_of(&parse::json(&path, jwk, JWK_BYTES_MAX, 3)?).map_err(|message| path.invalid(message))
+    };
+    given.iter().enumerate().map(parse).collect()
+}
+
 impl ReportLocationTrafficInput {
     /// The call server's log, and the command.
     pub fn parse(&self) -> Result<(LogName, Command), Refusal> {
@@ -190,6 +209,7 @@ mod tests {
             homepage: None,
             origins: None,
             credit_limits: None,
+            customer_keys: None,
             idempotency_key: "k".into(),
         }
     }

@@ -9,6 +9,7 @@ use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Pers
 use crate::graphql::input::origin::origin_of;
 use crate::graphql::types::{Inquiry, fresh, topic_score};
 use crate::newcomers::Door;
+use crate::proof;
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, rights};
@@ -24,6 +25,7 @@ use domain::time::Span;
 use projections::history::lists::InquiryFilter;
 use projections::live::Dossier;
 use projections::live::community::OfferState;
+use store::vault::Mark;
 
 /// How long the token of a new customer holds.
 const CUSTOMER_TOKEN: Span = Span::days(30);
@@ -148,17 +150,22 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     let (app, live) = (&call.app, &call.app.live);
     // No offer is ever forgotten.
     let offer = live.offer(parsed.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
+    let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
     let customer = match call.actor {
         Actor::Customer(id) => id,
         _ => call.new_customer(),
     };
+    let vouched = input
+        .customer_proof
+        .as_deref()
+        .map(|proof| proof::read(proof, provider.id, &provider.customer_keys, &app.references, app.clock.now()));
+    let vouched = vouched.transpose();
     // Stands for each of them until it is sealed, and is never recorded.
     let unsealed =
         |given: &Option<String>| given.as_ref().map(|_| Sealed { ciphertext: "".into(), subject: customer.into() });
     let placeholders =
         Personal { profile: None, question: unsealed(&personal.question), page: unsealed(&personal.page) };
     let mut acceptance = acceptance(app, input, parsed, customer, placeholders);
-    acceptance.customer_is_new = is_new(call).await?;
     let proven = match &input.click_proof {
         Some(proof) => proven(app, proof, input, &acceptance),
         None => Ok(false),
@@ -166,7 +173,6 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     if let (Some(content), Ok(direct)) = (&mut acceptance.content, &proven) {
         content.direct = *direct;
     }
-    let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
     let now = OfferNow {
         terms: &offer.terms,
         revision: offer.revision,
@@ -177,6 +183,11 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
         origins: &provider.origins,
     };
     let refused = proven.err().or_else(|| check_acceptance(&now, &acceptance, app.clock.now()).err());
+    let (refused, vouched) = match (refused, vouched) {
+        (Some(refusal), _) | (None, Err(refusal)) => (Some(refusal), None),
+        (None, Ok(None)) => (None, None),
+        (None, Ok(Some(vouched))) => (is_another(call, vouched.mark).await?, Some(vouched)),
+    };
     let entered = match (refused, door) {
         (Some(refusal), _) => Err(Stop::from(refusal)),
         (None, Some(door)) if call.actor == Actor::Anonymous => door.enter(app.clock.now()).map_err(|full| {
@@ -191,6 +202,14 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
         Ok(entry) => entry,
         Err(stop) => return earlier(call, acceptance, stop).await,
     };
+    // From here on it is known whom the data is sealed for.
+    let customer = match (&vouched, &call.actor) {
+        (Some(vouched), Actor::Anonymous) => app.customer_of(vouched.mark, Some(customer)).await?.unwrap_or(customer),
+        _ => customer,
+    };
+    acceptance.customer = customer;
+    acceptance.customer_is_new = is_new(call, customer, vouched.is_some()).await?;
+    acceptance.proven_by = vouched.map(|vouched| vouched.kid);
     if acceptance.link.is_none() && acceptance.topics.is_empty() {
         // While it is in clear.
         let published = topic_score::published_topics(app, &offer.terms);
@@ -271,9 +290,19 @@ fn proven(app: &App, proof: &str, input: &AcceptOfferInput, acceptance: &Accepta
     Ok(click.placement == Placement::Direct)
 }
 
-/// Whether nothing was accepted before by the customer who calls. Others are made just now.
-async fn is_new(call: &Call) -> Step<bool> {
-    let Actor::Customer(id) = call.actor else { return Ok(true) };
+/// A token and a proof that are not about one customer: whoever has both is not made one of two.
+async fn is_another(call: &Call, mark: Mark) -> Step<Option<Refusal>> {
+    let Actor::Customer(id) = call.actor else { return Ok(None) };
+    let is_same = call.app.customer_of(mark, None).await? == Some(id);
+    let message = "The token speaks for another customer than the proof; leave one of them out.";
+    Ok((!is_same).then_some(Refusal::CustomerProofRefused { message }))
+}
+
+/// Whether nothing was accepted before by this customer. Who has neither token nor proof is made just now.
+async fn is_new(call: &Call, id: CustomerId, vouched: bool) -> Step<bool> {
+    if call.actor == Actor::Anonymous && !vouched {
+        return Ok(true);
+    }
     fresh::caught_up_with(&call.app, &LogName::community()).await?;
     let app = call.app.clone();
     Ok(blocking(move || app.history.customer(&*app.store, id, None)).await?.is_none())

@@ -22,6 +22,7 @@ pub enum UserErrorCode {
     StaleRevision,
     ChannelNotOffered,
     TermsNotAccepted,
+    CustomerProofRefused,
     OriginRefused,
     UrlRefused,
     AuctionClosed,
@@ -132,6 +133,7 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::StaleRevision { .. } => UserErrorCode::StaleRevision,
             Refusal::ChannelNotOffered => UserErrorCode::ChannelNotOffered,
             Refusal::TermsNotAccepted => UserErrorCode::TermsNotAccepted,
+            Refusal::CustomerProofRefused { .. } => UserErrorCode::CustomerProofRefused,
             Refusal::OriginRefused => UserErrorCode::OriginRefused,
             Refusal::UrlRefused { .. } => UserErrorCode::UrlRefused,
             Refusal::AuctionClosed => UserErrorCode::AuctionClosed,
@@ -200,6 +202,7 @@ impl From<Refusal> for UserError {
             | Refusal::OfferExpired
             | Refusal::ChannelNotOffered
             | Refusal::TermsNotAccepted
+            | Refusal::CustomerProofRefused { .. }
             | Refusal::OriginRefused
             | Refusal::UrlRefused { .. }
             | Refusal::AuctionClosed
@@ -247,6 +250,7 @@ mod tests {
             Refusal::StaleRevision { current: 2 },
             Refusal::ChannelNotOffered,
             Refusal::TermsNotAccepted,
+            Refusal::CustomerProofRefused { message: "" },
             Refusal::OriginRefused,
             Refusal::UrlRefused { message: "m" },
             Refusal::AuctionClosed,

@@ -6,10 +6,11 @@ use super::connection::Pager;
 use super::enums::ProviderState;
 use super::eyes::Eyes;
 use super::offer::{Offer, OfferConnection};
-use super::rights::{sees_money_of, sees_provider};
+use super::rights::{sees_customer_keys, sees_money_of, sees_provider};
 use crate::app::App;
 use crate::graphql::app;
-use crate::graphql::scalars::Cursor;
+use crate::graphql::scalars::{Cursor, Json};
+use crate::proof;
 use async_graphql::{Context, Error, ID, Object};
 use domain::event::wallet::Party;
 use domain::ids::ProviderId;
@@ -50,6 +51,12 @@ impl Provider {
     }
     async fn state(&self) -> ProviderState {
         if self.row.suspended { ProviderState::Suspended } else { ProviderState::Active }
+    }
+    /// The public keys of its customer proofs, as JWKs. The provider's own and operators'.
+    async fn customer_keys(&self) -> Option<Vec<Json>> {
+        let shown = sees_customer_keys(&self.eyes.viewer, self.row.id);
+        let jwk = |key| async_graphql::Value::from_json(proof::jwk_of(key)).map(Json).ok();
+        shown.then(|| self.row.customer_keys.iter().filter_map(jwk).collect())
     }
     async fn accounts(&self, ctx: &Context<'_>) -> Result<Option<Vec<Account>>, Error> {
         let owner = Party::Provider(self.row.id);

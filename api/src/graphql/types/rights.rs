@@ -368,6 +368,11 @@ pub(crate) fn sees_hidden_reserve(viewer: &Actor, provider: ProviderId) -> bool 
     *viewer == Actor::Provider(provider) || matches!(viewer, Actor::Operator(_))
 }
 
+/// By what it vouches for its customers: its own, and operators', who register it.
+pub(crate) fn sees_customer_keys(viewer: &Actor, provider: ProviderId) -> bool {
+    *viewer == Actor::Provider(provider) || matches!(viewer, Actor::Operator(_))
+}
+
 /// Until closing nobody learns what was bid, or that anybody did.
 pub(crate) fn is_sealed_now(auction: &AuctionRow) -> bool {
     auction.rules.format.is_sealed() && auction.state == AuctionState::Open

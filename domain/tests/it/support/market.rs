@@ -251,6 +251,7 @@ impl Market {
             content: None,
             customer: CUSTOMER,
             customer_is_new: true,
+            proven_by: None,
             initiator: Initiator::Customer,
             inquiry: self.inquiry,
             language: None,

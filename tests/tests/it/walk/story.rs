@@ -200,7 +200,9 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     story.give("operator", "mergeQueues", json!({"fromQueueIds": [merged[1]], "intoQueueId": merged[0]}));
     for (who, name) in [("bank", "Example Bank"), ("rival", "Rival House")] {
         let home = format!("https://{who}.example");
-        let input = json!({"name": name, "homepage": home, "origins": [home]});
+        let jwk =
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": who, "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+        let input = json!({"name": name, "homepage": home, "origins": [home], "customerKeys": [jwk]});
         let id = text(&story.give("operator", "registerProvider", input)["provider"]["id"]);
         story.becomes(who, &story.house.token("provider", Some(&id)));
         let money = if who == "bank" { "5019.41" } else { "6029.43" };

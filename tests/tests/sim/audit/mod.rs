@@ -12,6 +12,7 @@
 //! places     where too much goes on
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
 //! limits     what an offer may have open and cost in a day
+//! proofs     by which keys providers vouch for customers
 //! answers    every answer is borne out by the log, every event is somebody's
 //! feeds      what readers of feeds saw is what concerned them
 //! ```
@@ -36,6 +37,7 @@ pub mod market;
 pub mod money;
 pub mod places;
 pub mod pricing;
+pub mod proofs;
 pub mod selection;
 pub mod standing;
 
@@ -137,6 +139,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
         }
     }
     limits::audit(&logs, over)?;
+    proofs::audit(community)?;
     // Last, so that what is wrong with a log is told as such.
     feeds::audit(&books.watches, &logs)?;
     Ok(accounts)

@@ -3,7 +3,7 @@
 
 use super::days;
 use crate::audit::entry::Entry;
-use crate::audit::{Finding, limits, read};
+use crate::audit::{Finding, limits, proofs, read};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -112,4 +112,36 @@ fn the_auditor_finds_what_exceeds_an_offers_limits() {
     }
     let names: Vec<_> = left.iter().map(|(name, _)| name).collect();
     assert!(names.is_empty(), "not found on any day: {names:?}");
+}
+
+fn proven_by_a_stranger(logs: &mut Logs<'_>) -> bool {
+    each(logs, &["offer.accepted"], |data| data.get_mut("proven_by").map(|kid| *kid = json!("nobody's")).is_some())
+}
+fn key_taken_back(logs: &mut Logs<'_>) -> bool {
+    each(logs, &["provider.registered", "provider.updated"], |data| {
+        data.get_mut("customer_keys").map(|keys| *keys = json!([])).is_some()
+    })
+}
+fn a_sixth_key(logs: &mut Logs<'_>) -> bool {
+    each(logs, &["provider.registered"], |data| {
+        let key = |kid| json!({"curve": "Ed25519", "kid": kid, "x": "eA"});
+        data.get_mut("customer_keys").map(|keys| *keys = (0..6).map(key).collect()).is_some()
+    })
+}
+
+#[test]
+fn the_auditor_finds_a_customer_whom_no_key_of_the_provider_vouches_for() {
+    let mut left: Vec<Tamper> = vec![proven_by_a_stranger, key_taken_back, a_sixth_key];
+    for (_, day) in days() {
+        let logs = read(&day).expect("a day is in order");
+        left.retain(|tamper| {
+            let mut logs = logs.clone();
+            let found = if tamper(&mut logs) { proofs::audit(&logs["community"]) } else { Ok(()) };
+            found.map_err(|found| assert_eq!(found.invariant, "customer proofs", "{found:?}")).is_ok()
+        });
+        if left.is_empty() {
+            return;
+        }
+    }
+    panic!("{} not found on any day", left.len());
 }
