@@ -362,7 +362,7 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
             });
             set_value(state, e.agent, named, |known| known.is_for(&e.topic, e.direction));
         }
-        AgentEvent::RoundsPutOff(e) => set_rounds_at(state, e.agent, Some(e.until)),
+        AgentEvent::RoundsPutOff(e) => e.agents().for_each(|agent| set_rounds_at(state, agent, Some(e.until))),
         AgentEvent::RoundsResumed(e) => set_rounds_at(state, e.agent, None),
         AgentEvent::PresenceReported(e) => {
             for agent in &e.agents {

@@ -20,6 +20,7 @@ use crate::location;
 use crate::money::Money;
 use crate::pricing;
 use crate::refusal::Refusal;
+use crate::standing;
 use crate::state::{
     Auction, AuctionPhase, Best, Bid, BidPhase, Bidder, Bidding, CountingBid, Inquiry, InquiryState, ReservationPhase,
     State, Timer,
@@ -385,7 +386,7 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
 /// its wait is over and its timer rings at this very instant.
 pub(crate) fn next_rounds(state: &State, freed: &[AgentId], ctx: &Ctx) -> Vec<Event> {
     let mut rounds: Vec<Event> = Vec::new();
-    let mut put_off: Vec<Event> = Vec::new();
+    let (mut put_off, mut bids) = (Vec::new(), 0);
     let mut taken: BTreeSet<InquiryId> = BTreeSet::new();
     let avoided = location::avoided(state, None);
     for id in freed {
@@ -402,15 +403,18 @@ pub(crate) fn next_rounds(state: &State, freed: &[AgentId], ctx: &Ctx) -> Vec<Ev
             {
                 continue;
             }
-            if rounds.len() == ROUNDS_AT_ONCE {
-                put_off.push(AgentRoundsPutOff { agent: *id, until: ctx.now + ROUNDS_PAUSE }.into());
+            // What will be bid in it by itself counts, too: as much as one round may have, of all together.
+            let more = standing::bids_to_come(state, inquiry, rules, ctx.now);
+            if rounds.len() == ROUNDS_AT_ONCE || !rounds.is_empty() && bids + more > standing::BIDS_AT_OPENING {
+                put_off.push(*id);
                 break;
             }
+            bids += more;
             taken.insert(inquiry_id);
             rounds.push(open(inquiry_id, rules.clone(), inquiry.auctions.len() as u32 + 1, ctx));
         }
     }
-    rounds.extend(put_off);
+    rounds.extend(AgentRoundsPutOff::of(&put_off, ctx.now + ROUNDS_PAUSE).map(Event::from));
     rounds
 }
 

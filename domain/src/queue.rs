@@ -63,8 +63,13 @@ pub fn retire(state: &State, queue: QueueId) -> Result<Vec<Event>, Refusal> {
     Ok(vec![QueueRetired { last: None, queue }.into()])
 }
 
-/// Moved by one decision at most, so that its events, and what follows from them, fit one batch.
+/// Moves of one decision at most, so that its events, and what follows from them, fit one batch. An inquiry makes one
+/// for each merged queue that it stands in, and makes all of them at once.
 pub const MOVED_AT_ONCE: usize = 250;
+/// Letters of the skills that are named by them, for the same reason.
+const SKILLS_AT_ONCE: usize = 512 * 1_024;
+/// What a skill takes besides its name, in JSON.
+const SKILL_MEMBERS: usize = 24;
 
 /// Their topics are `into`'s from now on, and what stands in them moves there. Topics of what was merged into them
 /// before come along.
@@ -129,7 +134,8 @@ fn move_on(state: &State, from: &[QueueId], into: QueueId, ctx: &Ctx, events: &m
     standing.sort();
     let mut left: BTreeMap<QueueId, u32> = BTreeMap::new();
     left.extend(from.iter().filter_map(|id| Some((*id, state.queues.get(*id)?.depth))));
-    for (_, id) in standing.into_iter().take(MOVED_AT_ONCE) {
+    let (mut moves, mut letters) = (0, 0);
+    for (_, id) in standing {
         let inquiry = state.inquiries.get(id).expect("who stands in a queue is registered");
         let kept = |queue: &&QueueId| !from.contains(queue) && **queue != into;
         let queues: Vec<QueueId> = inquiry.queues.iter().filter(kept).copied().chain([into]).collect();
@@ -144,6 +150,12 @@ fn move_on(state: &State, from: &[QueueId], into: QueueId, ctx: &Ctx, events: &m
                 inquiry.desired_skills.to_vec()
             }
         };
+        let count = from.iter().filter(|queue| inquiry.queues.contains(queue)).count();
+        let more = count * desired_skills.iter().map(|skill| skill.name.as_str().len() + SKILL_MEMBERS).sum::<usize>();
+        if moves > 0 && (moves + count > MOVED_AT_ONCE || letters + more > SKILLS_AT_ONCE) {
+            break;
+        }
+        (moves, letters) = (moves + count, letters + more);
         let away = inquiry.state == InquiryState::Withdrawn;
         let mut already = inquiry.queues.contains(&into);
         for queue in from.iter().filter(|queue| inquiry.queues.contains(queue)) {

@@ -39,6 +39,8 @@ use std::collections::BTreeSet;
 pub const COOL_OFF: Span = Span::minutes(5);
 /// Selections of one decision at most, so that its events fit one batch.
 pub const SELECTIONS_AT_ONCE: usize = 100;
+/// Agents that the selections of one decision name at most, so that their bytes fit a batch.
+const NAMED_AT_ONCE: usize = 200_000;
 
 /// A reservation of the inquiry that ends in the same decision: the state still counts it.
 pub(crate) struct Ending<'a> {
@@ -430,18 +432,21 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
     if state.unassigned.is_empty() {
         return done;
     }
-    let mut selections = 0;
+    let (mut selections, mut put_off) = (0, Vec::new());
+    // Each names all agents of whom none is chosen.
+    let at_once = (NAMED_AT_ONCE / state.roster.len().max(1)).clamp(1, SELECTIONS_AT_ONCE);
     for agent in candidates(state, freed, woken) {
         while let Some(id) = first_for(state, agent, ctx.now) {
-            if selections == SELECTIONS_AT_ONCE {
-                let until = ctx.now + crate::auction::ROUNDS_PAUSE;
-                go_on(state, vec![AgentRoundsPutOff { agent, until }.into()], &mut done, ctx);
+            if selections == at_once {
+                put_off.push(agent);
                 break;
             }
             selections += 1;
             go_on(state, select(state, id, ctx), &mut done, ctx);
         }
     }
+    let until = ctx.now + crate::auction::ROUNDS_PAUSE;
+    go_on(state, AgentRoundsPutOff::of(&put_off, until).map(Event::from).collect(), &mut done, ctx);
     done
 }
 

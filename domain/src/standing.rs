@@ -12,7 +12,7 @@ use crate::ids::{AgentId, AuctionId};
 use crate::money::Money;
 use crate::pricing;
 use crate::state::{Agent, Inquiry, StandingValue, State};
-use crate::terms::{AuctionFormat, Direction};
+use crate::terms::{AuctionFormat, AuctionRules, Direction};
 use crate::time::Timestamp;
 
 /// Bids by standing values in one auction at most, so that they fit the batch of the opening.
@@ -57,6 +57,18 @@ pub(crate) fn bid_at_opening(state: &mut State, events: &[Event], ctx: &Ctx) -> 
         }
     }
     done
+}
+
+/// How many will at most be bid by themselves where a round with these rules opens.
+pub(crate) fn bids_to_come(state: &State, inquiry: &Inquiry, rules: &AuctionRules, now: Timestamp) -> usize {
+    if rules.format != AuctionFormat::Proxy {
+        return 0;
+    }
+    let would = |id: &&AgentId| {
+        let agent = state.agents.get(**id);
+        agent.is_some_and(|agent| value_of(agent, inquiry, rules.direction, rules.currency, now).is_some())
+    };
+    state.roster.iter().filter(would).take(BIDS_AT_OPENING).count()
 }
 
 fn maxima(state: &State, id: AuctionId, now: Timestamp) -> Vec<(AgentId, Money)> {

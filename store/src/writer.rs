@@ -23,7 +23,7 @@ use domain::event::Event;
 use domain::ids::IdSource;
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
-use domain::state::State;
+use domain::state::{Mark, State};
 use domain::time::{Span, Timestamp};
 use folded::{Folded, PAGE};
 use order::{Answer, Entropy, Key, Order, Source};
@@ -136,6 +136,14 @@ impl GivenUp {
 /// A decided but unacknowledged batch.
 struct Draft {
     events: Vec<Recorded>,
+    bytes: usize,
+    time: Timestamp,
+}
+
+/// Where a draft and the state were before a command or a timer was decided.
+struct Before {
+    state: Mark,
+    events: usize,
     bytes: usize,
     time: Timestamp,
 }
@@ -497,11 +505,11 @@ impl Writer {
                 continue;
             }
             let at = (*entered).max(draft.time);
-            self.due(at, &mut draft);
-            if self.is_full(&draft) {
+            if !self.due(at, &mut draft) {
                 break;
             }
-            decided.push(self.decide_one(order, at, &mut draft));
+            let Some(one) = self.decide_one(order, at, &mut draft) else { break };
+            decided.push(one);
         }
         (draft, decided)
     }
@@ -513,13 +521,33 @@ impl Writer {
             || draft.bytes > limits.batch_bytes / 2 && !draft.events.is_empty()
     }
 
-    fn due(&mut self, at: Timestamp, draft: &mut Draft) {
+    /// Whether the batch is more than the store takes. What has just been decided is then taken back, where it is not
+    /// all of the batch: it comes first in the next one.
+    fn overflows(&mut self, draft: &mut Draft, before: Before) -> bool {
+        let limits = self.store.limits();
+        let fits = draft.events.len() <= limits.batch_events && draft.bytes <= limits.batch_bytes;
+        if fits || before.events == 0 {
+            return false;
+        }
+        self.state.roll_back(before.state);
+        draft.events.truncate(before.events);
+        (draft.bytes, draft.time) = (before.bytes, before.time);
+        true
+    }
+
+    fn before(&self, draft: &Draft) -> Before {
+        Before { state: self.state.mark(), events: draft.events.len(), bytes: draft.bytes, time: draft.time }
+    }
+
+    /// What is due by `at`, the earliest first. Whether all of it fitted, and more would.
+    fn due(&mut self, at: Timestamp, draft: &mut Draft) -> bool {
         while !self.is_full(draft) {
-            let Some(due) = self.state.next_deadline().filter(|due| *due <= at) else { return };
+            let Some(due) = self.state.next_deadline().filter(|due| *due <= at) else { return true };
             let late = due < self.up_since || at - due > LATE;
             let source = (self.draw)().source();
             let ctx = Ctx { now: at, actor: Actor::System, ids: IdSource::new(at.0, source.word(b"ids")) };
-            let Some(events) = decide::execute_due(&mut self.state, late, &ctx) else { return };
+            let before = self.before(draft);
+            let Some(events) = decide::execute_due(&mut self.state, late, &ctx) else { return true };
             let facts = Facts {
                 actor: Actor::System,
                 key: None,
@@ -531,29 +559,35 @@ impl Writer {
                 salt: [0; 16],
             };
             self.record(events, 0, facts, &source, draft);
+            if self.overflows(draft, before) {
+                return false;
+            }
         }
+        false
     }
 
-    fn decide_one(&mut self, order: &Order, at: Timestamp, draft: &mut Draft) -> Decided {
+    /// `None`: its events do not fit beside those that are there.
+    fn decide_one(&mut self, order: &Order, at: Timestamp, draft: &mut Draft) -> Option<Decided> {
         if let Some(key) = order.key {
             match self.keys.find(key.hash, at, &*self.older) {
                 Ok(Some(seen)) if seen.fingerprint == key.fingerprint => {
-                    return Decided::Replayed { first: seen.first, events: seen.events };
+                    return Some(Decided::Replayed { first: seen.first, events: seen.events });
                 }
-                Ok(Some(seen)) => return Decided::Refused(Refusal::KeyReused { first_seen_at: seen.at }),
+                Ok(Some(seen)) => return Some(Decided::Refused(Refusal::KeyReused { first_seen_at: seen.at })),
                 Ok(None) => {}
                 Err(error) => {
                     tracing::error!(log = %self.log, %error, "writer.keys_unreadable");
-                    return Decided::Unavailable("Earlier idempotency keys cannot be looked up now; try again.");
+                    return Some(Decided::Unavailable("Earlier idempotency keys cannot be looked up now; try again."));
                 }
             }
         }
         let source = order.entropy.source();
         let ids = IdSource::new(at.0, source.word(b"ids"));
         let ctx = Ctx { now: at, actor: order.actor.clone(), ids };
+        let before = self.before(draft);
         let outcome = match decide::execute(&mut self.state, &order.command, &ctx) {
             Ok(outcome) => outcome,
-            Err(refusal) => return Decided::Refused(refusal),
+            Err(refusal) => return Some(Decided::Refused(refusal)),
         };
         let start = draft.events.len();
         let asked = outcome.asked.len();
@@ -578,11 +612,14 @@ impl Writer {
             self.record(outcome.asked, 0, facts, &source, draft);
             self.record(outcome.followed, asked, followed, &source, draft);
         }
+        if self.overflows(draft, before) {
+            return None;
+        }
         if let (Some(key), Some(first)) = (order.key, draft.events.get(start)) {
             let seen = Seen { first: first.seq, events: count, fingerprint: key.fingerprint, at };
             self.keys.note(key.hash, seen);
         }
-        Decided::Done(start..draft.events.len())
+        Some(Decided::Done(start..draft.events.len()))
     }
 
     /// Chains a command's events to the draft, of which it has made `before` already. The key stands on the
@@ -600,8 +637,9 @@ impl Writer {
     }
 }
 
-/// A closing with its thousand bidders is the largest command.
-const COMMAND_EVENTS_MAX: usize = 2_100;
+/// Of the largest command: a closing with its thousand bidders, and all that may follow from it (selections, rounds and
+/// their opening bids, each bounded: `domain::decide`).
+const COMMAND_EVENTS_MAX: usize = 4_500;
 
 /// An error and its causes, for one log line.
 fn chain_of(error: &dyn std::error::Error) -> String {

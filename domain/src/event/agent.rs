@@ -93,7 +93,28 @@ pub struct AgentStatusSet {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRoundsPutOff {
     pub agent: AgentId,
+    /// Whoever became free with it, and has to wait like it: a relieved location may free thousands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<AgentId>,
     pub until: Timestamp,
+}
+
+impl AgentRoundsPutOff {
+    /// One event for so many.
+    const AT_ONCE: usize = 500;
+
+    /// All of them, in their order.
+    pub fn of(agents: &[AgentId], until: Timestamp) -> impl Iterator<Item = AgentRoundsPutOff> {
+        agents.chunks(Self::AT_ONCE).map(move |some| AgentRoundsPutOff {
+            agent: some[0],
+            others: some[1..].to_vec(),
+            until,
+        })
+    }
+
+    pub fn agents(&self) -> impl Iterator<Item = AgentId> {
+        std::iter::once(self.agent).chain(self.others.iter().copied())
+    }
 }
 
 /// The rounds that were put off are opened from here on, where the agent is still free for them.

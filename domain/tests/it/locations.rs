@@ -4,10 +4,11 @@ use crate::support::market::{forfeits, names};
 use crate::support::*;
 use domain::command::{AgentChoice, Command};
 use domain::event::Event;
+use domain::event::agent::AgentEvent;
 use domain::event::auction::LossReason;
 use domain::event::community::{CallServerEvent, Location};
 use domain::event::inquiry::InquiryEvent;
-use domain::ids::AgentId;
+use domain::ids::{AgentId, InquiryId};
 use domain::location::VALID_FOR_MAX;
 use domain::refusal::Refusal;
 use domain::state::InquiryState;
@@ -290,4 +291,39 @@ fn a_platform_that_was_down_counts_no_report_that_is_over() {
     let expired = |event: &Event| matches!(event, Event::CallServer(CallServerEvent::TrafficExpired(_)));
     assert!(events.iter().any(expired));
     assert_eq!(asked(&market), Some(ANN));
+}
+
+/// In each round that a relieved location sets going there are bids by themselves: together they fit one decision.
+#[test]
+fn what_a_relieved_location_sets_going_fits_one_decision_and_the_rest_follows() {
+    let mut market = Market::empty();
+    market.audited = false;
+    market.starts(vec![place("Graz", Some("10"), None)]);
+    let agents: Vec<AgentId> = (0..40).map(|number| AgentId(1_000 + number)).collect();
+    for agent in &agents {
+        market.hire(*agent, "0", 50);
+        market.values(*agent, "help", Direction::Reverse, Some("5.00"), None).unwrap();
+        market.sits(*agent, "Graz");
+    }
+    market.traffic("Graz", "10", 3_600).unwrap();
+    let terms = terms::terms(terms::reverse(Proxy).rounds(3));
+    let waiting: Vec<_> = (0..30).map(|_| market.inquires(terms.clone(), &["help"])).collect();
+    market.pass(seconds(61));
+    let queued = |market: &Market| {
+        let is_queued = |id: &&InquiryId| market.state.inquiries.get(**id).unwrap().state == InquiryState::Queued;
+        waiting.iter().filter(is_queued).count()
+    };
+    assert_eq!(queued(&market), 30, "nobody is awarded anything there");
+    market.traffic("Graz", "1", 3_600).unwrap();
+    let at_once = domain::standing::BIDS_AT_OPENING / agents.len();
+    assert_eq!(queued(&market), 30 - at_once);
+    assert!(market.followed.len() <= 4 * domain::standing::BIDS_AT_OPENING, "{}", market.followed.len());
+    let put_off = market.followed.iter().filter_map(|event| match event {
+        Event::Agent(AgentEvent::RoundsPutOff(e)) => Some(e.agents().collect::<Vec<_>>()),
+        _ => None,
+    });
+    assert_eq!(put_off.collect::<Vec<_>>(), [agents], "all that were freed, in one event");
+    market.pass(domain::auction::ROUNDS_PAUSE);
+    assert_eq!(queued(&market), 0, "each agent goes on with what it may");
+    assert!(market.folded() == market.state);
 }

@@ -8,7 +8,7 @@ use domain::event::queue::{QueueEvent, QueueOpened, QueueOrigin};
 use domain::ids::{LinkId, QueueId, Subject};
 use domain::refusal::Refusal;
 use domain::terms::AuctionFormat::*;
-use domain::terms::{Allocation, Direction};
+use domain::terms::{Allocation, Direction, OfferTerms};
 use domain::time::Span;
 use domain::topic::Skill;
 
@@ -302,6 +302,40 @@ fn a_large_queue_follows_in_steps() {
     let elsewhere = inquiries.iter().filter(|id| **id != inquiries[most]).find(|id| stands(&market, **id) != [all]);
     assert_eq!(elsewhere, None);
     assert!(market.folded() == market.state);
+}
+
+/// An inquiry in many merged queues makes an event for each: they count, and not the inquiries.
+#[test]
+fn who_stands_in_many_merged_queues_moves_from_all_at_once_and_few_of_them_in_a_step() {
+    let mut market = Market::with(&[ANN]);
+    market.audited = false;
+    let names: Vec<String> = (0..40).map(|number| format!("topic-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let from: Vec<QueueId> = names.iter().map(|name| open(&mut market, name, &[])).collect();
+    let all = open(&mut market, "all", &[]);
+    let inquiries: Vec<_> = (0..20).map(|_| market.inquires(claimed(), &names)).collect();
+    let events = merges(&mut market, &from, all).unwrap();
+    let moved = crate::support::market::names(&events).iter().filter(|name| **name == "inquiry.moved").count();
+    assert_eq!(moved, domain::queue::MOVED_AT_ONCE / 40 * 40);
+    market.pass(Span::seconds(2));
+    assert!(inquiries.iter().all(|id| stands(&market, *id) == [all]));
+    assert!(market.folded() == market.state);
+}
+
+/// What is said of an inquiry that moves may be long: a step ends where it is much, with one inquiry at least.
+#[test]
+fn inquiries_with_long_skills_move_in_shorter_steps() {
+    let mut market = Market::with(&[ANN]);
+    market.audited = false;
+    let [help, money] = ["help", "money"].map(|name| open(&mut market, name, &[]));
+    let long = |number: usize| skill(&format!("{0}/{0}/{0}-{number}", "x".repeat(25)), 1);
+    let terms = OfferTerms { required_skills: (0..50).map(long).collect(), ..claimed() };
+    let inquiries: Vec<_> = (0..200).map(|_| market.inquires(terms.clone(), &["help"])).collect();
+    let events = merges(&mut market, &[help], money).unwrap();
+    let moved = crate::support::market::names(&events).iter().filter(|name| **name == "inquiry.moved").count();
+    assert!((50..150).contains(&moved), "{moved}");
+    market.pass(Span::seconds(3));
+    assert!(inquiries.iter().all(|id| stands(&market, *id) == [money]));
 }
 
 #[test]

@@ -705,7 +705,8 @@ fn samples() -> Vec<(&'static str, Event)> {
             AgentStatusSet { agent, note: Some(sealed_by(agent)), reason: WillReason::Asked, will: Will::Break }.into(),
         ),
         ("bare", AgentStatusSet { agent, note: None, reason: WillReason::Lapsed, will: Will::Offline }.into()),
-        ("", AgentRoundsPutOff { agent, until: MORNING }.into()),
+        ("", AgentRoundsPutOff { agent, others: vec![], until: MORNING }.into()),
+        ("others", AgentRoundsPutOff { agent, others: vec![ANN], until: MORNING }.into()),
         ("", AgentRoundsResumed { agent }.into()),
         (
             "",

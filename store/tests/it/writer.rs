@@ -14,11 +14,12 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use store::backend::{EventStore, Limits};
 use store::memory::{Call, CallKind, Fault, MemoryStore};
 use store::recorded::Recorded;
 use store::writer::mailbox::{Trouble, spawn};
 use store::writer::order::{Answer, Order};
-use store::writer::{OpenError, Settings};
+use store::writer::{OpenError, Settings, Writer};
 
 /// Every call of one kind to `main` waits here until it is let go.
 struct Gate {
@@ -355,6 +356,64 @@ fn a_full_batch_is_cut_and_the_answers_stay_in_order() {
     );
     assert_eq!(appends.load(Ordering::SeqCst), 4, "one a command that appends");
     assert!(*writer.state() == fold(&market.log()));
+}
+
+/// The same logs in a store that takes no batch of `batch_bytes`.
+fn tight(market: &Market, batch_bytes: usize) -> MemoryStore {
+    let store = MemoryStore::with_limits(Limits { batch_bytes, batch_events: 10_000, event_bytes: 4 << 20 });
+    for log in [LogName::community(), main_log()] {
+        let mut head = None;
+        for event in market.store.read(&log, 0, 1_000).unwrap() {
+            store.append(&log, head, std::slice::from_ref(&event)).unwrap();
+            head = Some(event.head());
+        }
+    }
+    store
+}
+
+/// Each alone is small enough, and the two are not: the second comes first in the next batch, a timer's as a command's.
+#[test]
+fn what_does_not_fit_beside_what_is_there_comes_first_in_the_next_batch() {
+    let mut market = Market::new();
+    let mut writer = market.open();
+    market.auction(&mut writer);
+    market.pass(Span::seconds(1));
+    let contested = market.auction(&mut writer);
+    done(writer.handle(bid(ANN, contested, "5.00")));
+    done(writer.handle(bid(BEN, contested, "6.00")));
+    let order = market.accepts();
+    let before = market.log().len();
+    let open = |market: &Market, store: &MemoryStore| Opening::of(&main_log(), store, &market.clock).open();
+
+    // Nobody wants the first, and somebody the second: little, and then much.
+    let closing = market.now() + OPEN_FOR;
+    let due = |writer: &mut Writer| {
+        market.at(closing);
+        while writer.next_deadline().is_some_and(|due| due <= closing) {
+            assert_eq!(writer.tick(), Ok(true));
+        }
+        market.at(MORNING + Span::seconds(1));
+    };
+    let narrow = |roomy: &MemoryStore| -> usize {
+        let log = log_of(roomy, &main_log());
+        log[before..].iter().map(|event| event.raw.size()).sum::<usize>() - 1
+    };
+    let roomy = tight(&market, 8 << 20);
+    due(&mut open(&market, &roomy));
+    let store = tight(&market, narrow(&roomy));
+    let mut writer = open(&market, &store);
+    due(&mut writer);
+    assert_eq!(log_of(&store, &main_log()).len(), log_of(&roomy, &main_log()).len());
+    assert!(*writer.state() == fold(&log_of(&store, &main_log())));
+
+    let orders = || vec![(credit(CAT, "2.00"), MORNING), (keyed(order.clone(), 7, 1), MORNING)];
+    let roomy = tight(&market, 8 << 20);
+    let expected: Vec<String> = open(&market, &roomy).handle_all(orders()).iter().map(told).collect();
+    let store = tight(&market, narrow(&roomy));
+    let mut writer = open(&market, &store);
+    let answers: Vec<String> = writer.handle_all(orders()).iter().map(told).collect();
+    assert_eq!(answers, expected);
+    assert!(*writer.state() == fold(&log_of(&store, &main_log())));
 }
 
 fn told(answer: &Answer) -> String {

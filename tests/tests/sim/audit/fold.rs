@@ -146,10 +146,13 @@ fn presence_reported(market: &mut Market<'_>, entry: &Entry) -> Audited {
 
 /// More rounds than one decision may open wait for the agent's next one.
 fn rounds_wait(market: &mut Market<'_>, entry: &Entry) -> Audited {
-    let Some(row) = market.agents.get_mut(entry.text("agent")) else { return unknown(entry) };
     let until = entry.int_if("until");
-    must!(entry, until.is_some() != row.rounds_at.is_some(), "rounds", "waits for rounds already, or not at all");
-    row.rounds_at = until;
+    let others = list(&entry.data, "others").iter().filter_map(serde_json::Value::as_str);
+    for agent in std::iter::once(entry.text("agent")).chain(others) {
+        let Some(row) = market.agents.get_mut(agent) else { return unknown(entry) };
+        must!(entry, until.is_some() != row.rounds_at.is_some(), "rounds", "waits for rounds already, or not at all");
+        row.rounds_at = until;
+    }
     Ok(())
 }
 
