@@ -6,6 +6,7 @@
 
 use crate::auth::{AuthError, Authenticate, SigningKey, Viewer};
 use crate::cli::causes;
+use crate::erasure::{self, Erasures};
 use crate::errors::{ErrorCode, code};
 use crate::graphql::types::search::suits_once_free;
 use crate::keys::{RoamingKeys, Turn, roams};
@@ -116,6 +117,8 @@ pub struct App {
     pub(crate) subjects: Subjects,
     /// Ends of inquiries whose offers have limits.
     pub(crate) places: Places,
+    /// Erased customers whose keys are to go.
+    pub(crate) erasures: Erasures,
     /// The house as it was, for whoever looks back.
     pub(crate) pasts: Pasts,
     /// Idempotency keys of those who give commands to several logs.
@@ -210,6 +213,7 @@ impl App {
             handovers: RwLock::default(),
             presence: Presence::new(),
             places: Places::new(),
+            erasures: Erasures::new(),
             subjects: Subjects::new(parts.topics_model, &vault.secret("topics")?),
             vault,
             pasts: Pasts::default(),
@@ -234,6 +238,9 @@ impl App {
         }
         let head = community.head().map(|head| head.seq);
         app.places.find(&community, &opened, &app.history, &*app.store)?;
+        let erased = app.live.erased();
+        app.erasures.heal(&app.vault, &erased, head)?;
+        app.signing.end_customers(&erased);
         app.run_writer(community);
         for writer in opened {
             app.open_market(writer, None);
@@ -243,6 +250,7 @@ impl App {
         tokio::spawn(webhooks::send(Arc::downgrade(&app)));
         tokio::spawn(handover::open_call_servers(Arc::downgrade(&app), head.map_or(0, |seq| seq + 1)));
         tokio::spawn(places::bring(Arc::downgrade(&app)));
+        tokio::spawn(erasure::delete(Arc::downgrade(&app)));
         tokio::spawn(subjects::follow(Arc::downgrade(&app)));
         tokio::spawn(subjects::learn(Arc::downgrade(&app)));
         app.projector.wake();
@@ -318,6 +326,8 @@ impl App {
             subscribers.push(Arc::new(move |_: &[Arc<Recorded>]| {
                 moved.send_replace(());
             }));
+            let ear = self.erasures.ear();
+            subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| ear.note(events)));
         }
         let writer = Writer::open_after(
             folded.unwrap_or_default(),

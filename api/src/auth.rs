@@ -13,6 +13,7 @@ use crate::revoked::{Revocation, Revocations, RevokedFile, jti};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use domain::actor::{Actor, Role};
+use domain::ids::CustomerId;
 use domain::time::{Span, Timestamp};
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
@@ -140,6 +141,11 @@ impl SigningKey {
             ..self.validation.clone()
         };
         jti(&decode::<Claims>(text, &self.decoding, &anytime).ok()?.claims.jti)
+    }
+
+    /// These customers are erased: no token of theirs holds any more, and no address opens anything as them.
+    pub(crate) fn end_customers(&self, erased: &[CustomerId]) {
+        self.revoked.end_customers(erased);
     }
 
     /// Looks whether more was revoked. Asks the disk.

@@ -16,6 +16,7 @@ pub mod cursor;
 pub mod documents;
 pub mod drain;
 pub mod endpoint;
+mod erasure;
 pub mod errors;
 mod expiry;
 mod fingerprint;

@@ -1,7 +1,7 @@
 //! Tokens that were ended before their time: one, by its id, or all that somebody was given until a moment.
 //!
 //! They stand in `DIR/keys/revoked`, a line each, written by `callmarket token` and looked for by the server, which
-//! forgets none: a line is never taken back.
+//! forgets none: a line is never taken back. Beside them, whatever an erased customer was given or opens by an address.
 //!
 //! Promises: a line is whole on the disk before the command says so; a line that cannot be read is said loudly and
 //! ends nobody else's token; who waits for its own token hears of it at once when the file has been read.
@@ -10,6 +10,7 @@
 
 use crate::auth::{TokenMark, Viewer};
 use domain::actor::{Actor, Role};
+use domain::ids::CustomerId;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Write;
@@ -73,11 +74,13 @@ pub(crate) fn jti(text: &str) -> Option<u128> {
 }
 
 /// All that is known to be revoked.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Revoked {
     tokens: HashSet<u128>,
     /// The latest second of each.
     until: HashMap<Actor, u64>,
+    /// Not of the file: `community` says who they are.
+    erased: HashSet<CustomerId>,
 }
 
 impl Revoked {
@@ -94,6 +97,9 @@ impl Revoked {
     }
 
     fn covers(&self, viewer: &Viewer) -> bool {
+        if matches!(viewer.actor, Actor::Customer(id) if self.erased.contains(&id)) {
+            return true;
+        }
         let Some(TokenMark { jti, issued }) = viewer.token else { return false };
         self.tokens.contains(&jti) || self.until.get(&viewer.actor).is_some_and(|until| issued <= *until)
     }
@@ -157,7 +163,7 @@ impl RevokedFile {
         // A line that is no text is one that cannot be read; the others hold.
         let bytes = fs::read(path)?;
         let text = String::from_utf8_lossy(&bytes);
-        let mut revoked = Revoked::default();
+        let mut revoked = Revoked { erased: self.now.borrow().erased.clone(), ..Revoked::default() };
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             match Revocation::read(line) {
                 Some(revocation) => revoked.add(revocation),
@@ -167,6 +173,13 @@ impl RevokedFile {
         self.now.send_replace(Arc::new(revoked));
         *read = Some(seen);
         Ok(())
+    }
+
+    /// Nobody is these customers any more.
+    pub(crate) fn end_customers(&self, erased: &[CustomerId]) {
+        // A reader of the file would put back who was known before.
+        let _reading = self.read.lock().expect("nothing panics under this lock");
+        self.now.send_modify(|revoked| Arc::make_mut(revoked).erased.extend(erased));
     }
 
     pub(crate) fn covers(&self, viewer: &Viewer) -> bool {
@@ -224,6 +237,15 @@ mod tests {
         let covers = |issued| file.covers(&viewer("bob", 3, issued));
         assert_eq!([99, 100, 101].map(covers), [true, true, false]);
         assert!(!file.covers(&viewer("ann", 3, 100)));
+        // Whoever is erased is nobody, with a token and without, also after the file was read again.
+        let customer = |id| Viewer { actor: Actor::Customer(CustomerId(id)), ..Viewer::anonymous() };
+        let mut revocations = file.revocations();
+        assert!(!file.covers(&customer(7)));
+        file.end_customers(&[CustomerId(7)]);
+        revocations.reach(&customer(7)).await;
+        Revocation::Token(9).write(&keys).unwrap();
+        file.look().unwrap();
+        assert!(file.covers(&customer(7)) && !file.covers(&customer(8)));
         // An earlier second later on changes nothing.
         Revocation::All(Actor::Operator("bob".into()), 50).write(&keys).unwrap();
         let again = RevokedFile::of(&keys).unwrap();

@@ -303,7 +303,8 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
         | Timer::SessionIsLong(_)
         | Timer::SelectsAgain(_)
         | Timer::PlaceIsLost(_)
-        | Timer::MergeGoesOn(_) => None,
+        | Timer::MergeGoesOn(_)
+        | Timer::ForgetsOn(_) => None,
     });
     vec![reported(state, unseen.take(check::PRESENCE_MAX).collect(), None)]
 }

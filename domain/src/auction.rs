@@ -370,6 +370,7 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
         | Event::Provider(_)
         | Event::Offer(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Auction(_)

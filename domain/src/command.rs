@@ -157,6 +157,11 @@ pub enum Command {
         spent: Option<Money>,
         source: SourcePosition,
     },
+    /// For good. That there is such a customer the edge has seen to.
+    EraseCustomer {
+        customer: CustomerId,
+        reason: Option<Sealed>,
+    },
     AcceptOffer(Box<Acceptance>),
     /// The contact centre turns to a customer: initiator CONTACT_CENTER, one topic, and what it says as the question.
     StartInquiry(Box<Acceptance>),
@@ -178,6 +183,11 @@ pub enum Command {
     RegisterInquiry {
         acceptance: Box<OfferAccepted>,
         accepted_at: Timestamp,
+        source: SourcePosition,
+    },
+    /// `community` has erased it: what of it is open here ends.
+    ForgetCustomer {
+        customer: CustomerId,
         source: SourcePosition,
     },
 
@@ -380,6 +390,7 @@ pub mod rights {
     pub const PAUSE_OFFER: Right = ("pauseOffer", &[Provider, Operator]);
     pub const RESUME_OFFER: Right = ("resumeOffer", &[Provider, Operator]);
     pub const RETIRE_OFFER: Right = ("retireOffer", &[Provider, Operator]);
+    pub const ERASE_CUSTOMER: Right = ("eraseCustomer", &[Operator]);
     pub const ACCEPT_OFFER: Right = ("acceptOffer", &[Customer, Anonymous]);
     pub const START_INQUIRY: Right = ("startInquiry", &[Agent, Operator]);
     pub const REGISTER_AGENT: Right = ("registerAgent", &[Operator]);
@@ -418,7 +429,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 45] = [
+    pub const ALL: [Right; 46] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -428,6 +439,7 @@ pub mod rights {
         PAUSE_OFFER,
         RESUME_OFFER,
         RETIRE_OFFER,
+        ERASE_CUSTOMER,
         ACCEPT_OFFER,
         START_INQUIRY,
         REGISTER_AGENT,
@@ -481,11 +493,13 @@ impl Command {
             Command::ResumeOffer { .. } => rights::RESUME_OFFER,
             Command::RetireOffer { .. } => rights::RETIRE_OFFER,
             Command::FreePlace { .. } => rights::PROCESS,
+            Command::EraseCustomer { .. } => rights::ERASE_CUSTOMER,
             Command::AcceptOffer(_) => rights::ACCEPT_OFFER,
             Command::StartInquiry(_) => rights::START_INQUIRY,
             Command::StartCallServer { .. } => rights::PROCESS,
             Command::GrantCreditLimits { .. } => rights::PROCESS,
             Command::RegisterInquiry { .. } => rights::PROCESS,
+            Command::ForgetCustomer { .. } => rights::PROCESS,
             Command::ReportPresence { .. } => rights::PROCESS,
             Command::RegisterAgent { .. } => rights::REGISTER_AGENT,
             Command::UpdateAgent { .. } => rights::UPDATE_AGENT,

@@ -505,6 +505,9 @@ fn accepted(
     content: Option<ContentReference>,
     ctx: &Ctx,
 ) -> Decided {
+    if state.erased.get(acceptance.customer).is_some() {
+        return Err(Refusal::NotAllowedNow { message: "This customer's data was erased." });
+    }
     let terms = &offer.terms;
     check_topics(state, terms, acceptance)?;
     let link = acceptance.link.and_then(|id| terms.links.iter().find(|link| link.id == id));

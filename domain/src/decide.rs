@@ -12,8 +12,8 @@ use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
 use crate::{
-    agent, auction, claim, community, conference, inquiry, location, queue, reservation, routing, session, settlement,
-    standing, wallet, webhook,
+    agent, auction, claim, community, conference, customer, inquiry, location, queue, reservation, routing, session,
+    settlement, standing, wallet, webhook,
 };
 
 /// What a decision knows besides state and command.
@@ -64,6 +64,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::ResumeOffer { offer } => community::resume_offer(state, *offer, ctx),
         Command::FreePlace { inquiry, spent, source } => community::free_place(state, *inquiry, *spent, source),
         Command::RetireOffer { offer } => community::retire_offer(state, *offer, ctx),
+        Command::EraseCustomer { customer: id, reason } => customer::erase(*id, reason),
         Command::AcceptOffer(acceptance) => community::accept_offer(state, acceptance, ctx),
         Command::StartInquiry(acceptance) => community::start_inquiry(state, acceptance, ctx),
         Command::StartCallServer { call_server, name, locations, source } => {
@@ -75,6 +76,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::RegisterInquiry { acceptance, accepted_at, source } => {
             inquiry::register(state, acceptance, *accepted_at, source, ctx)
         }
+        Command::ForgetCustomer { customer: id, source } => customer::forget(state, *id, source, ctx),
         Command::ReportPresence { agents, node } => agent::report_presence(state, agents, node),
         Command::RegisterAgent { agent, display_name, location, skills, capacity, affiliated_with, credit_limit } => {
             agent::register(
@@ -179,6 +181,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         Timer::SettlementMatures(id) => settlement::mature(state, id),
         Timer::AgentIsAbsent(id) => agent::absent(state, id, late, ctx),
         Timer::MergeGoesOn(id) => queue::go_on(state, id, ctx),
+        Timer::ForgetsOn(id) => customer::go_on(state, id, ctx),
         Timer::SelectsAgain(id) => routing::select(state, id, ctx),
         Timer::PlaceIsLost(id) => inquiry::lose_place(state, id, late, ctx),
     })
@@ -251,6 +254,7 @@ pub fn apply(state: &mut State, event: &Event, at: Timestamp) {
         Event::Provider(event) => community::apply_provider(state, event),
         Event::Offer(event) => community::apply_offer(state, event, at),
         Event::CallServer(event) => community::apply_call_server(state, event),
+        Event::Customer(event) => customer::apply(state, event),
         Event::Queue(event) => queue::apply(state, event),
         Event::Inquiry(event) => inquiry::apply(state, event, at),
         Event::Auction(event) => auction::apply(state, event, at),

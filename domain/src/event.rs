@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod auction;
 pub mod community;
+pub mod customer;
 pub mod inquiry;
 pub mod queue;
 pub mod reservation;
@@ -17,6 +18,7 @@ use crate::ids::Subject;
 use agent::AgentEvent;
 use auction::AuctionEvent;
 use community::{CallServerEvent, OfferEvent, ProviderEvent};
+use customer::CustomerEvent;
 use inquiry::InquiryEvent;
 use queue::QueueEvent;
 use reservation::ReservationEvent;
@@ -32,6 +34,7 @@ pub enum Event {
     Provider(ProviderEvent),
     Offer(OfferEvent),
     CallServer(CallServerEvent),
+    Customer(CustomerEvent),
     Queue(QueueEvent),
     Inquiry(InquiryEvent),
     Auction(AuctionEvent),
@@ -93,6 +96,10 @@ impl Event {
                 CallServerEvent::CreditLimitGranted(e) => two(e.account, e.provider),
                 CallServerEvent::TrafficReported(e) => one(e.call_server),
                 CallServerEvent::TrafficExpired(e) => one(e.call_server),
+            },
+            Event::Customer(event) => match event {
+                CustomerEvent::Erased(e) => one(e.customer),
+                CustomerEvent::Forgotten(e) => one(e.customer),
             },
             Event::Queue(event) => match event {
                 QueueEvent::Opened(e) => one(e.queue),
@@ -212,6 +219,7 @@ into_event! {
     CallServer(CallServerEvent): Opened(community::CallServerOpened), Updated(community::CallServerUpdated),
         Started(community::CallServerStarted), CreditLimitGranted(community::CreditLimitGranted),
         TrafficReported(community::CallServerTrafficReported), TrafficExpired(community::CallServerTrafficExpired);
+    Customer(CustomerEvent): Erased(customer::CustomerErased), Forgotten(customer::CustomerForgotten);
     Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired),
         Merged(queue::QueueMerged), MergePutOff(queue::QueueMergePutOff);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),

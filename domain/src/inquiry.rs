@@ -11,12 +11,14 @@ use crate::event::Event;
 use crate::event::community::{OfferAccepted, SourcePosition};
 use crate::event::inquiry::*;
 use crate::event::reservation::{RescindReason, ReservationRescinded};
+use crate::event::session::Author;
 use crate::event::wallet::Party;
 use crate::ids::{InquiryId, QueueId};
 use crate::queue;
 use crate::refusal::Refusal;
 use crate::routing;
 use crate::sealed::Sealed;
+use crate::session;
 use crate::state::{AuctionPhase, Inquiry, InquiryState, ReservationPhase, State, Timer};
 use crate::terms::{Allocation, AuctionRules, Initiator, OfferTerms};
 use crate::time::{Span, Timestamp};
@@ -126,6 +128,17 @@ pub fn withdraw(state: &State, id: InquiryId, reason: &Option<Sealed>, ctx: &Ctx
     let place_kept_until = returns.then_some(ctx.now + PLACE_KEPT);
 
     // After this point the inquiry is gone.
+    Ok(withdrawn(state, id, inquiry, place_kept_until, reason))
+}
+
+/// Nobody waits any more: whoever is asked or bids is told, and it leaves its queues.
+fn withdrawn(
+    state: &State,
+    id: InquiryId,
+    inquiry: &Inquiry,
+    place_kept_until: Option<Timestamp>,
+    reason: &Option<Sealed>,
+) -> Vec<Event> {
     let mut events = Vec::new();
     if let Some(reservation) = pending(state, inquiry) {
         events.push(
@@ -148,7 +161,24 @@ pub fn withdraw(state: &State, id: InquiryId, reason: &Option<Sealed>, ctx: &Ctx
     if place_kept_until.is_none() {
         queue::leave(state, &inquiry.queues, id, &mut events);
     }
-    Ok(events)
+    events
+}
+
+/// Its customer is erased: what waits is withdrawn for good, a kept place is lost, a session ends.
+pub(crate) fn forget(state: &State, id: InquiryId, ctx: &Ctx) -> Vec<Event> {
+    let inquiry = state.inquiries.get(id).expect("who is forgotten has it open");
+    match inquiry.state {
+        InquiryState::Queued | InquiryState::InAuction | InquiryState::Reserved => {
+            withdrawn(state, id, inquiry, None, &None)
+        }
+        InquiryState::Withdrawn => place_lost(state, id, inquiry),
+        InquiryState::Engaged => {
+            let session = inquiry.session.expect("an engaged inquiry has a session");
+            let row = state.sessions.get(session).expect("an open session is not forgotten");
+            session::ended(state, session, row, Author::System, ctx)
+        }
+        InquiryState::WrapUp => Vec::new(),
+    }
 }
 
 /// By its customer, to the old place: what was sought for it before it left is sought anew.
@@ -185,7 +215,10 @@ pub fn lose_place(state: &State, id: InquiryId, late: bool, ctx: &Ctx) -> Vec<Ev
     if late {
         return vec![InquiryPlaceKept { inquiry: id, until: ctx.now + PLACE_KEPT }.into()];
     }
-    let inquiry = state.inquiries.get(id).expect("a timer goes with its inquiry");
+    place_lost(state, id, state.inquiries.get(id).expect("a timer goes with its inquiry"))
+}
+
+fn place_lost(state: &State, id: InquiryId, inquiry: &Inquiry) -> Vec<Event> {
     let mut events = vec![InquiryPlaceLost { freed: freed(state, inquiry), inquiry: id }.into()];
     queue::leave(state, &inquiry.queues, id, &mut events);
     events

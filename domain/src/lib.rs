@@ -43,6 +43,7 @@ pub mod check;
 pub mod claim;
 pub mod community;
 pub mod conference;
+pub mod customer;
 pub mod decide;
 pub mod inquiry;
 pub mod limits;

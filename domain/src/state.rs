@@ -57,6 +57,14 @@ pub struct Counted {
     pub reserved: Option<crate::money::Money>,
 }
 
+/// A customer that was erased. `community` keeps it for good, so that nothing is accepted for it any more; a call server
+/// while it still ends what is open of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// On a call server: when its next inquiry ends.
+    pub goes_on: Option<Timestamp>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallServer {
     pub id: CallServerId,
@@ -432,6 +440,7 @@ pub enum Timer {
     SelectsAgain(InquiryId),
     MergeGoesOn(QueueId),
     PlaceIsLost(InquiryId),
+    ForgetsOn(CustomerId),
 }
 
 /// One change to take back. What a bid changes stands here as it is; rows that are large and change seldom are
@@ -441,6 +450,7 @@ pub enum Undo {
     Provider(ProviderId, Option<Box<Provider>>),
     Offer(OfferId, Option<Box<Offer>>),
     Counted(InquiryId, Option<Box<Counted>>),
+    Erased(CustomerId, Option<Erased>),
     Agent(AgentId, Option<Box<Agent>>),
     Queue(QueueId, Option<Box<Queue>>),
     Inquiry(InquiryId, Option<Box<Inquiry>>),
@@ -485,6 +495,7 @@ rows! {
     Provider by ProviderId, old => Box::new(old);
     Offer by OfferId, old => Box::new(old);
     Counted by InquiryId, old => Box::new(old);
+    Erased by CustomerId, old => old;
     Agent by AgentId, old => Box::new(old);
     Queue by QueueId, old => Box::new(old);
     Inquiry by InquiryId, old => Box::new(old);
@@ -526,6 +537,7 @@ pub struct State {
     pub providers: Table<Provider>,
     pub offers: Table<Offer>,
     pub counted: Table<Counted>,
+    pub erased: Table<Erased>,
     /// By name; few, and named by operators.
     pub call_servers: BTreeMap<LogName, CallServer>,
     pub agents: Table<Agent>,
@@ -567,6 +579,7 @@ impl PartialEq for State {
         self.providers == other.providers
             && self.offers == other.offers
             && self.counted == other.counted
+            && self.erased == other.erased
             && self.call_servers == other.call_servers
             && self.agents == other.agents
             && self.queues == other.queues
@@ -627,6 +640,7 @@ impl State {
                 Undo::Provider(key, old) => self.providers.restore(key, old.map(|row| *row)),
                 Undo::Offer(key, old) => self.offers.restore(key, old.map(|row| *row)),
                 Undo::Counted(key, old) => self.counted.restore(key, old.map(|row| *row)),
+                Undo::Erased(key, old) => self.erased.restore(key, old),
                 Undo::Agent(key, old) => self.agents.restore(key, old.map(|row| *row)),
                 Undo::Queue(key, old) => self.queues.restore(key, old.map(|row| *row)),
                 Undo::Inquiry(key, old) => self.inquiries.restore(key, old.map(|row| *row)),

@@ -271,6 +271,7 @@ fn acceptance(recorded: &Recorded) -> Option<&OfferAccepted> {
         )
         | Event::Provider(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Auction(_)

@@ -1,5 +1,5 @@
-//! What an event of `community` asks of a call server's writer: acceptances, call servers, credit limits. And back:
-//! what the end of an inquiry asks of `community`, where its offer has limits.
+//! What an event of `community` asks of a call server's writer: acceptances, call servers, credit limits, erasures. And
+//! back: what the end of an inquiry asks of `community`, where its offer has limits.
 //!
 //! It promises: the same event asks the same of the same log, whoever reads it and however often; the order names its
 //! source, so that the call server's state can refuse a repeat.
@@ -7,12 +7,13 @@
 //! Not here: reading `community`, how far one has come, and what an answer means (`api`).
 
 use crate::raw::Hex;
-use crate::recorded::Recorded;
+use crate::recorded::{CommandId, Recorded};
 use crate::writer::order::{Entropy, Order};
 use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::Event;
 use domain::event::community::{CallServerEvent, CreditLimit, LiftedLimit, OfferEvent, ProviderEvent, SourcePosition};
+use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::{Freed, InquiryEvent};
 use domain::ids::InquiryId;
 use domain::log::LogName;
@@ -38,7 +39,8 @@ pub fn order_back(source: &Recorded, draw: impl FnOnce() -> Entropy) -> Option<O
     Some(Order {
         command: Command::FreePlace { inquiry, spent: freed.spent, source: position(source) },
         actor: Actor::System,
-        id: source.correlation,
+        // One command of `community` may end inquiries on several call servers: each end asks with an id of its own.
+        id: CommandId(source.id.0),
         key: None,
         causation: Some(source.id),
         source: Some(position(source)),
@@ -73,6 +75,7 @@ fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
         | Event::Provider(_)
         | Event::Offer(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Auction(_)
         | Event::Agent(_)
@@ -119,6 +122,10 @@ fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
                 source: position(source),
             })
         }
+        // Each call server knows itself whether anything of it is open there.
+        Event::Customer(CustomerEvent::Erased(erased)) => {
+            Some(Command::ForgetCustomer { customer: erased.customer, source: position(source) })
+        }
         Event::Provider(ProviderEvent::Registered(registered)) => {
             grant(registered.provider, &registered.credit_limits, &[])
         }
@@ -140,6 +147,7 @@ fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
             | CallServerEvent::TrafficReported(_)
             | CallServerEvent::TrafficExpired(_),
         )
+        | Event::Customer(CustomerEvent::Forgotten(_))
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Auction(_)

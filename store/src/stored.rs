@@ -7,6 +7,7 @@ use domain::event::Event;
 use domain::event::agent::AgentEvent;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
+use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
@@ -91,6 +92,8 @@ stored! {
     "call_server.credit_limit_granted.v1" => CallServer(CallServerEvent::CreditLimitGranted);
     "call_server.traffic_reported.v1" => CallServer(CallServerEvent::TrafficReported);
     "call_server.traffic_expired.v1" => CallServer(CallServerEvent::TrafficExpired);
+    "customer.erased.v1" => Customer(CustomerEvent::Erased);
+    "customer.forgotten.v1" => Customer(CustomerEvent::Forgotten);
     "queue.opened.v1" => Queue(QueueEvent::Opened);
     "queue.retired.v1" => Queue(QueueEvent::Retired);
     "queue.merged.v1" => Queue(QueueEvent::Merged);

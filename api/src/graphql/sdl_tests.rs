@@ -251,6 +251,7 @@ const MOVE_NO_MONEY: &[(&str, &[&str])] = &[
     ),
     ("a reservation that stands is answered by itself", &["setAgentStatus"]),
     ("what is given out because of it follows by itself", &["reportLocationTraffic"]),
+    ("what ends because of it ends in another log", &["eraseCustomer"]),
     ("an auction opens, and nobody has bid", &["acceptOffer", "startInquiry"]),
     ("they say who is told", &["createWebhook", "rotateWebhookSecret", "deleteWebhook", "redeliverWebhook"]),
     (

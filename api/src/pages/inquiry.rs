@@ -4,7 +4,7 @@
 use super::html::{Html, Language, Page, html};
 use super::offers::hidden;
 use super::visit::{House, Visit, fresh_key};
-use crate::auth::Viewer;
+use crate::auth::{Authenticate, Viewer};
 use crate::graphql::input::origin::origin_alone;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -67,7 +67,9 @@ async fn opened(visit: &Visit, capability: &str) -> Option<(InquiryId, Viewer)> 
     let id = app.signer.read_inquiry(capability)?;
     let dossier = app.dossier(id).await.ok()??;
     let customer = dossier.read(|dossier| dossier.inquiry().map(|row| row.customer))?;
-    Some((id, Viewer { actor: Actor::Customer(customer), ..Viewer::anonymous() }))
+    let viewer = Viewer { actor: Actor::Customer(customer), ..Viewer::anonymous() };
+    // Once erased it is nobody.
+    (!app.signing.revocations().cover(&viewer)).then_some((id, viewer))
 }
 
 fn page(visit: &Visit, shown: &Value, capability: &str) -> Response {

@@ -194,7 +194,7 @@ async fn accept(visit: Visit, body: Body, offer: OfferId, link: Option<LinkId>) 
                 },
                 told: told(visit.language, error, about_proof),
                 unknown_customer: error["code"] == "CUSTOMER_PROOF_REFUSED",
-                needs_new_proof: about_proof || error["code"] == "IDEMPOTENCY_KEY_REUSED",
+                needs_new_proof: about_proof || is_about_key(error) || error["code"] == "IDEMPOTENCY_KEY_REUSED",
             }
         }
         Err(trouble) => {
@@ -284,7 +284,20 @@ fn over(visit: &Visit) -> Response {
     visit.refused(StatusCode::GONE, body)
 }
 
+/// Whoever accepted with this form before was erased.
+fn is_about_key(error: &Value) -> bool {
+    error["field"][0] == "idempotencyKey"
+}
+
 fn told(language: Language, error: &Value, about_proof: bool) -> String {
+    if is_about_key(error) {
+        return language
+            .say(
+                "What was accepted with this form has been erased. Press again to accept anew.",
+                "Was mit diesem Formular angenommen wurde, ist gelöscht. Noch einmal drücken, um neu anzunehmen.",
+            )
+            .to_owned();
+    }
     if about_proof {
         return language
             .say(

@@ -6,7 +6,7 @@
 //! own words.
 //!
 //! Counted in memory, by keyed hashes of terms, customers and addresses, from the acceptances of the log and the vault:
-//! whoever is erased is not counted from the next start on. The hash of an address is sealed with the question that came
+//! whoever is erased is not counted any more at once. The hash of an address is sealed with the question that came
 //! from there.
 //!
 //! Not here: what operators do about a name that they do not want (`Subjects::of`).
@@ -17,6 +17,7 @@ use crate::graphql::types::sealed::{Profile, Question};
 use crate::handover;
 use domain::event::Event;
 use domain::event::community::{OfferAccepted, OfferEvent};
+use domain::event::customer::CustomerEvent;
 use domain::ids::CustomerId;
 use domain::log::LogName;
 use domain::terms::Initiator;
@@ -65,6 +66,7 @@ struct Person {
     customer: u64,
     /// Absent: unknown.
     address: Option<u64>,
+    times: u32,
 }
 
 /// By whom a term was used: the first, as many as are needed.
@@ -81,9 +83,13 @@ impl Used {
 
     fn by(&mut self, customer: u64, address: Option<u64>) {
         self.times = self.times.saturating_add(1);
-        let is = |one: &Person| one.customer == customer || (address.is_some() && one.address == address);
-        if !self.is_common() && !self.people.iter().any(is) {
-            self.people.push(Person { customer, address });
+        if let Some(known) = self.people.iter_mut().find(|one| one.customer == customer) {
+            known.times = known.times.saturating_add(1);
+            return;
+        }
+        let from_there = |one: &Person| address.is_some() && one.address == address;
+        if !self.is_common() && !self.people.iter().any(from_there) {
+            self.people.push(Person { customer, address, times: 1 });
         }
     }
 }
@@ -181,6 +187,19 @@ impl Terms {
         }
     }
 
+    /// Drops what this customer was counted for. How often a term was used by those beyond the first few says nothing of
+    /// anybody, and stays until the next start.
+    fn forget(&self, customer: CustomerId) {
+        let customer = self.hash(b"customer", &customer.0.to_be_bytes());
+        let mut counted = self.counted.write().expect("no holder panics");
+        counted.retain(|_, used| {
+            if let Some(at) = used.people.iter().position(|one| one.customer == customer) {
+                used.times = used.times.saturating_sub(used.people.swap_remove(at).times);
+            }
+            !used.people.is_empty()
+        });
+    }
+
     /// A customer of whom nothing else is known.
     #[cfg(test)]
     pub(super) fn hear(&self, customer: u128, question: &str) {
@@ -223,6 +242,9 @@ pub(crate) async fn follow(app: Weak<App>) {
             }
         };
         for event in &page {
+            if let Event::Customer(CustomerEvent::Erased(erased)) = &event.event {
+                strong.subjects.terms.forget(erased.customer);
+            }
             if let Event::Offer(OfferEvent::Accepted(accepted)) = &event.event
                 && let Some(asked) = asked_by(&strong, accepted).await
             {
@@ -286,6 +308,11 @@ mod tests {
         ask(203, "2001:db8:2::1");
         assert!(is_common(), "five");
         assert_eq!(terms.of("is it the microwave?"), ["microwave".parse().unwrap()]);
+        // One of the five is erased: four, until another one uses it.
+        terms.forget(CustomerId(1));
+        assert!(!is_common() && terms.of("is it the microwave?").is_empty());
+        ask(204, "203.0.113.9");
+        assert!(is_common());
     }
 
     #[test]

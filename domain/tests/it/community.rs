@@ -58,7 +58,7 @@ pub(crate) fn front(terms: OfferTerms) -> Front {
 }
 
 impl Front {
-    fn acceptance(&self) -> Acceptance {
+    pub(crate) fn acceptance(&self) -> Acceptance {
         Acceptance {
             offer: self.offer,
             offer_revision: Some(1),

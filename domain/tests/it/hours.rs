@@ -147,7 +147,7 @@ proptest! {
 }
 
 /// Opens an hour after the morning.
-fn from_nine(allocation: Allocation) -> OfferTerms {
+pub(crate) fn from_nine(allocation: Allocation) -> OfferTerms {
     let plain = terms::terms(forward(AuctionFormat::Open));
     OfferTerms { allocation, hours: Some(daily("UTC", clock(9, 0), clock(17, 0))), ..plain }
 }

@@ -13,6 +13,7 @@ mod claims;
 mod closing;
 mod community;
 mod conference;
+mod erasure;
 mod hours;
 mod inquiries;
 mod laws;

@@ -14,6 +14,7 @@ use super::{HistoryError, at, runs, segments};
 use domain::event::Event;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferAccepted, OfferEvent, ProviderEvent};
+use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::{InquiryEvent, InquiryRegistered};
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
@@ -120,6 +121,8 @@ impl<'a> Fold<'a> {
                 | CallServerEvent::TrafficReported(_)
                 | CallServerEvent::TrafficExpired(_),
             ) => Ok(()),
+            // The key is gone, and with it what rows lead to.
+            Event::Customer(CustomerEvent::Erased(_) | CustomerEvent::Forgotten(_)) => Ok(()),
             Event::Queue(
                 QueueEvent::Opened(_) | QueueEvent::Retired(_) | QueueEvent::Merged(_) | QueueEvent::MergePutOff(_),
             ) => Ok(()),

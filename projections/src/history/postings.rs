@@ -54,6 +54,7 @@ fn legs_of(event: &Event) -> Option<(Option<SettlementId>, Option<AccountId>, &[
         | Event::Provider(_)
         | Event::Offer(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Auction(_)

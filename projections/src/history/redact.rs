@@ -127,6 +127,7 @@ fn by_event(viewer: &Actor, event: &Event, facts: &dyn Facts) -> Vec<String> {
         ) => Vec::new(),
         Event::Provider(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Agent(_)

@@ -87,6 +87,7 @@ impl Scope {
                 | OfferEvent::PlaceFreed(_),
             )
             | Event::CallServer(_)
+            | Event::Customer(_)
             | Event::Queue(_)
             | Event::Inquiry(
                 InquiryEvent::InformationRequested(_)

@@ -132,6 +132,7 @@ pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
             | OfferEvent::Accepted(_),
         )
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Auction(

@@ -145,6 +145,7 @@ fn is_party(event: &Event, party: Party) -> bool {
         )
         | Event::Provider(_)
         | Event::Offer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Auction(_)
@@ -215,7 +216,7 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
             | CallServerEvent::TrafficReported(_)
             | CallServerEvent::TrafficExpired(_),
         ) => false,
-        Event::Queue(_) | Event::Agent(_) => false,
+        Event::Customer(_) | Event::Queue(_) | Event::Agent(_) => false,
         Event::Webhook(e) => e.provider() == id,
         Event::Wallet(WalletEvent::Opened(e)) => e.owner == Party::Provider(id),
         Event::Wallet(WalletEvent::Credited(e)) => e.owner == Party::Provider(id),
@@ -238,6 +239,7 @@ fn concerns_finance(event: &Event) -> bool {
         )
         | Event::Provider(_)
         | Event::Offer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Auction(_)
@@ -297,6 +299,7 @@ fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> boo
         )
         | Event::Provider(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Auction(_)
         | Event::Agent(_)

@@ -8,7 +8,8 @@ use domain::event::community::{
     CallServerEvent, CallServerOpened, CallServerUpdated, CreditLimit, CustomerKey, Location, OfferEvent,
     ProviderEvent, ProviderUpdated,
 };
-use domain::ids::{CallServerId, LinkId, OfferId, ProviderId};
+use domain::event::customer::CustomerEvent;
+use domain::ids::{CallServerId, CustomerId, LinkId, OfferId, ProviderId};
 use domain::limits::Used;
 use domain::log::{LogName, Seq};
 use domain::terms::OfferTerms;
@@ -93,6 +94,8 @@ pub(super) struct Community {
     accepted: BTreeMap<LogName, Seq>,
     /// Where acceptances of each provider's offers have gone.
     met: BTreeSet<(ProviderId, LogName)>,
+    /// Since when, the first time.
+    erased: BTreeMap<CustomerId, Timestamp>,
 }
 
 impl Community {
@@ -138,12 +141,25 @@ impl Community {
         self.met.contains(&(provider, log.clone()))
     }
 
+    pub(super) fn erased_at(&self, customer: CustomerId) -> Option<Timestamp> {
+        self.erased.get(&customer).copied()
+    }
+    pub(super) fn erased(&self) -> impl Iterator<Item = CustomerId> {
+        self.erased.keys().copied()
+    }
+
     pub(super) fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
         match &recorded.event {
             Event::Provider(event) => self.on_provider(event, recorded),
             Event::Offer(event) => self.on_offer(event, recorded),
             Event::CallServer(event) => self.on_call_server(event, recorded),
-            Event::Queue(_)
+            Event::Customer(CustomerEvent::Erased(e)) => {
+                self.erased.entry(e.customer).or_insert(recorded.time);
+                Ok(())
+            }
+            // The call server's own log has these.
+            Event::Customer(CustomerEvent::Forgotten(_))
+            | Event::Queue(_)
             | Event::Inquiry(_)
             | Event::Auction(_)
             | Event::Agent(_)

@@ -166,6 +166,7 @@ impl Dossier {
             Event::Offer(_) => &mut self.community_seq,
             Event::Provider(_)
             | Event::CallServer(_)
+            | Event::Customer(_)
             | Event::Queue(_)
             | Event::Inquiry(_)
             | Event::Auction(_)
@@ -189,6 +190,7 @@ impl Dossier {
             Event::Settlement(event) => self.on_settlement(event, recorded)?,
             Event::Provider(_)
             | Event::CallServer(_)
+            | Event::Customer(_)
             | Event::Queue(_)
             | Event::Agent(_)
             | Event::Wallet(_)

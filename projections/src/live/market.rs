@@ -16,6 +16,7 @@ use super::queue::{Came, Queues};
 use domain::event::Event;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferAccepted};
+use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
@@ -119,6 +120,9 @@ impl Market {
     fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
         match &recorded.event {
             Event::Provider(_) | Event::Offer(_) | Event::Webhook(_) => Err(Misfit::WrongLog),
+            // What ends of it has events of its own.
+            Event::Customer(CustomerEvent::Forgotten(_)) => Ok(()),
+            Event::Customer(CustomerEvent::Erased(_)) => Err(Misfit::WrongLog),
             Event::CallServer(event) => self.on_call_server(event, recorded),
             Event::Queue(event) => self.queues.on_queue(event, recorded),
             Event::Agent(event) => self.agents.on_agent(event, recorded),

@@ -106,6 +106,7 @@ pub fn notice_of(recorded: &Recorded, is_second: bool, changes: bool) -> Option<
         | Event::Provider(_)
         | Event::Offer(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Wallet(_)

@@ -21,12 +21,12 @@ use super::settlement::SettlementRow;
 use super::{Live, read};
 use domain::event::wallet::Party;
 use domain::ids::{
-    AccountId, AgentId, AuctionId, BidId, CallServerId, InquiryId, LinkId, OfferId, ProviderId, QueueId, ReservationId,
-    SessionId, SettlementId, Subject,
+    AccountId, AgentId, AuctionId, BidId, CallServerId, CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId,
+    ReservationId, SessionId, SettlementId, Subject,
 };
 use domain::log::LogName;
 use domain::terms::OfferTerms;
-use domain::time::Span;
+use domain::time::{Span, Timestamp};
 use domain::topic::Topic;
 use std::sync::Arc;
 
@@ -51,6 +51,14 @@ impl Live {
     /// An offer of its was once accepted for this call server.
     pub fn has_met(&self, provider: ProviderId, log: &LogName) -> bool {
         read(&self.community).view.has_met(provider, log)
+    }
+    /// When this customer was erased, if it was.
+    pub fn erased_at(&self, customer: CustomerId) -> Option<Timestamp> {
+        read(&self.community).view.erased_at(customer)
+    }
+    /// Every customer that was erased.
+    pub fn erased(&self) -> Vec<CustomerId> {
+        read(&self.community).view.erased().collect()
     }
     pub fn offer(&self, id: OfferId) -> Option<OfferRow> {
         read(&self.community).view.offer(id).cloned()

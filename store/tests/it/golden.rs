@@ -9,6 +9,7 @@ use domain::event::Event;
 use domain::event::agent::*;
 use domain::event::auction::*;
 use domain::event::community::*;
+use domain::event::customer::*;
 use domain::event::inquiry::*;
 use domain::event::queue::*;
 use domain::event::reservation::*;
@@ -469,6 +470,10 @@ fn samples() -> Vec<(&'static str, Event)> {
             CallServerStarted { call_server: SERVER, locations: vec![measured], name: main_log(), source: source() }
                 .into(),
         ),
+        ("", CustomerErased { customer, reason: Some(sealed("asked for it")) }.into()),
+        ("bare", CustomerErased { customer, reason: None }.into()),
+        ("", CustomerForgotten { customer, source: Some(source()), until: Some(deadline) }.into()),
+        ("last", CustomerForgotten { customer, source: None, until: None }.into()),
         (
             "",
             CreditLimitGranted {

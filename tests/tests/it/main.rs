@@ -10,6 +10,7 @@ mod conference;
 mod consent;
 mod contact_centre;
 mod damage;
+mod erasure;
 mod feeds;
 mod front;
 mod kill;

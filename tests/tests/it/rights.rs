@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 45] = [
+const MUTATIONS: [(&str, &[&str], &str); 46] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -26,6 +26,7 @@ const MUTATIONS: [(&str, &[&str], &str); 45] = [
         &["operator"],
         r#"{"displayName": "Nobody", "callServer": "absent", "location": "home", "skills": []}"#,
     ),
+    ("eraseCustomer", &["operator"], r#"{"customerId": "cus_00000000000000000000000000"}"#),
     ("updateAgent", &["operator"], r#"{"agentId": "agt_00000000000000000000000000"}"#),
     ("setAgentStatus", &["agent", "operator"], r#"{"agentId": "agt_00000000000000000000000000", "status": "BREAK"}"#),
     (

@@ -41,7 +41,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 44] = [
+const WEIGHTS: [(usize, Draw); 45] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
@@ -74,6 +74,7 @@ const WEIGHTS: [(usize, Draw); 44] = [
     (1, register_agent),
     (1, declare_queue),
     (1, retire_queue),
+    (1, trade::erase_customer),
     (1, trade::revise_offer),
     (1, trade::pause_offer),
     (4, trade::resume_offer),

@@ -8,6 +8,7 @@ use domain::event::Event;
 use domain::event::agent::AgentEvent;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{OfferEvent, ProviderEvent};
+use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
@@ -17,7 +18,7 @@ use domain::log::{LogName, Seq};
 use domain::money::Money;
 use domain::terms::{Allocation, AuctionRules, OfferTerms};
 use domain::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::recorded::Recorded;
 
 #[derive(Clone)]
@@ -91,6 +92,7 @@ pub struct Known {
     pub providers: Vec<ProviderId>,
     pub offers: Vec<KnownOffer>,
     pub paused: Vec<OfferId>,
+    pub erased: BTreeSet<CustomerId>,
     pub markets: BTreeMap<LogName, KnownMarket>,
 }
 
@@ -121,6 +123,9 @@ impl Known {
                     offer.revision = e.revision;
                     offer.terms = e.terms.clone();
                 }
+            }
+            Event::Customer(CustomerEvent::Erased(e)) => {
+                self.erased.insert(e.customer);
             }
             Event::Offer(OfferEvent::Paused(e)) => self.paused.push(e.offer),
             Event::Offer(OfferEvent::Resumed(e)) => self.paused.retain(|offer| *offer != e.offer),

@@ -15,7 +15,7 @@
 //! killed                 a day's orders again, of a node that is killed at every append
 //! run                    many seeds on all cores; how to replay the one that failed
 //! apart                  the auditor names nothing of the house
-//! mutants                tampered days, each of which the auditor must refuse; mutants/{selections,offers}: of some laws
+//! mutants                tampered days, each of which the auditor must refuse; mutants/{selections,offers,erasures}: of some laws
 //! ```
 //!
 //! `CALLMARKET_SEEDS=FROM..TO` or `CALLMARKET_SEED=n` choose the days. Deliberately not here: HTTP, threads,

@@ -3,6 +3,7 @@
 
 #![allow(clippy::ptr_arg)] // Some mutants add or remove lines, so all are given the vector.
 
+mod erasures;
 mod offers;
 mod selections;
 

@@ -18,7 +18,11 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
     let offer = dice.recent(&known.offers)?;
     let link = if dice.percent(60) { dice.pick(&offer.terms.links).map(|link| link.id) } else { None };
     let question = link.is_none() && (offer.terms.accepts_questions || dice.percent(15)) || dice.percent(10);
-    let customer = CustomerId(dice.between(1, 9) as u128);
+    let mut customer = CustomerId(dice.between(1, 9) as u128);
+    // Where somebody is erased somebody else comes, mostly.
+    while known.erased.contains(&customer) && dice.percent(90) {
+        customer.0 += 10;
+    }
     let topics = match dice.throw(6) {
         0 => vec![topic(dice.one(&["cards", "loans/home", "travel"]))],
         1 => vec![topic("cards/lost"), topic("loans")],
@@ -75,6 +79,13 @@ fn classified(dice: &mut Dice) -> Classified {
     let chosen = topic(dice.one(&["cards/lost", "loans", "travel", "microwave", "general"]));
     let scores = vec![TopicScore { score: dice.between(0, 10_000) as u32, topic: chosen.clone() }];
     Classified { chosen, model: "none+0".to_owned(), rule: "model/1".to_owned(), scores }
+}
+
+/// Somebody who has an inquiry, mostly an open one; sometimes for the second time.
+pub fn erase_customer(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (_, customer) = dice.recent(&known.markets.get(log)?.inquiries)?;
+    let reason = dice.percent(50).then(|| sealed(customer));
+    Some((LogName::community(), operator(), Command::EraseCustomer { customer, reason }))
 }
 
 pub fn revise_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {

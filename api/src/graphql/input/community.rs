@@ -83,6 +83,14 @@ pub struct UpdateCallServerInput {
     pub idempotency_key: String,
 }
 
+#[derive(InputObject, Clone, Debug)]
+pub struct EraseCustomerInput {
+    pub customer_id: ID,
+    /// At most 1,000 characters; erased with the rest.
+    pub reason: Option<String>,
+    pub idempotency_key: String,
+}
+
 impl RegisterProviderInput {
     pub fn parse(&self) -> Result<Command, Refusal> {
         homepage(self.homepage.as_deref())?;

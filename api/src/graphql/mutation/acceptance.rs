@@ -129,6 +129,9 @@ async fn accept_offer(call: &Call, input: &AcceptOfferInput, door: Option<&Door>
         _ => None,
     });
     let (call_server, inquiry, customer) = accepted?;
+    if call.app.live.erased_at(customer).is_some() {
+        return Err(erased().into());
+    }
     if let Some(seq) = done.seq {
         call.app.handed_over(&call_server, seq).await?;
     }
@@ -160,6 +163,9 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
         .as_deref()
         .map(|proof| proof::read(proof, provider.id, &provider.customer_keys, &app.references, app.clock.now()));
     let vouched = vouched.transpose();
+    if live.erased_at(customer).is_some() {
+        return Err(erased().into());
+    }
     // Stands for each of them until it is sealed, and is never recorded.
     let unsealed =
         |given: &Option<String>| given.as_ref().map(|_| Sealed { ciphertext: "".into(), subject: customer.into() });
@@ -230,6 +236,11 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
         entry.give_back();
     }
     Ok(answered?)
+}
+
+/// Whoever was made by this key is nobody any more.
+fn erased() -> Refusal {
+    Refusal::invalid(&["idempotencyKey"], "whoever accepted with it has been erased; accept with a new one")
 }
 
 /// What cannot be accepted now may have been accepted earlier under its key. Without link and question it cannot be

@@ -9,6 +9,7 @@ mod agent;
 mod bid;
 mod call;
 mod community;
+mod customer;
 mod inquiry;
 #[cfg(test)]
 mod keys_tests;
@@ -28,6 +29,7 @@ use async_graphql::MergedObject;
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     community::Community,
+    customer::Customers,
     agent::Agents,
     queue::Queues,
     wallet::Wallets,

@@ -4,7 +4,8 @@ use super::call::{Done, Payload};
 use super::user_error::UserError;
 use crate::graphql::scalars::Seq;
 use crate::graphql::types::{
-    Account, Agent, Auction, Bid, CallServer, Inquiry, Message, Offer, Provider, Queue, Reservation, Session, Webhook,
+    Account, Agent, Auction, Bid, CallServer, Customer, Inquiry, Message, Offer, Provider, Queue, Reservation, Session,
+    Webhook,
 };
 use async_graphql::SimpleObject;
 
@@ -58,6 +59,7 @@ macro_rules! payloads {
 
 payloads! {
     ProviderPayload { provider: Provider }
+    CustomerPayload { customer: Customer }
     CallServerPayload { call_server: CallServer }
     AgentPayload { agent: Agent }
     AccountPayload { account: Account }

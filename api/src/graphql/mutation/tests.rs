@@ -397,6 +397,7 @@ fn example(mutation: &str) -> Value {
         "pauseOffer" | "resumeOffer" | "retireOffer" => json!({ "offerId": "x" }),
         "startInquiry" => json!({ "offerId": "x", "topic": "t", "channel": "MESSAGE" }),
         "acceptOffer" => json!({ "offerId": "x", "channel": "MESSAGE" }),
+        "eraseCustomer" => json!({ "customerId": "x" }),
         "registerAgent" => json!({ "displayName": "Ann", "callServer": "main", "location": "l", "skills": [] }),
         "updateAgent" => json!({ "agentId": "x" }),
         "setAgentStatus" => json!({ "status": "BREAK", "reason": "r" }),

@@ -244,6 +244,7 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
         Event::Provider(_)
         | Event::Offer(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Wallet(_)

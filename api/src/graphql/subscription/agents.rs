@@ -100,6 +100,7 @@ fn changes_an_agent(event: &Event) -> bool {
         Event::Provider(_)
         | Event::Offer(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Auction(_)

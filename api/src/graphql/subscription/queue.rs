@@ -180,6 +180,7 @@ fn kind(event: &Event, queue: QueueId) -> Option<QueueFeedKind> {
         Event::Provider(_)
         | Event::Offer(_)
         | Event::CallServer(_)
+        | Event::Customer(_)
         | Event::Agent(_)
         | Event::Wallet(_)
         | Event::Settlement(_)

@@ -174,6 +174,9 @@ impl Customer {
         // It is loaded where one of the two is there.
         known.map(DateTime).ok_or_else(|| code(ErrorCode::Unavailable, "History is behind; try again."))
     }
+    async fn erased_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>, Error> {
+        Ok(self.eyes.live(app(ctx)).erased_at(self.id).map(DateTime))
+    }
     /// Inquiry information saved earlier with offers of the same provider. Before consent: `at` and `topics` alone.
     async fn records(
         &self,

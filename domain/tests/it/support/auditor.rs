@@ -7,6 +7,7 @@ use domain::event::Event;
 use domain::event::agent::{AgentEvent, Will, WillReason};
 use domain::event::auction::AuctionEvent;
 use domain::event::community::CallServerEvent;
+use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
 use domain::event::reservation::{Purpose, ReservationEvent};
 use domain::event::session::SessionEvent;
@@ -52,6 +53,10 @@ pub struct Auditor {
     begin: BTreeMap<InquiryId, Timestamp>,
     /// Whose customers left, and until when they may come back.
     away: BTreeMap<InquiryId, Timestamp>,
+    /// Of open inquiries.
+    customers: BTreeMap<InquiryId, CustomerId>,
+    /// When each erased customer was let go of last, and when more of it ends.
+    forgotten: BTreeMap<CustomerId, (Timestamp, Option<Timestamp>)>,
     capacities: BTreeMap<AgentId, u32>,
     available: BTreeSet<AgentId>,
     /// Who goes offline then, unless it is reported again.
@@ -100,6 +105,14 @@ impl Auditor {
                 self.balances.entry(key).or_default();
                 self.limits.insert(key, e.limit.map(|limit| limit.amount()));
             }
+            Event::Customer(CustomerEvent::Forgotten(e)) => {
+                let due = self.forgotten.insert(e.customer, (at, e.until)).and_then(|(_, due)| due);
+                assert!(
+                    e.source.is_some() || due.is_some_and(|due| due <= at),
+                    "it goes on when it said that it would"
+                );
+                assert!(e.until.is_none_or(|until| until > at), "commands come in between");
+            }
             Event::Inquiry(event) => self.sees_inquiry(event, at),
             Event::Auction(event) => self.sees_auction(event, at),
             Event::Agent(AgentEvent::Registered(e)) => {
@@ -129,6 +142,7 @@ impl Auditor {
             Event::Provider(_)
             | Event::Offer(_)
             | Event::CallServer(_)
+            | Event::Customer(CustomerEvent::Erased(_))
             | Event::Queue(_)
             | Event::Agent(
                 AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_) | AgentEvent::StandingValueSet(_),
@@ -163,6 +177,7 @@ impl Auditor {
             InquiryEvent::Registered(e) => {
                 self.providers.insert(e.inquiry, Party::Provider(e.provider));
                 self.open_inquiries.insert(e.inquiry);
+                self.customers.insert(e.inquiry, e.customer);
                 let since = e.begins_at.is_none().then_some(at);
                 self.waits.insert(e.inquiry, Wait { left: e.terms.max_wait, since });
                 self.begin.extend(e.begins_at.map(|begins_at| (e.inquiry, begins_at)));
@@ -189,7 +204,12 @@ impl Auditor {
             }
             InquiryEvent::PlaceLost(e) => {
                 let until = self.away.remove(&e.inquiry);
-                assert!(until.is_some_and(|until| until <= at), "a place is lost when it is due, and not before");
+                let erased = self.customers.get(&e.inquiry).and_then(|customer| self.forgotten.get(customer));
+                let erased = erased.is_some_and(|(forgotten_at, _)| *forgotten_at == at);
+                assert!(
+                    until.is_some_and(|until| until <= at || erased),
+                    "a place is lost when it is due, or its customer is erased, and not before"
+                );
                 self.closes(e.inquiry);
             }
             InquiryEvent::Resumed(e) => {
@@ -580,7 +600,8 @@ impl Auditor {
             values.iter().filter_map(|value| value.valid_until).collect::<BTreeSet<_>>().len()
         };
         let values: usize = state.roster.iter().map(ends).sum();
-        let due = state.settlements.len() + self.present_until.len() + self.wrap_ups.len() + reports + values;
+        let forgets = self.forgotten.values().filter(|(_, until)| until.is_some()).count();
+        let due = state.settlements.len() + self.present_until.len() + self.wrap_ups.len() + reports + values + forgets;
         assert_eq!(
             state.timers.len(),
             due,
@@ -625,6 +646,7 @@ fn concerns(event: &Event) {
         Event::Offer(_) => "offer",
         Event::CallServer(CallServerEvent::CreditLimitGranted(_)) | Event::Wallet(_) => "account",
         Event::CallServer(_) => "call_server",
+        Event::Customer(_) => "customer",
         Event::Queue(_) => "queue",
         Event::Inquiry(_) => "inquiry",
         Event::Auction(_) => "auction",

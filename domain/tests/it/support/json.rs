@@ -4,6 +4,7 @@ use domain::event::Event;
 use domain::event::agent::AgentEvent;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
+use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
@@ -71,6 +72,8 @@ payloads! {
     CallServer(CallServerEvent::CreditLimitGranted) = "call_server.credit_limit_granted";
     CallServer(CallServerEvent::TrafficReported) = "call_server.traffic_reported";
     CallServer(CallServerEvent::TrafficExpired) = "call_server.traffic_expired";
+    Customer(CustomerEvent::Erased) = "customer.erased";
+    Customer(CustomerEvent::Forgotten) = "customer.forgotten";
     Queue(QueueEvent::Opened) = "queue.opened";
     Queue(QueueEvent::Retired) = "queue.retired";
     Queue(QueueEvent::Merged) = "queue.merged";

@@ -243,6 +243,16 @@ impl Market {
             Command::RegisterInquiry { acceptance: Box::new(acceptance), accepted_at: self.now, source },
         )
     }
+    /// `community` has erased a customer.
+    pub fn forgets(&mut self, customer: CustomerId) -> Answer {
+        self.sources += 1;
+        self.forgets_again(customer)
+    }
+    /// The process manager repeats itself.
+    pub fn forgets_again(&mut self, customer: CustomerId) -> Answer {
+        let source = SourcePosition { hash: "00".to_owned(), log: LogName::community(), seq: self.sources };
+        self.asks(Actor::System, Command::ForgetCustomer { customer, source })
+    }
     pub fn acceptance(&self, terms: OfferTerms, topics: &[&str]) -> OfferAccepted {
         OfferAccepted {
             call_server: "bank".parse().unwrap(),

@@ -28,6 +28,7 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.begins_at?, *id))));
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.selects_at?, *id))));
     due.extend(places::ends(market));
+    due.extend(market.forgets.iter().map(|(id, at)| (*at, *id)));
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.kept_until?, *id))));
     due.extend(market.invitations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));
     due.extend(market.sessions.iter().filter_map(|(id, one)| Some((one.wrap_up?, *id))));
@@ -95,6 +96,8 @@ pub fn after(market: &Market<'_>, group: &[Entry], due: Due<'_>, ups: &[&Up]) ->
     let absent = group.iter().find(|entry| entry.is("agent.status_set") && entry.text("reason") == "ABSENT");
     let ended = group.iter().find(|entry| entry.is("session.ended") && entry.text("by") == "SYSTEM");
     let ended = ended.or(group.iter().find(|entry| entry.is("inquiry.place_lost")));
+    // An erasure is nobody's delay.
+    let ended = ended.filter(|_| !group.iter().any(|entry| entry.is("customer.forgotten")));
     let harmed = lapsed.or(absent).or(ended).or(closing.filter(|_| !asked_before));
     if let Some(entry) = harmed {
         must!(entry, !long, "late platform", "blames somebody for {due}, {} us ago", first.time - due);

@@ -5,7 +5,7 @@ use super::entry::{Entry, int, list, text, texts};
 use super::market::{Agent, Auction, Fate, Market, Phase, Queue, Step};
 use super::pricing::Rules;
 use super::selection::Way;
-use super::{Audited, bids, inquiry, money, must, places, selection, standing};
+use super::{Audited, bids, erasure, inquiry, money, must, places, selection, standing};
 use serde_json::Value;
 
 /// In no report for this long.
@@ -21,6 +21,7 @@ pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
         "call_server.started" => places::started(market, entry),
         "call_server.traffic_reported" => places::reported(market, entry),
         "call_server.traffic_expired" => places::expired(market, entry),
+        "customer.forgotten" => erasure::forgotten(market, entry, group),
         "queue.opened" => queue_opened(market, entry),
         "queue.retired" => queue_retired(market, entry),
         "agent.registered" => agent_registered(market, entry),

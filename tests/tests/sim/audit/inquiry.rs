@@ -4,12 +4,22 @@ use super::entry::{Entry, text, texts};
 use super::fold::{skills, unknown};
 use super::market::{Fate, Inquiry, Market, Reservation, Session, Step, covers};
 use super::selection::{self, Way};
-use super::{Audited, conference, hours, must};
+use super::{Audited, conference, erasure, hours, must};
 use std::collections::BTreeSet;
 
 /// A customer that leaves may come back so long, and so often.
 const PLACE_KEPT: i64 = 15 * 60_000_000;
 const COMEBACKS: u32 = 10;
+
+/// The inquiry that nobody waits for any more, by this event: it is over, or its conversation is.
+pub fn ended_by(entry: &Entry) -> Option<&str> {
+    let over = match entry.kind.as_str() {
+        "inquiry.withdrawn.v1" => entry.data.get("place_kept_until").is_none(),
+        "inquiry.place_lost.v1" | "inquiry.expired.v1" | "inquiry.completed.v1" | "session.ended.v1" => true,
+        _ => false,
+    };
+    over.then(|| entry.text("inquiry"))
+}
 
 pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
     let id = entry.text("inquiry");
@@ -54,6 +64,8 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         "inquiry.withdrawn.v1" => {
             let may = matches!(row.step, Step::Early | Step::Queued | Step::InAuction | Step::Reserved);
             must!(entry, may, "consumed once", "is withdrawn when {:?}", row.step);
+            let asked = entry.role != "SYSTEM" || erasure::forgets(group, row.customer);
+            must!(entry, asked, "erasure", "is withdrawn by nobody");
             let returns = entry.role == "CUSTOMER" && row.step != Step::Early && row.comebacks < COMEBACKS;
             let kept = returns.then_some(entry.time + PLACE_KEPT);
             must!(entry, entry.int_if("place_kept_until") == kept, "kept places", "should be kept until {kept:?}");
@@ -83,7 +95,9 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         }
         "inquiry.place_lost.v1" => {
             let due = row.kept_until.take();
-            must!(entry, due.is_some_and(|due| due <= entry.time), "kept places", "is lost before {due:?}");
+            let erased = erasure::forgets(group, row.customer);
+            let lost = due.is_some_and(|due| due <= entry.time || erased);
+            must!(entry, lost, "kept places", "is lost before {due:?}");
         }
         "inquiry.expired.v1" => {
             let due = row.waits_since.map(|since| since + row.wait_left);
@@ -149,6 +163,7 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         begins_at,
         provider: entry.text("provider"),
         customer: entry.text("customer"),
+        accepted_at: entry.int("accepted_at"),
         way,
         topics,
         chain_from: 0,
@@ -377,7 +392,8 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             must!(entry, alone, "conference", "ends with {:?} in it", row.agents);
             let due = row.idle_at.into_iter().chain(row.ends_at).min();
             let by_itself = entry.text("by") == "SYSTEM";
-            must!(entry, !by_itself || due.is_some_and(|due| due <= entry.time), "deadlines", "ends before {due:?}");
+            let may = due.is_some_and(|due| due <= entry.time) || erasure::forgets(group, inquiry.customer);
+            must!(entry, !by_itself || may, "deadlines", "ends before {due:?}");
             (row.open, row.idle_at, row.ends_at) = (false, None, None);
             row.sides.clear();
             row.wrap_up = inquiry.wrap_up.map(|span| entry.time + span);

@@ -64,6 +64,7 @@ pub struct Inquiry<'a> {
     pub step: Step,
     pub provider: Id<'a>,
     pub customer: Id<'a>,
+    pub accepted_at: i64,
     /// Who started it, where the provider pays: it is for somebody else then.
     pub unpaid: Option<Id<'a>>,
     pub way: Way<'a>,
@@ -265,6 +266,8 @@ pub struct Market<'a> {
     pub sessions: BTreeMap<Id<'a>, Session<'a>>,
     pub settlements: BTreeMap<Id<'a>, Settlement<'a>>,
     pub queues: BTreeMap<Id<'a>, Queue<'a>>,
+    /// Erased customers of whom more is open, and when the next inquiry ends.
+    pub forgets: BTreeMap<Id<'a>, i64>,
     pub places: BTreeMap<&'a str, Place>,
     /// By owner and currency.
     pub accounts: BTreeMap<(Id<'a>, &'a str), Account<'a>>,

@@ -13,6 +13,7 @@
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
 //! limits     what an offer may have open and cost in a day
 //! proofs     by which keys providers vouch for customers
+//! erasure    what was accepted for whom was erased, and what of it ends
 //! answers    every answer is borne out by the log, every event is somebody's
 //! feeds      what readers of feeds saw is what concerned them
 //! ```
@@ -27,6 +28,7 @@ pub mod chain;
 mod conference;
 pub mod deadlines;
 pub mod entry;
+pub mod erasure;
 pub mod feeds;
 pub mod fold;
 pub mod handover;
@@ -140,6 +142,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
     }
     limits::audit(&logs, over)?;
     proofs::audit(community)?;
+    erasure::audit(&logs)?;
     // Last, so that what is wrong with a log is told as such.
     feeds::audit(&books.watches, &logs)?;
     Ok(accounts)

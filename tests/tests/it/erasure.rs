@@ -1,0 +1,353 @@
+//! A customer is erased: what it said opens nowhere any more, what of it is open ends, its token and its addresses are
+//! nobody's; and neither a restart, nor views built anew, nor an older vault bring anything back.
+
+use crate::front::browse;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tests::feeds::Sse;
+use tests::{Client, House, Scratch, Town, eventually, key, run, text};
+
+/// What only the customer, and who has consented, may read. No part of an id, a time or a word of the house.
+const SECRETS: [&str; 8] = [
+    "wallet-in-the-tram",
+    "Carlotta",
+    "carla.q",
+    "+43 660 7731",
+    "AT61-QUASI",
+    "said-by-her",
+    "noted-about-her",
+    "kept-about-her",
+];
+const REASON: &str = "she wrote us a letter";
+
+/// A customer with an inquiry in every state: served, talked about now, waiting, bid for, away.
+struct Her {
+    id: String,
+    client: Client,
+    served: String,
+    talks: String,
+    waits: String,
+    bid_for: String,
+    away: String,
+}
+
+impl Her {
+    fn inquiries(&self) -> [&String; 5] {
+        [&self.served, &self.talks, &self.waits, &self.bid_for, &self.away]
+    }
+}
+
+fn claim() -> Value {
+    json!({"claim": {"direction": "FORWARD"}})
+}
+
+fn arrives(house: &House, town: &mut Town) -> Her {
+    let offer = town.offer(claim(), json!({"maxWait": "PT2H", "wrapUp": "PT5M", "maxOpenInquiries": 4}));
+    let auction = json!({"direction": "FORWARD", "format": "OPEN", "currency": "EUR", "openFor": "PT1H"});
+    let auctioned = town.publish(auction, json!({}));
+    let input = |offer: &(String, String)| {
+        json!({"offerId": offer.0, "linkId": offer.1, "channel": "MESSAGE", "question": "Where is my wallet-in-the-tram?",
+            "customer": {"displayName": "Carlotta Quasimodo", "email": "carla.q@example.org", "phone": "+43 660 7731",
+                "attributes": {"iban": "AT61-QUASI"}}})
+    };
+    let accepted = house.client("").give("acceptOffer", input(&offer), "inquiry { id } customerToken");
+    let mut client = house.client(&text(&accepted["customerToken"]));
+    let served = text(&accepted["inquiry"]["id"]);
+    let agent = &mut town.agents[0].1;
+    let session = talk(agent, &mut client, &served);
+    agent.give("saveNotes", json!({"sessionId": session, "notes": "noted-about-her"}), "session { id }");
+    client.give("endSession", json!({"sessionId": session}), "session { id }");
+    let saved = json!({"sessionId": session, "notes": "noted-about-her", "information": {"of": "kept-about-her"}});
+    agent.give("completeWrapUp", saved, "session { id }");
+
+    let mut more =
+        |offer: &(String, String)| text(&client.give("acceptOffer", input(offer), "inquiry { id }")["inquiry"]["id"]);
+    let (away, talks, waits, bid_for) = (more(&offer), more(&offer), more(&offer), more(&auctioned));
+    client.give("withdrawInquiry", json!({"inquiryId": away, "reason": "said-by-her"}), "inquiry { id }");
+    talk(&mut town.agents[0].1, &mut client, &talks);
+    let seen = town.operator.ask("query($id: ID!) { inquiry(id: $id) { auction { id } } }", json!({"id": bid_for}));
+    town.bid(1, &text(&seen["inquiry"]["auction"]["id"]), "25.00");
+    let id = text(&client.ask("{ viewer { customer { id } } }", json!({}))["viewer"]["customer"]["id"]);
+    Her { id, client, served, talks, waits, bid_for, away }
+}
+
+fn talk(agent: &mut Client, customer: &mut Client, inquiry: &str) -> String {
+    let claimed = agent.give("claimInquiry", json!({"inquiryId": inquiry}), "session { id channels { id } }");
+    let session = text(&claimed["session"]["id"]);
+    let said =
+        json!({"sessionId": session, "channelId": claimed["session"]["channels"][0]["id"], "text": "said-by-her"});
+    customer.give("sendMessage", said, "message { id }");
+    session
+}
+
+const ALL: &str = "query($id: ID!) { inquiry(id: $id) { state question content { title } \
+    customer { id displayName email phone attributes erasedAt } \
+    customerInformation { customer { displayName } } \
+    session { state endedBy notes record { notes information } channels { id } } \
+    reservation { id } offer { id } } }";
+
+fn inquiry(client: &mut Client, id: &str) -> Value {
+    client.ask(ALL, json!({"id": id}))["inquiry"].clone()
+}
+
+/// Whatever a role can ask about her, as text.
+fn asked(client: &mut Client, her: &Her) -> String {
+    let mut all = String::new();
+    for id in her.inquiries() {
+        let shown = inquiry(client, id);
+        all.push_str(&shown.to_string());
+        let trail = "query($id: ID!) { auditTrail(subject: $id, first: 100) { edges { node { type data } } } }";
+        all.push_str(&client.send(trail, json!({"id": id})).unwrap().to_string());
+        if let Some(channel) = shown["session"]["channels"][0]["id"].as_str() {
+            let messages = "query($id: ID!, $channel: ID!) { inquiry(id: $id) { session { messages(channelId: $channel, first: 9) { edges { node { text } } } } } }";
+            all.push_str(&client.send(messages, json!({"id": id, "channel": channel})).unwrap().to_string());
+        }
+    }
+    all
+}
+
+fn erase(operator: &mut Client, customer: &str, key: &str) -> Value {
+    let wanted = "customer { id erasedAt displayName email phone attributes since records(first: 9) { edges { node { notes information } } } }";
+    operator.give_keyed("eraseCustomer", json!({"customerId": customer, "reason": REASON}), key, wanted)
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            files(&entry.path(), found);
+        } else {
+            found.push(entry.path());
+        }
+    }
+}
+
+/// In which files of the folder these bytes stand.
+fn holding(data: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    files(data, &mut found);
+    assert!(found.len() > 5, "{found:?}");
+    found.retain(|path| {
+        // A file of a log may go while its folder is read.
+        let content = std::fs::read(path).unwrap_or_default();
+        content.windows(bytes.len()).any(|window| window == bytes)
+    });
+    found
+}
+
+/// The customer's key, as the vault's file has it; none once it is erased.
+fn sealed_key(data: &Path, customer: &str) -> Option<Vec<u8>> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let db = rusqlite::Connection::open_with_flags(data.join("vault.sqlite"), flags).unwrap();
+    let sql = "SELECT sealed FROM subject JOIN sealed_key USING (no) WHERE subject = ?1";
+    let mut select = db.prepare(sql).unwrap();
+    let mut rows = select.query([customer]).unwrap();
+    rows.next().unwrap().map(|row| row.get(0).unwrap())
+}
+
+fn nothing_is_left(data: &Path, key: &[u8]) {
+    for secret in SECRETS.iter().chain([&REASON]) {
+        assert_eq!(holding(data, secret.as_bytes()), [PathBuf::new(); 0], "{secret}");
+    }
+    assert_eq!(holding(data, key), [PathBuf::new(); 0], "the sealed key");
+}
+
+/// Nobody finds anything of her by asking.
+fn nothing_is_shown(house: &House, town: &mut Town, her: &Her, erased_at: &str) {
+    town.move_to(house);
+    let seen = "query($id: ID!) { node(id: $id) { ... on Customer { displayName email phone attributes erasedAt records(first: 9) { edges { node { notes information } } } } } }";
+    let shown = town.operator.ask(seen, json!({"id": her.id}))["node"].clone();
+    assert_eq!(shown["erasedAt"], erased_at);
+    let agent = town.agents[0].1.token.clone();
+    for client in [&mut town.operator, &mut town.provider, &mut house.client(&agent)] {
+        let all = asked(client, her);
+        for secret in SECRETS.iter().chain([&REASON]) {
+            assert!(!all.contains(secret), "{secret} in {all}");
+        }
+        let served = inquiry(client, &her.served);
+        let gone = json!({"id": her.id, "displayName": null, "email": null, "phone": null, "attributes": null, "erasedAt": erased_at});
+        assert_eq!((&served["customer"], &served["question"]), (&gone, &Value::Null));
+    }
+    let (status, _) =
+        house.client(&her.client.token).post(br#"{"query":"{ viewer { role } }"}"#, "application/json").unwrap();
+    assert_eq!(status, 401, "her token is nobody's");
+}
+
+#[test]
+fn an_erased_customer_is_gone_everywhere_and_nothing_brings_it_back() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let often = ["--snapshot-every", "9"];
+    let house = House::open_with(&data, &often);
+    let mut town = Town::found(&house, 2);
+    let her = arrives(&house, &mut town);
+    // Somebody else, of whom nothing may go.
+    let other = town.offer(claim(), json!({}));
+    let other = text(&town.accept(&house, &other)["inquiry"]["id"]);
+    let mut herself = her.client.at(&house);
+    let all = asked(&mut herself, &her);
+    for secret in ["wallet-in-the-tram", "Carlotta", "said-by-her"] {
+        assert!(all.contains(secret), "before, she reads it herself: {secret}");
+    }
+    let address = herself.ask("query($id: ID!) { inquiry(id: $id) { url } }", json!({"id": her.waits}));
+    let address = text(&address["inquiry"]["url"]).replace(&format!("http://{}", house.address), "");
+    assert_eq!(browse(&house, "GET", &address, "", "").status, 200);
+    let before = "query($id: ID!) { inquiry(id: $id) { acceptedAt seq } }";
+    let before = text(&town.operator.ask(before, json!({"id": her.bid_for}))["inquiry"]["acceptedAt"]);
+    let sealed = sealed_key(&data, &her.id).unwrap();
+    assert!(!holding(&data, &sealed).is_empty(), "the key is somewhere");
+    let feed = "subscription($id: ID!) { inquiryFeed(inquiryId: $id) { kind } }";
+    let mut watches = Sse::open(&house, &her.client.token, feed, json!({"id": her.waits}));
+
+    // By an operator alone; who is not there is not found.
+    let nobody = erase(&mut town.operator, "cus_00000000000000000000000000", &key());
+    assert_eq!(nobody["userErrors"][0]["code"], "NOT_FOUND");
+    let once = key();
+    let erased = erase(&mut town.operator, &her.id, &once);
+    assert_eq!(erased["userErrors"], json!([]));
+    let erased_at = text(&erased["customer"]["erasedAt"]);
+    assert_eq!((erased["replayed"].clone(), &erased["log"]), (json!(false), &json!("community")));
+    let again = erase(&mut town.operator, &her.id, &once);
+    assert_eq!(
+        (&again["replayed"], &again["seq"], &again["customer"]),
+        (&json!(true), &erased["seq"], &erased["customer"])
+    );
+    let twice = erase(&mut town.operator, &her.id, &key());
+    assert_eq!((&twice["replayed"], &twice["customer"]), (&json!(false), &erased["customer"]), "recorded again");
+
+    // What was open has ended; what bidders held is theirs.
+    let states = |town: &mut Town| {
+        let shown = her.inquiries().map(|id| inquiry(&mut town.operator, id));
+        shown.map(|shown| (text(&shown["state"]), shown["session"]["endedBy"].clone()))
+    };
+    let by = |state: &str, ended: Value| (state.to_owned(), ended);
+    let wanted = [
+        by("COMPLETED", json!("CUSTOMER")),
+        by("WRAP_UP", json!("SYSTEM")),
+        by("WITHDRAWN", Value::Null),
+        by("WITHDRAWN", Value::Null),
+        by("WITHDRAWN", Value::Null),
+    ];
+    let open = ["QUEUED", "IN_AUCTION", "ENGAGED"];
+    eventually("all of it has ended", || {
+        states(&mut town).iter().all(|(state, _)| !open.contains(&&**state)).then_some(())
+    });
+    assert_eq!(states(&mut town), wanted);
+    let account = "{ viewer { agent { wallets { held { amount } } } } }";
+    let held = town.agents[1].1.ask(account, json!({}));
+    assert_eq!(held["viewer"]["agent"]["wallets"][0]["held"]["amount"], "0.00", "{held}");
+    assert_eq!(inquiry(&mut town.operator, &other)["state"], "QUEUED");
+    // Her agent wraps up; there is no key for what it would write.
+    let talked = "query($id: ID!) { inquiry(id: $id) { session { id } } }";
+    let session = town.operator.ask(talked, json!({"id": her.talks}))["inquiry"]["session"]["id"].clone();
+    let session = json!({"sessionId": session});
+    let mut noted = session.clone();
+    noted["notes"] = json!("noted-about-her");
+    let (document, variables) = tests::command("completeWrapUp", noted, &key(), "session { id }");
+    let refused = town.agents[0].1.send(&document, variables).unwrap();
+    assert!(refused["errors"][0]["message"].as_str().unwrap().contains("erased"), "{refused}");
+    town.agents[0].1.give("completeWrapUp", session, "session { id }");
+    // Her places are others' again.
+    let of = inquiry(&mut town.operator, &her.waits)["offer"]["id"].clone();
+    let links = town.operator.ask("query($id: ID!) { offer(id: $id) { links { id } } }", json!({"id": of}));
+    let input = json!({"offerId": of, "linkId": links["offer"]["links"][0]["id"], "channel": "MESSAGE"});
+    let mut taken = 0;
+    eventually("her places come back", || {
+        let answer = house.client("").give_keyed("acceptOffer", input.clone(), &key(), "inquiry { id }");
+        taken += usize::from(answer["userErrors"] == json!([]));
+        (taken == 4).then_some(())
+    });
+    let full = house.client("").give_keyed("acceptOffer", input, &key(), "inquiry { id }");
+    assert_eq!(full["userErrors"][0]["code"], "LIMIT_REACHED", "each place once");
+
+    assert_eq!(browse(&house, "GET", &address, "", "").status, 404);
+    while watches.answer().is_some() {} // Her feed ends with her token.
+    nothing_is_shown(&house, &mut town, &her, &erased_at);
+    nothing_is_left(&data, &sealed);
+    // Looking back shows rows of then, and nothing that was sealed.
+    let past = format!(
+        "query($id: ID!) {{ asOf(point: {{at: \"{before}\"}}) {{ inquiry(id: $id) {{ state question customer {{ displayName erasedAt }} }} }} }}"
+    );
+    let then = town.operator.ask(&past, json!({"id": her.waits}))["asOf"]["inquiry"].clone();
+    assert_eq!(then, json!({"state": "QUEUED", "question": null, "customer": {"displayName": null, "erasedAt": null}}));
+    let then = town.provider.ask(&past, json!({"id": her.waits}))["asOf"]["inquiry"].clone();
+    assert_eq!(then["question"], Value::Null);
+
+    // Neither a start, nor views built anew, nor snapshots bring anything back; every chain holds.
+    assert_eq!(house.stop(), 0);
+    let folder = data.to_str().unwrap();
+    let verified = run(&["verify", "--data", folder]);
+    assert_eq!(verified.code, 0, "{}{}", verified.out, verified.err);
+    nothing_is_left(&data, &sealed);
+    let rebuilt = run(&["rebuild", "--data", folder]);
+    assert_eq!(rebuilt.code, 0, "{}", rebuilt.err);
+    let house = House::open_with(&data, &often);
+    nothing_is_shown(&house, &mut town, &her, &erased_at);
+    assert_eq!(browse(&house, "GET", &address, "", "").status, 404);
+    assert_eq!(erase(&mut town.operator, &her.id, &once)["replayed"], true, "the key is known after a start");
+    nothing_is_left(&data, &sealed);
+}
+
+#[test]
+fn a_house_that_ended_between_the_log_and_the_vault_deletes_the_key_at_its_start() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let house = House::open(&data);
+    let mut town = Town::found(&house, 2);
+    let her = arrives(&house, &mut town);
+    assert_eq!(house.stop(), 0);
+    let older = scratch.join("older.sqlite");
+    tests::copy(&data.join("vault.sqlite"), &older);
+    let house = House::open(&data);
+    town.move_to(&house);
+    let erased = erase(&mut town.operator, &her.id, &key());
+    let erased_at = text(&erased["customer"]["erasedAt"]);
+    house.kill();
+
+    // The folder of a house whose log says it, and whose vault has not heard of it.
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(data.join(format!("vault.sqlite{ending}")));
+    }
+    tests::copy(&older, &data.join("vault.sqlite"));
+    let sealed = sealed_key(&data, &her.id).unwrap();
+    let heard = scratch.join("heard");
+    let house = House::open_heard(&data, &[], &heard);
+    assert!(std::fs::read_to_string(&heard).unwrap().contains("erasure.resumed"), "it is said");
+    nothing_is_shown(&house, &mut town, &her, &erased_at);
+    nothing_is_left(&data, &sealed);
+    assert_eq!(house.stop(), 0);
+    let house = House::open_heard(&data, &[], &heard);
+    assert!(!std::fs::read_to_string(&heard).unwrap().contains("erasure.resumed"), "once");
+    drop(house);
+}
+
+#[test]
+fn the_form_of_an_erased_customer_makes_a_new_one() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 1);
+    let offer = town.offer(claim(), json!({}));
+    let link = format!("/l/{}", offer.1);
+    let shown = browse(&house, "GET", &link, "", "");
+    let form = |proof: &str| format!("proof={proof}&revision=1&name=Carla&channel=MESSAGE");
+    let pressed = browse(&house, "POST", &link, "", &form(&shown.field("proof")));
+    assert_eq!(pressed.status, 303, "{}", pressed.html);
+    let first = pressed.header("location").unwrap().to_owned();
+    let customer = |town: &mut Town| {
+        let seen = town.operator.ask("{ inquiries(first: 9) { edges { node { customer { id } } } } }", json!({}));
+        let edges = seen["inquiries"]["edges"].as_array().unwrap().clone();
+        edges.iter().map(|edge| text(&edge["node"]["customer"]["id"])).collect::<Vec<_>>()
+    };
+    let her = customer(&mut town)[0].clone();
+    assert_eq!(erase(&mut town.operator, &her, &key())["userErrors"], json!([]));
+
+    let pressed = browse(&house, "POST", &link, "", &form(&shown.field("proof")));
+    assert_eq!(pressed.status, 422, "{}", pressed.html);
+    assert!(pressed.html.contains("has been erased"), "{}", pressed.html);
+    let again = browse(&house, "POST", &link, "", &form(&pressed.field("proof")));
+    assert_eq!(again.status, 303, "{}", again.html);
+    let second = again.header("location").unwrap();
+    assert_ne!(second, first);
+    assert_eq!(browse(&house, "GET", &first, "", "").status, 404);
+    assert_eq!(browse(&house, "GET", second, "", "").status, 200);
+    assert!(customer(&mut town).iter().any(|id| *id != her));
+}
