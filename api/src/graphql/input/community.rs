@@ -86,7 +86,7 @@ pub struct UpdateCallServerInput {
 #[derive(InputObject, Clone, Debug)]
 pub struct EraseCustomerInput {
     pub customer_id: ID,
-    /// At most 1,000 characters; erased with the rest.
+    // Erased with the rest.
     pub reason: Option<String>,
     pub idempotency_key: String,
 }

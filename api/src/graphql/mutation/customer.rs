@@ -18,7 +18,6 @@ pub(super) struct Customers;
 
 #[Object]
 impl Customers {
-    /// For good: whatever was sealed for the customer opens nowhere any more, and what of it is open ends.
     async fn erase_customer(&self, ctx: &Context<'_>, input: EraseCustomerInput) -> Result<CustomerPayload, Error> {
         let call = Call::begin(ctx, rights::ERASE_CUSTOMER, &input, &input.idempotency_key)?;
         answer(erase_customer(&call, &input)).await

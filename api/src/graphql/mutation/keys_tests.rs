@@ -221,6 +221,8 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&ann, "claimInquiry", json!({ "inquiryId": asked }), "session { id }").await;
     table.does(&ann, "confirmTopics", json!({ "inquiryId": asked, "topics": ["cards"] }), "inquiry { topics }").await;
 
+    table.does(&operator, "eraseCustomer", json!({ "customerId": customer.1 }), "customer { erasedAt }").await;
+
     let all: BTreeSet<String> = rights::ALL.iter().map(|(mutation, _)| (*mutation).to_owned()).collect();
     assert_eq!(table.done, all, "every mutation is in this table");
 }
