@@ -5,6 +5,7 @@
 mod auctions;
 mod calls;
 mod check;
+mod export;
 mod market;
 mod progress;
 mod serve;
@@ -40,6 +41,9 @@ enum Command {
     Verify(check::Verify),
     /// Builds the history views anew from the logs
     Rebuild(check::Rebuild),
+    /// Prints what the house holds; works beside a running server
+    #[command(subcommand)]
+    Export(export::Export),
     /// Reads bank statements, without importing them, and proves their balances
     Statement(statement::StatementFiles),
     /// Runs recorded market history through the same decisions on a turned clock
@@ -144,6 +148,7 @@ pub fn main() -> ExitCode {
         }
         Command::Verify(verify) => verify.run(),
         Command::Rebuild(rebuild) => rebuild.run(),
+        Command::Export(export) => export.run(),
         Command::Statement(statement) => statement.run(),
         Command::Replay(Replay::Auctions(replay)) => replay.run(),
         Command::Replay(Replay::Sealed(replay)) => replay.run(),
