@@ -42,11 +42,13 @@ fn claim() -> Value {
 }
 
 fn arrives(house: &House, town: &mut Town) -> Her {
-    let offer = town.offer(claim(), json!({"maxWait": "PT2H", "wrapUp": "PT5M", "maxOpenInquiries": 4}));
+    let terms = json!({"version": "7", "url": "https://bank.example/terms"});
+    let more = json!({"maxWait": "PT2H", "wrapUp": "PT5M", "maxOpenInquiries": 4, "terms": terms});
+    let offer = town.offer(claim(), more);
     let auction = json!({"direction": "FORWARD", "format": "OPEN", "currency": "EUR", "openFor": "PT1H"});
     let auctioned = town.publish(auction, json!({}));
     let input = |offer: &(String, String)| {
-        json!({"offerId": offer.0, "linkId": offer.1, "channel": "MESSAGE", "question": "Where is my wallet-in-the-tram?",
+        json!({"offerId": offer.0, "linkId": offer.1, "channel": "MESSAGE", "termsVersion": "7", "question": "Where is my wallet-in-the-tram?",
             "customer": {"displayName": "Carlotta Quasimodo", "email": "carla.q@example.org", "phone": "+43 660 7731",
                 "attributes": {"iban": "AT61-QUASI"}}})
     };
@@ -146,9 +148,9 @@ fn sealed_key(data: &Path, customer: &str) -> Option<Vec<u8>> {
 
 fn nothing_is_left(data: &Path, key: &[u8]) {
     for secret in SECRETS.iter().chain([&REASON]) {
-        assert_eq!(holding(data, secret.as_bytes()), [PathBuf::new(); 0], "{secret}");
+        assert_eq!(holding(data, secret.as_bytes()), Vec::<PathBuf>::new(), "{secret}");
     }
-    assert_eq!(holding(data, key), [PathBuf::new(); 0], "the sealed key");
+    assert_eq!(holding(data, key), Vec::<PathBuf>::new(), "the sealed key");
 }
 
 /// Nobody finds anything of her by asking.
@@ -249,7 +251,8 @@ fn an_erased_customer_is_gone_everywhere_and_nothing_brings_it_back() {
     // Her places are others' again.
     let of = inquiry(&mut town.operator, &her.waits)["offer"]["id"].clone();
     let links = town.operator.ask("query($id: ID!) { offer(id: $id) { links { id } } }", json!({"id": of}));
-    let input = json!({"offerId": of, "linkId": links["offer"]["links"][0]["id"], "channel": "MESSAGE"});
+    let input =
+        json!({"offerId": of, "linkId": links["offer"]["links"][0]["id"], "channel": "MESSAGE", "termsVersion": "7"});
     let mut taken = 0;
     eventually("her places come back", || {
         let answer = house.client("").give_keyed("acceptOffer", input.clone(), &key(), "inquiry { id }");
@@ -350,4 +353,74 @@ fn the_form_of_an_erased_customer_makes_a_new_one() {
     assert_eq!(browse(&house, "GET", &first, "", "").status, 404);
     assert_eq!(browse(&house, "GET", second, "", "").status, 200);
     assert!(customer(&mut town).iter().any(|id| *id != her));
+}
+
+fn export(data: &Path, customer: &str, more: &[&str]) -> tests::Ran {
+    run(&[&["export", "customer", "--data", data.to_str().unwrap(), "--customer", customer], more].concat())
+}
+
+#[test]
+fn a_customers_data_is_exported_in_clear_until_it_is_erased() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let house = House::open(&data);
+    let mut town = Town::found(&house, 2);
+    let her = arrives(&house, &mut town);
+    let other = town.offer(claim(), json!({}));
+    let other = text(&town.accept(&house, &other)["inquiry"]["id"]);
+
+    // Beside the running house, and without it: the same bytes.
+    let beside = export(&data, &her.id, &[]);
+    assert_eq!((beside.code, beside.err.as_str()), (0, ""), "{}", beside.out);
+    assert_eq!(export(&data, &her.id, &[]).out, beside.out);
+    let line = export(&data, &her.id, &["--json"]).out;
+    assert_eq!(line.lines().count(), 1);
+    let document: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&beside.out).unwrap(), document);
+    let profile = json!({"displayName": "Carlotta Quasimodo", "email": "carla.q@example.org", "phone": "+43 660 7731",
+        "attributes": {"iban": "AT61-QUASI"}});
+    assert_eq!(
+        (&document["customer"], &document["profile"], &document["erasedAt"]),
+        (&json!(her.id), &profile, &Value::Null)
+    );
+    let inquiries = document["inquiries"].as_array().unwrap();
+    let ids: Vec<String> = inquiries.iter().map(|inquiry| text(&inquiry["id"])).collect();
+    assert_eq!(ids, [&her.served, &her.away, &her.talks, &her.waits, &her.bid_for].map(String::clone));
+    let served = &inquiries[0];
+    assert_eq!(served["question"], "Where is my wallet-in-the-tram?");
+    assert_eq!(served["messages"][0]["text"], "said-by-her");
+    assert_eq!(served["messages"][0]["author"], "CUSTOMER");
+    assert_eq!(served["notes"][0]["text"], "noted-about-her");
+    assert_eq!(
+        served["records"][0]["saved"],
+        json!({"information": {"of": "kept-about-her"}, "notes": "noted-about-her"})
+    );
+    let kinds: Vec<String> =
+        served["decisions"].as_array().unwrap().iter().map(|decision| text(&decision["kind"])).collect();
+    assert_eq!(kinds, ["CALL_SERVER", "SELECTION"]);
+    assert!(served["decisions"].as_array().unwrap().iter().all(|decision| decision["at"].is_string()));
+    assert_eq!(inquiries[1]["withdrawals"][0]["reason"], "said-by-her");
+    assert_eq!(
+        served["consent"],
+        json!({"at": served["acceptedAt"], "url": "https://bank.example/terms", "version": "7"})
+    );
+    assert!(!line.contains(&other) && !line.contains("Carla Customer"), "nobody else's");
+
+    let unknown = export(&data, "cus_00000000000000000000000000", &[]);
+    assert_eq!((unknown.code, unknown.out.as_str()), (1, ""));
+    assert!(unknown.err.contains("no such customer"), "{}", unknown.err);
+    assert_eq!(export(&data, "Carlotta", &[]).code, 2);
+
+    let erased = erase(&mut town.operator, &her.id, &key());
+    assert_eq!(house.stop(), 0);
+    let after = export(&data, &her.id, &["--json"]);
+    let erased_at = text(&erased["customer"]["erasedAt"]);
+    assert_eq!(after.code, 0, "{}", after.err);
+    assert!(after.err.contains(&format!("was erased at {erased_at}")), "{}", after.err);
+    let document: Value = serde_json::from_str(&after.out).unwrap();
+    assert_eq!((&document["erasedAt"], &document["profile"]), (&json!(erased_at), &Value::Null));
+    assert_eq!(document["inquiries"].as_array().unwrap().len(), 5, "that there were some is no secret of hers");
+    for secret in SECRETS.iter().chain([&REASON]) {
+        assert!(!after.out.contains(secret), "{secret}");
+    }
 }

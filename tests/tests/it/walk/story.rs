@@ -308,7 +308,11 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let input = json!({"title": "Help", "channels": ["MESSAGE"], "links": [{"label": "Help", "topic": "cards/stolen"}], "allocation": {"claim": {"price": {"amount": "1.13", "currency": "EUR"}}}, "hours": hours, "maxOpenInquiries": 9, "dailyBudget": {"amount": "90.00", "currency": "EUR"}});
     let seldom = story.give("rival", "publishOffer", input)["offer"].clone();
     let input = json!({"offerId": seldom["id"], "linkId": seldom["links"][0]["id"], "channel": "MESSAGE"});
-    story.house.client("").give("acceptOffer", input, "inquiry { id }");
+    story.house.client("").give("acceptOffer", input.clone(), "inquiry { id }");
+    // One whose customer is erased.
+    let gone = story.house.client("").give("acceptOffer", input, "inquiry { id customer { id } }");
+    let gone = json!({"customerId": gone["inquiry"]["customer"]["id"], "reason": "she asked for it"});
+    story.give("operator", "eraseCustomer", gone);
     moments.push(story.now());
     moments
 }
