@@ -62,9 +62,14 @@ impl Erasures {
     pub(crate) fn heal(&self, vault: &Vault, erased: &[CustomerId], head: Option<Seq>) -> Result<(), VaultError> {
         for customer in erased {
             let name = customer.to_string();
-            if vault.existing(&name)?.is_some() {
-                vault.erase(&name)?;
-                tracing::warn!(customer = name, "erasure.resumed: the house had ended before the key was deleted");
+            // Whoever never had a key may have a provider's reference, and is erased for good by having one for a moment.
+            match vault.key_for(&name) {
+                Err(VaultError::Erased) => {}
+                Err(error) => return Err(error),
+                Ok(_) => {
+                    vault.erase(&name)?;
+                    tracing::warn!(customer = name, "erasure.resumed: the house had ended before the key was deleted");
+                }
             }
         }
         self.done.send_replace(head);
