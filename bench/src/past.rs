@@ -353,6 +353,7 @@ fn terms(open_for: Span) -> Result<OfferTerms, Failure> {
         max_open: None,
         max_wait: LONG,
         priority: 0,
+        relaxation: vec![],
         required_skills: vec![],
         shown_before_consent: vec![],
         terms: None,

@@ -303,6 +303,7 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
         | Timer::SessionIsLong(_)
         | Timer::SelectsAgain(_)
         | Timer::PlaceIsLost(_)
+        | Timer::Relaxes(_)
         | Timer::MergeGoesOn(_)
         | Timer::ForgetsOn(_) => None,
     });

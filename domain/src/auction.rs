@@ -325,7 +325,11 @@ pub(crate) fn freed_by(state: &State, events: &[Event]) -> Vec<AgentId> {
         }
     }
     // What waits may be desired otherwise: whoever is free looks there.
-    if events.iter().any(|event| matches!(event, Event::Inquiry(InquiryEvent::Moved(_)))) {
+    let otherwise = |event: &Event| {
+        matches!(event, Event::Inquiry(InquiryEvent::Moved(_)))
+            || matches!(event, Event::Inquiry(InquiryEvent::Relaxed(e)) if state.waiting.contains(e.inquiry))
+    };
+    if events.iter().any(otherwise) {
         freed.extend(state.roster.iter().filter(|id| !freed.contains(id)).copied().collect::<Vec<_>>());
     }
     freed

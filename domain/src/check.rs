@@ -5,7 +5,9 @@ use crate::event::community::Location;
 use crate::hours::BusinessHours;
 use crate::money::Money;
 use crate::refusal::Refusal;
-use crate::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferLink, OfferTerms, RoutingPolicy};
+use crate::terms::{
+    Allocation, AuctionFormat, AuctionRules, Direction, OfferLink, OfferTerms, RelaxationRing, RoutingPolicy,
+};
 use crate::time::Span;
 use crate::topic::{SKILL_LEVEL_MAX, Skill};
 use rust_decimal::Decimal;
@@ -131,6 +133,36 @@ fn amount(path: &[&str], amount: Decimal, currency: Currency) -> Checked {
     }
 }
 
+pub const RINGS_MAX: usize = 5;
+
+/// Each ring comes later than the one before, asks for less, and comes before the wait is over.
+fn relaxation(terms: &OfferTerms) -> Checked {
+    let rings = &terms.relaxation;
+    if rings.len() > RINGS_MAX {
+        return Err(Refusal::invalid(&["relaxation"], format!("at most {RINGS_MAX} rings")));
+    }
+    let first = RelaxationRing { after: Span::ZERO, any_topic: false, lower_levels: 0 };
+    for (at, ring) in rings.iter().enumerate() {
+        let before = if at == 0 { &first } else { &rings[at - 1] };
+        let wrong = |member: &[&str], message: &str| Err(Refusal::invalid_at(&["relaxation"], at, member, message));
+        if ring.after <= before.after || ring.after < Span::seconds(1) {
+            return wrong(&["after"], "later than the ring before, and PT1S at least");
+        }
+        if ring.after >= terms.max_wait {
+            return wrong(&["after"], "before maxWait is over");
+        }
+        if ring.lower_levels >= u32::from(SKILL_LEVEL_MAX) {
+            return wrong(&["lowerLevels"], "0 to 9");
+        }
+        let asks_more = ring.lower_levels < before.lower_levels || before.any_topic && !ring.any_topic;
+        let asks_the_same = (ring.lower_levels, ring.any_topic) == (before.lower_levels, before.any_topic);
+        if asks_more || asks_the_same {
+            return wrong(&[], "a ring asks for less than the one before");
+        }
+    }
+    Ok(())
+}
+
 /// Steps of an offer's priority.
 pub const PRIORITY_MAX: u32 = 10;
 
@@ -161,6 +193,7 @@ pub fn terms(terms: &OfferTerms) -> Checked {
     }
     span(&["consentWindow"], terms.consent_window, Span::seconds(1), CONSENT_WINDOW_MAX)?;
     span(&["maxWait"], terms.max_wait, Span::seconds(1), MAX_WAIT_MAX)?;
+    relaxation(terms)?;
     if terms.priority > PRIORITY_MAX {
         return Err(Refusal::invalid(&["priority"], "0 to 10"));
     }

@@ -36,6 +36,7 @@ pub struct OfferChange {
     pub max_open: Patch<u32>,
     pub max_wait: Option<Span>,
     pub priority: Option<u32>,
+    pub relaxation: Option<Vec<crate::terms::RelaxationRing>>,
     pub required_skills: Option<Vec<Skill>>,
     pub terms: Patch<crate::terms::ConsentText>,
     pub title: Option<String>,

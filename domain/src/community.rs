@@ -325,6 +325,7 @@ pub fn revise_offer(state: &State, offer: OfferId, expected_revision: u32, chang
         max_open: change.max_open.over(old.max_open),
         max_wait: change.max_wait.unwrap_or(old.max_wait),
         priority: change.priority.unwrap_or(old.priority),
+        relaxation: change.relaxation.clone().unwrap_or_else(|| old.relaxation.clone()),
         required_skills: change.required_skills.clone().unwrap_or_else(|| old.required_skills.clone()),
         terms: change.terms.clone().over(old.terms.clone()),
         title: change.title.clone().unwrap_or_else(|| old.title.clone()),

@@ -183,6 +183,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         Timer::MergeGoesOn(id) => queue::go_on(state, id, ctx),
         Timer::ForgetsOn(id) => customer::go_on(state, id, ctx),
         Timer::SelectsAgain(id) => routing::select(state, id, ctx),
+        Timer::Relaxes(id) => inquiry::relax(state, id),
         Timer::PlaceIsLost(id) => inquiry::lose_place(state, id, late, ctx),
     })
 }

@@ -121,6 +121,7 @@ impl Event {
                 InquiryEvent::Resumed(e) => one(e.inquiry),
                 InquiryEvent::PlaceKept(e) => one(e.inquiry),
                 InquiryEvent::PlaceLost(e) => one(e.inquiry),
+                InquiryEvent::Relaxed(e) => one(e.inquiry),
                 InquiryEvent::Expired(e) => one(e.inquiry),
                 InquiryEvent::Completed(e) => one(e.inquiry),
                 InquiryEvent::TopicsConfirmed(e) => two(e.inquiry, e.agent),
@@ -223,7 +224,7 @@ into_event! {
     Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired),
         Merged(queue::QueueMerged), MergePutOff(queue::QueueMergePutOff);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
-        InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), Requeued(inquiry::InquiryRequeued),
+        InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), Relaxed(inquiry::InquiryRelaxed), Requeued(inquiry::InquiryRequeued),
         Withdrawn(inquiry::InquiryWithdrawn), Resumed(inquiry::InquiryResumed), PlaceKept(inquiry::InquiryPlaceKept),
         PlaceLost(inquiry::InquiryPlaceLost), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted),
         TopicsConfirmed(inquiry::TopicsConfirmed), Moved(inquiry::InquiryMoved);

@@ -22,7 +22,7 @@ use crate::session;
 use crate::state::{AuctionPhase, Inquiry, InquiryState, ReservationPhase, State, Timer};
 use crate::terms::{Allocation, AuctionRules, Initiator, OfferTerms};
 use crate::time::{Span, Timestamp};
-use crate::topic::Topic;
+use crate::topic::{Skill, Topic};
 use crate::waiting::Place;
 use std::sync::Arc;
 
@@ -106,6 +106,14 @@ pub fn begin(state: &State, id: InquiryId, ctx: &Ctx) -> Vec<Event> {
     let mut events = vec![InquiryBegan { expires_at: ctx.now + inquiry.wait_left, inquiry: id }.into()];
     events.extend(rules_of(&inquiry.terms).map(|rules| auction::open(id, rules.clone(), 1, ctx)));
     events
+}
+
+/// It has waited so long that the next ring of its offer's relaxation begins.
+pub fn relax(state: &State, id: InquiryId) -> Vec<Event> {
+    let inquiry = state.inquiries.get(id).expect("a timer goes with its inquiry");
+    let ring = inquiry.rings + 1;
+    let desired_skills = queue::desired_after(state, inquiry, &inquiry.queues, ring);
+    vec![InquiryRelaxed { desired_skills, inquiry: id, ring }.into()]
 }
 
 /// By its customer, or an operator; until an agent has consented.
@@ -296,6 +304,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 terms: state.shared.terms(e.offer, &e.terms),
                 desired_skills: state.shared.skills(e.offer, &e.desired_skills),
                 topics: e.topics.as_slice().into(),
+                rings: 0,
                 queues,
                 channel: e.channel,
                 accepted_at: e.accepted_at,
@@ -317,6 +326,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 None => state.set_timer(at + row.wait_left, Timer::InquiryExpires(e.inquiry)),
             }
             state.inquiries.put(&mut state.journal, e.inquiry, row);
+            await_ring(state, e.inquiry);
             add_unassigned(state, e.inquiry);
         }
         InquiryEvent::Began(e) => {
@@ -329,6 +339,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 row.begins_at = None;
                 row.waiting_since = Some(at);
             });
+            await_ring(state, e.inquiry);
             add_unassigned(state, e.inquiry);
         }
         InquiryEvent::InformationRequested(_)
@@ -355,6 +366,11 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
             }
         }
         InquiryEvent::Moved(e) => move_to(state, e),
+        InquiryEvent::Relaxed(e) => {
+            forget_ring(state, e.inquiry);
+            desire(state, e.inquiry, &e.desired_skills, |row| row.rings = e.ring);
+            await_ring(state, e.inquiry);
+        }
         InquiryEvent::Withdrawn(InquiryWithdrawn { place_kept_until: None, inquiry, .. }) => {
             drop_inquiry(state, *inquiry, true);
         }
@@ -383,29 +399,47 @@ fn add_unassigned(state: &mut State, id: InquiryId) {
     }
 }
 
-/// It stands in another queue, and may be another's to have: where it waits for somebody, it waits by what is desired
-/// now.
+/// It stands in another queue, and may be another's to have.
 fn move_to(state: &mut State, e: &InquiryMoved) {
-    let (waiting, unassigned) = (state.waiting.contains(e.inquiry), state.unassigned.contains(e.inquiry));
-    state.remove_waiting(e.inquiry);
-    state.remove_unassigned(e.inquiry);
     queue::count(state, &[e.from], false);
     if !e.already {
         queue::count(state, &[e.into], true);
     }
-    let offer = state.inquiries.get(e.inquiry).expect("an inquiry is registered first").offer;
-    let desired_skills = state.shared.skills(offer, &e.desired_skills);
-    state.inquiries.change(&mut state.journal, e.inquiry, |row| {
+    desire(state, e.inquiry, &e.desired_skills, |row| {
         let others = row.queues.iter().filter(|id| **id != e.from && **id != e.into).copied();
         row.queues = others.chain([e.into]).collect();
-        row.desired_skills = desired_skills;
     });
-    let row = state.inquiries.get(e.inquiry).expect("just changed");
-    let place = Place::of(e.inquiry, row);
+}
+
+/// Where it waits for somebody, it waits by what is desired now.
+fn desire(state: &mut State, id: InquiryId, desired_skills: &[Skill], change: impl FnOnce(&mut Inquiry)) {
+    let (waiting, unassigned) = (state.waiting.contains(id), state.unassigned.contains(id));
+    state.remove_waiting(id);
+    state.remove_unassigned(id);
+    let offer = state.inquiries.get(id).expect("an inquiry is registered first").offer;
+    let desired_skills = state.shared.skills(offer, desired_skills);
+    state.inquiries.change(&mut state.journal, id, |row| {
+        row.desired_skills = desired_skills;
+        change(row);
+    });
+    let place = Place::of(id, state.inquiries.get(id).expect("just changed"));
     if waiting {
         state.add_waiting(place);
     } else if unassigned {
         state.add_unassigned(place);
+    }
+}
+
+/// While it waits, its next ring of relaxation is due some time.
+fn await_ring(state: &mut State, id: InquiryId) {
+    if let Some(due) = state.inquiries.get(id).and_then(Inquiry::relaxes_at) {
+        state.set_timer(due, Timer::Relaxes(id));
+    }
+}
+
+fn forget_ring(state: &mut State, id: InquiryId) {
+    if let Some(due) = state.inquiries.get(id).and_then(Inquiry::relaxes_at) {
+        state.clear_timer(due, Timer::Relaxes(id));
     }
 }
 
@@ -417,6 +451,7 @@ fn wait_again(state: &mut State, id: InquiryId, expires_at: Timestamp, at: Times
         row.waiting_since = Some(at);
         row.chain_from = row.reservations.len() as u32;
     });
+    await_ring(state, id);
 }
 
 /// Until when a withdrawn inquiry may come back. Absent: it is back.
@@ -448,6 +483,7 @@ fn select_again(state: &mut State, id: InquiryId, at: Timestamp) {
 
 /// The wait stops: an auction opens, a reservation is pending, or a session opens.
 pub(crate) fn stop_waiting(state: &mut State, id: InquiryId, next: InquiryState, at: Timestamp) {
+    forget_ring(state, id);
     let row = state.inquiries.get(id).expect("an inquiry is registered first");
     let row_selects_at = row.selects_at;
     if let Some(since) = row.waiting_since {
@@ -476,6 +512,9 @@ fn drop_inquiry(state: &mut State, id: InquiryId, from_queues: bool) {
     }
     if let Some(since) = row.waiting_since {
         state.clear_timer(since + row.wait_left, Timer::InquiryExpires(id));
+    }
+    if let Some(due) = row.relaxes_at() {
+        state.clear_timer(due, Timer::Relaxes(id));
     }
     if let Some(due) = row.begins_at {
         state.clear_timer(due, Timer::InquiryBegins(id));

@@ -141,11 +141,7 @@ fn move_on(state: &State, from: &[QueueId], into: QueueId, ctx: &Ctx, events: &m
         let queues: Vec<QueueId> = inquiry.queues.iter().filter(kept).copied().chain([into]).collect();
         // What is under way goes on as it began.
         let desired_skills = match inquiry.state {
-            InquiryState::Queued | InquiryState::Withdrawn => {
-                let rows = queues.iter().filter_map(|id| state.queues.get(*id));
-                let of_queues = rows.flat_map(|row| row.required_skills.iter().cloned());
-                desired_skills(&inquiry.terms, &inquiry.topics, of_queues)
-            }
+            InquiryState::Queued | InquiryState::Withdrawn => desired_after(state, inquiry, &queues, inquiry.rings),
             InquiryState::InAuction | InquiryState::Reserved | InquiryState::Engaged | InquiryState::WrapUp => {
                 inquiry.desired_skills.to_vec()
             }
@@ -184,6 +180,17 @@ pub(crate) fn place(state: &State, terms: &OfferTerms, queues: &[QueueId], accep
     let credits = queues.iter().filter_map(|id| Some(state.queues.get(*id)?.priority_credit));
     let credit = credits.max().unwrap_or(Span::ZERO);
     accepted_at - Span(credit.0.saturating_mul(i64::from(terms.priority)))
+}
+
+/// What is desired of agents in these queues, so many rings of relaxation entered.
+pub(crate) fn desired_after(state: &State, inquiry: &Inquiry, queues: &[QueueId], rings: u32) -> Vec<Skill> {
+    let rows = queues.iter().filter_map(|id| state.queues.get(*id));
+    let of_queues = rows.flat_map(|row| row.required_skills.iter().cloned());
+    let ring = rings.checked_sub(1).and_then(|at| inquiry.terms.relaxation.get(at as usize));
+    let topics: &[Topic] = if ring.is_some_and(|ring| ring.any_topic) { &[] } else { &inquiry.topics };
+    let lower = ring.map_or(0, |ring| u8::try_from(ring.lower_levels).unwrap_or(u8::MAX));
+    let desired = desired_skills(&inquiry.terms, topics, of_queues).into_iter();
+    desired.map(|skill| Skill { level: skill.level.saturating_sub(lower).max(1), ..skill }).collect()
 }
 
 /// The offer's, one named by each topic, and the queues'.

@@ -392,6 +392,8 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
             Event::Inquiry(InquiryEvent::Registered(e)) => (e.inquiry, true),
             Event::Inquiry(InquiryEvent::Began(e)) => (e.inquiry, true),
             Event::Inquiry(InquiryEvent::Resumed(e)) => (e.inquiry, true),
+            // What is found, or not, with less asked for.
+            Event::Inquiry(InquiryEvent::Relaxed(e)) => (e.inquiry, true),
             Event::Inquiry(InquiryEvent::Requeued(e)) => (e.inquiry, false),
             Event::Inquiry(
                 InquiryEvent::InformationRequested(_)
@@ -419,8 +421,11 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
             | Event::Settlement(_)
             | Event::Webhook(_) => continue,
         };
-        let waits =
-            |row: &Inquiry| row.state == InquiryState::Queued && row.begins_at.is_none() && rules_of(row).is_some();
+        // A platform that comes late may enter a ring of what expires next.
+        let waits = |row: &Inquiry| {
+            let queued = row.state == InquiryState::Queued && row.begins_at.is_none();
+            queued && !row.wait_is_over(ctx.now) && rules_of(row).is_some()
+        };
         if !state.inquiries.get(id).is_some_and(waits) {
             continue;
         }

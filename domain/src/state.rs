@@ -154,8 +154,10 @@ pub struct Inquiry {
     /// Who started it, where the provider pays whoever assists: it is for somebody else then.
     pub unpaid: Option<AgentId>,
     pub terms: Arc<OfferTerms>,
-    /// The offer's, its topics' and its queues'.
+    /// The offer's, its topics' and its queues', as far as they are asked for by now.
     pub desired_skills: Arc<[Skill]>,
+    /// So many rings of the offer's relaxation it has entered.
+    pub rings: u32,
     pub topics: Arc<[Topic]>,
     pub queues: Arc<[QueueId]>,
     pub channel: ChannelKind,
@@ -188,6 +190,12 @@ impl Inquiry {
     /// Its wait ran out, though its timer may not have rung yet: nothing more is begun for it.
     pub fn wait_is_over(&self, now: Timestamp) -> bool {
         self.waiting_since.is_some_and(|since| since + self.wait_left <= now)
+    }
+    /// While it waits: when the next ring of the offer's relaxation begins. What it waited before counts.
+    pub fn relaxes_at(&self) -> Option<Timestamp> {
+        let ring = self.terms.relaxation.get(self.rings as usize)?;
+        let waited = self.terms.max_wait - self.wait_left;
+        Some(self.waiting_since? + (ring.after - waited))
     }
     pub fn auction(&self) -> Option<AuctionId> {
         self.auctions.last().copied()
@@ -441,6 +449,7 @@ pub enum Timer {
     MergeGoesOn(QueueId),
     PlaceIsLost(InquiryId),
     ForgetsOn(CustomerId),
+    Relaxes(InquiryId),
 }
 
 /// One change to take back. What a bid changes stands here as it is; rows that are large and change seldom are

@@ -137,6 +137,19 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+/// What an offer asks of agents once an inquiry has waited so long: less than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelaxationRing {
+    /// Of waiting, counted as for `max_wait`.
+    pub after: Span,
+    /// The skills that its topics name are not asked for, unless the offer or a queue asks for them itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub any_topic: bool,
+    /// So much lower is each level than at first, and 1 at least.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lower_levels: u32,
+}
+
 /// One revision of an offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferTerms {
@@ -162,6 +175,9 @@ pub struct OfferTerms {
     /// 0 to 10: so many times a queue's credit its inquiries stand ahead there.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub priority: u32,
+    /// In order of time; each asks for less than the one before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relaxation: Vec<RelaxationRing>,
     pub required_skills: Vec<Skill>,
     /// Names of customer attributes that an agent sees before consent.
     pub shown_before_consent: Vec<String>,

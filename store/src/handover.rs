@@ -67,6 +67,7 @@ fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Began(_)
+            | InquiryEvent::Relaxed(_)
             | InquiryEvent::Resumed(_)
             | InquiryEvent::PlaceKept(_)
             | InquiryEvent::Moved(_)

@@ -225,6 +225,7 @@ impl Market {
             max_open: None,
             max_wait: Span::days(1),
             priority: 0,
+            relaxation: vec![],
             required_skills: vec![],
             shown_before_consent: vec![],
             terms: None,

@@ -26,6 +26,7 @@ pub enum InquiryEvent {
     Completed(InquiryCompleted),
     TopicsConfirmed(TopicsConfirmed),
     Moved(InquiryMoved),
+    Relaxed(InquiryRelaxed),
 }
 
 /// An acceptance stands in the call server's queues.
@@ -192,6 +193,16 @@ pub struct TopicsConfirmed {
     pub agent: AgentId,
     pub inquiry: InquiryId,
     pub topics: Vec<Topic>,
+}
+
+/// It has waited long enough for the next ring of its offer's relaxation: less is asked of agents from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryRelaxed {
+    /// All that is asked for now.
+    pub desired_skills: Vec<Skill>,
+    pub inquiry: InquiryId,
+    /// 1 for the first.
+    pub ring: u32,
 }
 
 /// A queue that it stood in was merged into another one: it stands there now, at the place of its own acceptance.

@@ -18,7 +18,7 @@ use domain::ids::*;
 use domain::money::Money;
 use domain::state::{InquiryState, State};
 use domain::terms::RoutingPolicy::*;
-use domain::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferTerms};
+use domain::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferTerms, RelaxationRing};
 use domain::time::{Span, Timestamp};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -267,6 +267,8 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
             let allocation = menu[rules % menu.len()].clone();
             let terms = OfferTerms { allocation, ..terms::terms(forward(AuctionFormat::Open)) };
             let max_wait = if *patience == 0 { terms.max_wait } else { Span::seconds(*patience) };
+            let ring = RelaxationRing { after: Span::seconds(*patience / 3), any_topic: true, lower_levels: 1 };
+            let relaxation = if *patience > 6 { vec![ring] } else { vec![] };
             // Closed for the first minute of the day.
             let hours = (*patience % 4 == 1).then(|| hours::daily("UTC", 8 * 60 + 1, 8 * 60));
             let terms = OfferTerms {
@@ -274,6 +276,7 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
                 wrap_up: terms.wrap_up.filter(|_| *wrap_up),
                 max_wait,
                 priority: (*patience).rem_euclid(4) as u32,
+                relaxation,
                 ..terms
             };
             market.registers(terms, TOPICS[*topics]).unwrap();

@@ -27,6 +27,7 @@ mod presence;
 mod prices;
 mod proofs;
 mod queues;
+mod relaxation;
 mod reservations;
 mod rounds;
 mod routed;

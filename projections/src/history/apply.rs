@@ -158,6 +158,7 @@ impl<'a> Fold<'a> {
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Began(_)
+            | InquiryEvent::Relaxed(_)
             | InquiryEvent::TopicsConfirmed(_) => Ok(()),
             InquiryEvent::Moved(i) => {
                 let place = (i.into.to_string(), i.inquiry.to_string());

@@ -121,6 +121,7 @@ pub(super) fn terms(format: AuctionFormat) -> OfferTerms {
         max_open: None,
         max_wait: Span::days(1),
         priority: 0,
+        relaxation: vec![],
         required_skills: Vec::new(),
         shown_before_consent: Vec::new(),
         terms: None,

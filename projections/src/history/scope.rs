@@ -94,6 +94,7 @@ impl Scope {
                 | InquiryEvent::InformationAnswered(_)
                 | InquiryEvent::SelectionMade(_)
                 | InquiryEvent::Began(_)
+                | InquiryEvent::Relaxed(_)
                 | InquiryEvent::Requeued(_)
                 | InquiryEvent::Withdrawn(_)
                 | InquiryEvent::Resumed(_)

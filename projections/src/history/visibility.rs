@@ -263,6 +263,7 @@ fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> boo
             | InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::Began(_)
+            | InquiryEvent::Relaxed(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Resumed(_)

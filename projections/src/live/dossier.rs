@@ -279,6 +279,11 @@ impl Dossier {
                 inquiry.begins_at = None;
                 inquiry.expires_at = Some(e.expires_at);
             }
+            InquiryEvent::Relaxed(e) => {
+                let inquiry = self.registered()?;
+                inquiry.desired_skills = e.desired_skills.as_slice().into();
+                inquiry.ring = e.ring;
+            }
             InquiryEvent::Requeued(e) => {
                 self.requeued += 1;
                 let inquiry = self.registered()?;

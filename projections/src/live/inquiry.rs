@@ -82,6 +82,8 @@ pub struct InquiryRow {
     /// Out of which queues it was moved into which, and where in the log: those were merged.
     pub moves: Arc<[(Seq, QueueId, QueueId)]>,
     pub desired_skills: Arc<[Skill]>,
+    /// Of the offer's relaxation, the one that it entered last; 0 before the first.
+    pub ring: u32,
     pub customer: CustomerId,
     /// The electronic question, with title and excerpt of its content.
     pub question: Option<Arc<Sealed>>,
@@ -128,6 +130,7 @@ impl InquiryRow {
             queues: e.queues.as_slice().into(),
             moves: Arc::new([]),
             desired_skills: e.desired_skills.as_slice().into(),
+            ring: 0,
             customer: e.customer,
             question: e.question.clone().map(Arc::new),
             information: None,

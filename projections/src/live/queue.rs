@@ -293,6 +293,7 @@ impl Queues {
             InquiryEvent::Completed(e) => self.leave(e.inquiry, recorded),
             // It stood at its place all the while.
             InquiryEvent::Began(_)
+            | InquiryEvent::Relaxed(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::InformationRequested(_)

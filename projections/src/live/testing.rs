@@ -129,6 +129,7 @@ pub(super) fn terms() -> OfferTerms {
         max_open: None,
         max_wait: Span::days(1),
         priority: 0,
+        relaxation: vec![],
         required_skills: vec![],
         shown_before_consent: vec![],
         terms: None,

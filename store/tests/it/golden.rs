@@ -155,6 +155,12 @@ fn samples() -> Vec<(&'static str, Event)> {
     let moved =
         InquiryMoved { already: false, away: false, desired_skills: skills, from: QUEUE, inquiry, into: QueueId(99) };
     let limited = OfferTerms { daily_budget: Some(eur("90.00")), max_open: Some(3), ..full_terms() };
+    let rings = [(20, 1, false), (60, 3, true)].map(|(after, lower_levels, any_topic)| RelaxationRing {
+        after: Span::seconds(after),
+        any_topic,
+        lower_levels,
+    });
+    let relaxed = OfferTerms { relaxation: rings.to_vec(), ..full_terms() };
     let preferred = OfferTerms { priority: 4, ..full_terms() };
     let accepted = OfferAccepted {
         call_server: main_log(),
@@ -400,6 +406,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("routed", OfferPublished { offer: OFFER, provider: PROVIDER, terms: bare_terms(routed) }.into()),
         ("", OfferRevised { offer: OFFER, revision: 2, terms: full_terms() }.into()),
         ("limited", OfferPublished { offer: OFFER, provider: PROVIDER, terms: limited }.into()),
+        ("relaxed", OfferPublished { offer: OFFER, provider: PROVIDER, terms: relaxed }.into()),
         ("preferred", OfferPublished { offer: OFFER, provider: PROVIDER, terms: preferred }.into()),
         ("", OfferPaused { offer: OFFER }.into()),
         ("", OfferResumed { offer: OFFER }.into()),
@@ -586,6 +593,10 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("", SelectionMade { agent: Some(agent), inquiry, why: why() }.into()),
         ("bare", SelectionMade { agent: None, inquiry, why: bare_why() }.into()),
         ("", TopicsConfirmed { agent, inquiry, topics: vec![topic("cards/lost")] }.into()),
+        (
+            "",
+            InquiryRelaxed { desired_skills: vec![Skill { level: 2, name: topic("cards") }], inquiry, ring: 1 }.into(),
+        ),
         ("", InquiryBegan { expires_at: closes_at, inquiry }.into()),
         ("", InquiryRequeued { expires_at: closes_at, inquiry }.into()),
         (

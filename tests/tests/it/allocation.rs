@@ -216,3 +216,39 @@ fn what_waits_goes_to_who_names_the_best_value() {
         json!(town.agents[0].0)
     );
 }
+
+/// What is asked of agents becomes less while an inquiry waits; the record says when, what for, and who is left out yet.
+#[test]
+fn who_waits_long_enough_is_given_to_whom_less_is_asked_of() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 1);
+    let german = json!([{"name": "german", "level": 3}]);
+    let rings = json!([{"after": "PT1S", "lowerLevels": 1}, {"after": "PT2S", "lowerLevels": 9, "anyTopic": true}]);
+    let more = json!({"requiredSkills": german, "relaxation": rings, "consentWindow": "PT1M"});
+    let offer = town.offer(json!({"routed": {}}), more);
+    let document = "query($id: ID!) { offer(id: $id) { relaxation { after lowerLevels anyTopic } } }";
+    let shown = town.operator.ask(document, json!({"id": offer.0}))["offer"]["relaxation"].clone();
+    assert_eq!(shown[1], json!({"after": "PT2S", "lowerLevels": 9, "anyTopic": true}));
+    let input = json!({"offerId": offer.0, "expectedRevision": 1, "relaxation": [{"after": "P1D", "lowerLevels": 1}]});
+    let refused = town.provider.give_keyed("reviseOffer", input, &key(), "offer { id }");
+    assert_eq!(refused["userErrors"][0]["field"], json!(["relaxation", "0", "after"]), "{refused}");
+    // Cards is what the one agent knows; German of the lowest level it learns now.
+    let skills = json!({"agentId": town.agents[0].0, "skills": [{"name": "german"}]});
+    town.operator.give("updateAgent", skills, "agent { id }");
+
+    let accepted = town.accept(&house, &offer);
+    let id = json!({"id": accepted["inquiry"]["id"]});
+    let document = "query($id: ID!) { inquiry(id: $id) { state ring requiredSkills { name level } decisions(first: 9) { edges { node { kind chosen { __typename } excluded { reason count } } } } } }";
+    let asked = eventually("its second ring", || {
+        let seen = town.operator.ask(document, id.clone())["inquiry"].clone();
+        (seen["state"] == "RESERVED").then_some(seen)
+    });
+    assert_eq!(asked["ring"], 2);
+    assert_eq!(asked["requiredSkills"], json!([{"name": "german", "level": 1}]));
+    let all = asked["decisions"]["edges"].as_array().unwrap().iter().map(|edge| &edge["node"]);
+    let selections: Vec<&Value> = all.filter(|one| one["kind"] == "SELECTION").collect();
+    assert_eq!(selections.len(), 3, "at first, and at each ring: {asked}");
+    assert_eq!(selections[1]["excluded"][0]["reason"], "LACKS_SKILL");
+    assert_eq!(selections[2]["chosen"]["__typename"], "Agent");
+}

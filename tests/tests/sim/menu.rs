@@ -136,7 +136,19 @@ pub fn terms(dice: &mut Dice) -> OfferTerms {
     terms
 }
 
+/// Sometimes less is asked for after a while.
+fn relaxation(dice: &mut Dice, max_wait: Span) -> Vec<RelaxationRing> {
+    let count = if dice.percent(35) { dice.between(1, 3) } else { 0 };
+    let all = (1..=count).map(|number| RelaxationRing {
+        after: Span(max_wait.0 * number / 8),
+        any_topic: number > 1,
+        lower_levels: number as u32,
+    });
+    all.filter(|ring| ring.after >= Span::seconds(1)).collect()
+}
+
 fn unlimited(dice: &mut Dice) -> OfferTerms {
+    let max_wait = Span::seconds(dice.one(&[1, 30, 120, 600, 3_600]));
     OfferTerms {
         accepts_questions: dice.percent(80),
         allocation: allocation(dice),
@@ -151,7 +163,8 @@ fn unlimited(dice: &mut Dice) -> OfferTerms {
         independent_agents_only: dice.percent(25),
         links: vec![],
         max_open: None,
-        max_wait: Span::seconds(dice.one(&[1, 30, 120, 600, 3_600])),
+        max_wait,
+        relaxation: relaxation(dice, max_wait),
         priority: if dice.percent(40) { dice.between(1, 10) as u32 } else { 0 },
         required_skills: if dice.percent(15) { vec![skill(dice.one(&["cards", "travel"]), 2)] } else { vec![] },
         shown_before_consent: vec![],

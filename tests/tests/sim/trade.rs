@@ -91,10 +91,13 @@ pub fn erase_customer(dice: &mut Dice, known: &Known, log: &LogName) -> Option<D
 pub fn revise_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
     let offer = dice.pick(&known.offers)?;
     let terms = menu::terms(dice);
+    // Rings fit their own wait.
+    let waits = dice.percent(50);
     let change = OfferChange {
         allocation: dice.percent(50).then_some(terms.allocation),
         consent_window: dice.percent(50).then_some(terms.consent_window),
-        max_wait: dice.percent(50).then_some(terms.max_wait),
+        max_wait: waits.then_some(terms.max_wait),
+        relaxation: waits.then_some(terms.relaxation),
         priority: dice.percent(30).then_some(terms.priority),
         wrap_up: match dice.throw(3) {
             0 => terms.wrap_up.map_or(Patch::Keep, Patch::Set),

@@ -139,6 +139,7 @@ impl Floor {
             max_open: None,
             max_wait: promise.max_wait,
             priority: 0,
+            relaxation: vec![],
             required_skills: vec![],
             shown_before_consent: vec![],
             terms: None,

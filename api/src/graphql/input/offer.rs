@@ -9,7 +9,7 @@ use domain::command::{Command, NewLink, OfferChange};
 use domain::currency::Currency;
 use domain::ids::ProviderId;
 use domain::refusal::Refusal;
-use domain::terms::{Allocation, AuctionRules, ConsentText, IncrementStep, OfferTerms};
+use domain::terms::{Allocation, AuctionRules, ConsentText, IncrementStep, OfferTerms, RelaxationRing};
 use domain::time::Span;
 
 #[derive(InputObject, Clone, Debug)]
@@ -72,6 +72,15 @@ pub struct IncrementStepInput {
 }
 
 #[derive(InputObject, Clone, Debug)]
+pub struct RelaxationRingInput {
+    pub after: Duration,
+    #[graphql(default = 0)]
+    pub lower_levels: i32,
+    #[graphql(default = false)]
+    pub any_topic: bool,
+}
+
+#[derive(InputObject, Clone, Debug)]
 pub struct PublishOfferInput {
     pub provider_id: Option<ID>,
     pub title: String,
@@ -90,6 +99,9 @@ pub struct PublishOfferInput {
     /// 0 to 10: so many times a queue's `priorityCredit` its inquiries stand ahead there. A queue without credit serves first who came first.
     #[graphql(default = 0)]
     pub priority: i32,
+    /// At most five rings, in order of time, all of them before `maxWait` is over.
+    #[graphql(default)]
+    pub relaxation: Vec<RelaxationRingInput>,
     /// Absent: always.
     pub hours: Option<BusinessHoursInput>,
     #[graphql(default = true)]
@@ -119,6 +131,7 @@ pub struct ReviseOfferInput {
     pub wrap_up: Clearable<Duration>,
     pub max_wait: Option<Duration>,
     pub priority: Option<i32>,
+    pub relaxation: Option<Vec<RelaxationRingInput>>,
     pub hours: Clearable<BusinessHoursInput>,
     pub terms: Clearable<TermsInput>,
     pub valid_until: Clearable<DateTime>,
@@ -164,6 +177,7 @@ impl PublishOfferInput {
                 max_open: self.max_open_inquiries.map(most_open).transpose()?,
                 max_wait: self.max_wait.0,
                 priority: priority(self.priority)?,
+                relaxation: relaxation(&self.relaxation)?,
                 required_skills: parse::skills(&path.member("requiredSkills"), &self.required_skills)?,
                 shown_before_consent: self.shown_before_consent.clone(),
                 terms: self.terms.as_ref().map(TermsInput::parse).transpose()?,
@@ -194,6 +208,7 @@ impl ReviseOfferInput {
                 max_open: self.max_open_inquiries.0.try_map(most_open)?,
                 max_wait: self.max_wait.map(|wait| wait.0),
                 priority: self.priority.map(priority).transpose()?,
+                relaxation: self.relaxation.as_deref().map(relaxation).transpose()?,
                 required_skills: self.required_skills.as_deref().map(skills).transpose()?,
                 terms: self.terms.0.as_ref().try_map(TermsInput::parse)?,
                 title: self.title.clone(),
@@ -217,6 +232,16 @@ fn most_open(given: i32) -> Result<u32, Refusal> {
 
 fn priority(given: i32) -> Result<u32, Refusal> {
     parse::count(&Path::Input.member("priority"), given)
+}
+
+fn relaxation(given: &[RelaxationRingInput]) -> Result<Vec<RelaxationRing>, Refusal> {
+    let input = Path::Input;
+    let list = input.member("relaxation");
+    let parse = |(at, ring): (usize, &RelaxationRingInput)| {
+        let lower_levels = parse::count(&list.entry(at).member("lowerLevels"), ring.lower_levels)?;
+        Ok(RelaxationRing { after: ring.after.0, any_topic: ring.any_topic, lower_levels })
+    };
+    given.iter().enumerate().map(parse).collect()
 }
 
 fn budget(given: &MoneyInput) -> Result<domain::money::Money, Refusal> {

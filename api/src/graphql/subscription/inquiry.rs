@@ -109,6 +109,7 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
         Event::Inquiry(event) => match event {
             InquiryEvent::Registered(_)
             | InquiryEvent::Began(_)
+            | InquiryEvent::Relaxed(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Moved(_)
             | InquiryEvent::Withdrawn(_)
@@ -185,6 +186,7 @@ fn moves(event: &Event) -> bool {
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Began(_)
+            | InquiryEvent::Relaxed(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Completed(_)
             | InquiryEvent::TopicsConfirmed(_) => false,

@@ -102,6 +102,10 @@ impl Inquiry {
     async fn required_skills(&self) -> Vec<Skill> {
         self.row.desired_skills.iter().map(Skill::from).collect()
     }
+    /// Of its offer's `relaxation`, the ring that it entered last: `requiredSkills` are what is asked for by now. 0 before the first.
+    async fn ring(&self) -> i32 {
+        i32::try_from(self.row.ring).unwrap_or(i32::MAX)
+    }
     async fn accepted_at(&self) -> DateTime {
         DateTime(self.row.accepted_at)
     }

@@ -7,7 +7,7 @@ use super::hours::BusinessHours;
 use super::money::Money;
 use super::provider::Provider;
 use super::rights::{sees_hidden_reserve, sees_offer};
-use super::terms::{Allocation, Skill, Terms};
+use super::terms::{Allocation, RelaxationRing, Skill, Terms};
 use crate::app::App;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
@@ -129,6 +129,10 @@ impl Offer {
     /// So many times a queue's `priorityCredit` its inquiries stand ahead there.
     async fn priority(&self) -> i32 {
         i32::try_from(self.terms.priority).unwrap_or(i32::MAX)
+    }
+    /// What is asked of agents once an inquiry has waited so long; each ring asks for less than the one before.
+    async fn relaxation(&self) -> Vec<RelaxationRing> {
+        self.terms.relaxation.iter().map(RelaxationRing::from).collect()
     }
     /// When it is served; null: always.
     async fn hours(&self) -> Option<BusinessHours> {

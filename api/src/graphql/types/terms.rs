@@ -138,3 +138,21 @@ impl From<&domain::state::StandingValue> for StandingValue {
         }
     }
 }
+
+/// From `after` on an inquiry asks less of agents. Time in an auction or before an agent does not count, as for `maxWait`.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct RelaxationRing {
+    /// Of waiting.
+    after: Duration,
+    /// So much lower is each level than at first, and 1 at least.
+    lower_levels: i32,
+    /// The skills that the inquiry's topics name are not asked for, unless the offer or a queue asks for them itself.
+    any_topic: bool,
+}
+
+impl From<&domain::terms::RelaxationRing> for RelaxationRing {
+    fn from(ring: &domain::terms::RelaxationRing) -> RelaxationRing {
+        let lower_levels = i32::try_from(ring.lower_levels).unwrap_or(i32::MAX);
+        RelaxationRing { after: Duration(ring.after), lower_levels, any_topic: ring.any_topic }
+    }
+}

@@ -49,6 +49,8 @@ pub struct Auditor {
     open_inquiries: BTreeSet<InquiryId>,
     /// Of those that nobody has engaged yet.
     waits: BTreeMap<InquiryId, Wait>,
+    /// Their whole waits, and the rings of their offers.
+    rings: BTreeMap<InquiryId, (Span, Vec<domain::terms::RelaxationRing>)>,
     /// When the hours of their offers begin.
     begin: BTreeMap<InquiryId, Timestamp>,
     /// Whose customers left, and until when they may come back.
@@ -180,6 +182,7 @@ impl Auditor {
                 self.customers.insert(e.inquiry, e.customer);
                 let since = e.begins_at.is_none().then_some(at);
                 self.waits.insert(e.inquiry, Wait { left: e.terms.max_wait, since });
+                self.rings.insert(e.inquiry, (e.terms.max_wait, e.terms.relaxation.clone()));
                 self.begin.extend(e.begins_at.map(|begins_at| (e.inquiry, begins_at)));
             }
             InquiryEvent::Began(e) => {
@@ -198,6 +201,13 @@ impl Auditor {
                     self.away.insert(e.inquiry, until);
                 }
             },
+            InquiryEvent::Relaxed(e) => {
+                let wait = &self.waits[&e.inquiry];
+                let (whole, rings) = &self.rings[&e.inquiry];
+                let since = wait.since.expect("it waits");
+                let waited = whole.0 - wait.left.0 + (at - since).0;
+                assert!(rings[e.ring as usize - 1].after.0 <= waited, "it has waited that long");
+            }
             InquiryEvent::PlaceKept(e) => {
                 let old = self.away.insert(e.inquiry, e.until);
                 assert!(old.is_some_and(|old| old <= at && at < e.until), "kept on when it would have been lost");

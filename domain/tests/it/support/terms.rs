@@ -81,6 +81,7 @@ pub fn terms(rules: AuctionRules) -> OfferTerms {
         max_open: None,
         max_wait: Span::minutes(60),
         priority: 0,
+        relaxation: vec![],
         required_skills: vec![],
         shown_before_consent: vec![],
         terms: None,

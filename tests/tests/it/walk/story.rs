@@ -305,7 +305,7 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     // One that has hours, a minute a week, and an inquiry that waits for them.
     let monday = json!({"days": ["MONDAY"], "from": "00:00", "to": "00:01"});
     let hours = json!({"zone": "Europe/Vienna", "weekly": [monday], "closedOn": ["2030-01-07"]});
-    let input = json!({"title": "Help", "channels": ["MESSAGE"], "links": [{"label": "Help", "topic": "cards/stolen"}], "allocation": {"claim": {"price": {"amount": "1.13", "currency": "EUR"}}}, "hours": hours, "maxOpenInquiries": 9, "dailyBudget": {"amount": "90.00", "currency": "EUR"}});
+    let input = json!({"title": "Help", "channels": ["MESSAGE"], "links": [{"label": "Help", "topic": "cards/stolen"}], "relaxation": [{"after": "PT1H", "lowerLevels": 1}], "allocation": {"claim": {"price": {"amount": "1.13", "currency": "EUR"}}}, "hours": hours, "maxOpenInquiries": 9, "dailyBudget": {"amount": "90.00", "currency": "EUR"}});
     let seldom = story.give("rival", "publishOffer", input)["offer"].clone();
     let input = json!({"offerId": seldom["id"], "linkId": seldom["links"][0]["id"], "channel": "MESSAGE"});
     story.house.client("").give("acceptOffer", input.clone(), "inquiry { id }");

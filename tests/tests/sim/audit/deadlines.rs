@@ -2,6 +2,7 @@
 //! earliest first. Where the platform was late, nobody is blamed; where it was not, nobody is spared.
 
 use super::entry::Entry;
+use super::inquiry;
 use super::market::{Market, Phase};
 use super::places;
 use super::{Audited, Finding, must};
@@ -27,6 +28,7 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     due.extend(waiting);
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.begins_at?, *id))));
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.selects_at?, *id))));
+    due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((inquiry::relaxes_at(one)?, *id))));
     due.extend(places::ends(market));
     due.extend(market.forgets.iter().map(|(id, at)| (*at, *id)));
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.kept_until?, *id))));

@@ -5,7 +5,7 @@ use super::fold::{skills, unknown};
 use super::market::{Fate, Inquiry, Market, Reservation, Session, Step, covers};
 use super::selection::{self, Way};
 use super::{Audited, conference, erasure, hours, must};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A customer that leaves may come back so long, and so often.
 const PLACE_KEPT: i64 = 15 * 60_000_000;
@@ -49,6 +49,7 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             (row.step, row.waits_since) = (Step::Queued, Some(entry.time));
             return Ok(());
         }
+        "inquiry.relaxed.v1" => return relaxed(market, entry),
         "inquiry.requeued.v1" => {
             let from = matches!(row.step, Step::InAuction | Step::Reserved) && row.session.is_none();
             must!(entry, from, "consumed once", "goes back from {:?}", row.step);
@@ -118,6 +119,46 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
     Ok(())
 }
 
+/// Every skill that is asked for anywhere, at the highest level.
+fn wanted<'a>(own: &[(&'a str, i64)], topics: &[&'a str], of_queues: &[(&'a str, i64)]) -> BTreeMap<&'a str, i64> {
+    let mut all: BTreeMap<&str, i64> = topics.iter().map(|topic| (*topic, 1)).collect();
+    for (name, level) in own.iter().chain(of_queues) {
+        let known = all.entry(name).or_default();
+        *known = (*known).max(*level);
+    }
+    all
+}
+
+/// When the next ring begins, while it waits: all that it has waited counts.
+pub fn relaxes_at(row: &Inquiry<'_>) -> Option<i64> {
+    let after = super::entry::int(row.relaxation.get(row.rings)?, "after");
+    Some(row.waits_since? + 0.max(after - (row.max_wait - row.wait_left)))
+}
+
+/// `inquiry.relaxed`: in time, one ring after another, and what is asked for is what that ring says.
+fn relaxed<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
+    let id = entry.text("inquiry");
+    let row = &market.inquiries[id];
+    let due = relaxes_at(row);
+    let in_time = entry.is_tick() && row.step == Step::Queued && due.is_some_and(|due| due <= entry.time);
+    must!(entry, in_time, "relaxation", "is relaxed before {due:?}");
+    must!(entry, entry.int("ring") == row.rings as i64 + 1, "relaxation", "{} rings were before", row.rings);
+    let ring = &row.relaxation[row.rings];
+    let topics = if ring.get("any_topic").is_some_and(|any| *any == true) { &[][..] } else { &row.topics };
+    let lower = ring.get("lower_levels").and_then(|levels| levels.as_i64()).unwrap_or(0);
+    let of_queues: Vec<_> = row.queues.iter().flat_map(|queue| market.queues[queue].skills.clone()).collect();
+    let asked: BTreeMap<&str, i64> = wanted(&row.own_skills, topics, &of_queues)
+        .into_iter()
+        .map(|(name, level)| (name, 1.max(level - lower)))
+        .collect();
+    let found = skills(&entry.data, "desired_skills");
+    let same = found.len() == asked.len() && found.iter().all(|(name, level)| asked.get(name) == Some(level));
+    must!(entry, same, "relaxation", "asks for {found:?} and not {asked:?}");
+    let row = market.inquiries.get_mut(id).expect("just seen");
+    (row.rings, row.skills) = (row.rings + 1, found);
+    Ok(())
+}
+
 /// Into every queue that fits, with every skill that is asked for anywhere.
 fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let (id, terms) = (entry.text("inquiry"), &entry.data["terms"]);
@@ -134,14 +175,9 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let own = topics.iter().all(|topic| market.queues.values().any(|queue| queue.topic == *topic));
     must!(entry, own, "queues", "a topic has no queue of its own");
 
-    let mut wanted = skills(terms, "required_skills");
-    wanted.extend(topics.iter().map(|topic| (*topic, 1)));
-    wanted.extend(queues.iter().flat_map(|queue| market.queues[queue].skills.clone()));
-    let mut desired: std::collections::BTreeMap<&str, i64> = Default::default();
-    for (name, level) in wanted {
-        let known = desired.entry(name).or_default();
-        *known = level.max(*known);
-    }
+    let own_skills = skills(terms, "required_skills");
+    let of_queues: Vec<_> = queues.iter().flat_map(|queue| market.queues[queue].skills.clone()).collect();
+    let desired = wanted(&own_skills, &topics, &of_queues);
     let found = skills(&entry.data, "desired_skills");
     let same = found.len() == desired.len() && found.iter().all(|(name, level)| desired.get(name) == Some(level));
     must!(entry, same, "who may bid", "asks for {found:?} and not {desired:?}");
@@ -176,6 +212,10 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         wrap_up: terms.get("wrap_up").and_then(|span| span.as_i64()),
         independent: terms["independent_agents_only"] == true,
         skills: found,
+        own_skills,
+        relaxation: terms.get("relaxation").and_then(|rings| rings.as_array()).map_or(&[], Vec::as_slice),
+        rings: 0,
+        max_wait: terms["max_wait"].as_i64().expect("a span"),
         queues,
         place: (stands_at, id),
         wait_left: terms["max_wait"].as_i64().expect("a span"),

@@ -7,6 +7,7 @@ use super::pricing::Rules;
 use super::selection::{self, Price, Way};
 use super::standing::{Opening, Value};
 use super::{Audited, must};
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Id<'a> = &'a str;
@@ -72,7 +73,13 @@ pub struct Inquiry<'a> {
     pub consent_window: i64,
     pub wrap_up: Option<i64>,
     pub independent: bool,
+    /// Asked for by now.
     pub skills: Vec<(&'a str, i64)>,
+    /// The offer's own, its rings, and how many of them were entered.
+    pub own_skills: Vec<(&'a str, i64)>,
+    pub relaxation: &'a [Json],
+    pub rings: usize,
+    pub max_wait: i64,
     pub queues: Vec<Id<'a>>,
     /// In all of them it stands behind whoever's is less.
     pub place: (i64, Id<'a>),

@@ -171,7 +171,7 @@ fn has_occasion(entry: &Entry, inquiry: &Inquiry<'_>, group: &[Entry]) -> bool {
     let about = |one: &&Entry| one.text_if("inquiry") == Some(entry.text("inquiry"));
     let called = group.iter().filter(about).any(|one| {
         let kind = one.kind.as_str();
-        matches!(kind, "inquiry.registered.v1" | "inquiry.began.v1" | "inquiry.resumed.v1")
+        matches!(kind, "inquiry.registered.v1" | "inquiry.began.v1" | "inquiry.resumed.v1" | "inquiry.relaxed.v1")
             || kind.starts_with("reservation.")
     });
     called || entry.is_tick() && inquiry.selects_at.is_some_and(|at| at <= entry.time)

@@ -21,6 +21,8 @@ pub const SELECTIONS: &[Mutant] = &[
     ("another tie", another_tie, &["why"]),
     ("by another policy", another_policy, &["why"]),
     ("a place ahead by a second", ahead_by_a_second, &["queue order"]),
+    ("less asked for than the ring says", asks_for_nothing, &["relaxation"]),
+    ("a ring left out", skipped_ring, &["relaxation"]),
     ("nobody is asked, and somebody is free", left_waiting, &["no stuck inquiry"]),
     ("a selection that asks nobody", selected_in_vain, &["atomic", "no stuck inquiry"]),
     ("looked for with no occasion", no_occasion, &["selection"]),
@@ -195,6 +197,17 @@ fn ahead_by_a_second(lines: &mut Vec<Line>) -> Option<()> {
         let place = data.get("stands_at").unwrap_or(&data["accepted_at"]).as_i64().expect("an instant");
         data["stands_at"] = json!(place - 1_000_000);
     });
+    Some(())
+}
+fn asks_for_nothing(lines: &mut Vec<Line>) -> Option<()> {
+    let asks = |line: &Line| is(line, "inquiry.relaxed") && data(line)["desired_skills"][0].is_object();
+    let at = lines.iter().position(asks)?;
+    edit(&mut lines[at], |data| data["desired_skills"] = json!([]));
+    Some(())
+}
+fn skipped_ring(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "inquiry.relaxed")?;
+    edit(&mut lines[at], |data| data["ring"] = json!(data["ring"].as_i64().expect("a number") + 1));
     Some(())
 }
 fn left_waiting(lines: &mut Vec<Line>) -> Option<()> {
