@@ -176,7 +176,8 @@ fn inquiry(vault: &Vault, at: Timestamp, e: &OfferAccepted, events: &[Arc<Record
                 | InquiryEvent::Expired(_)
                 | InquiryEvent::Completed(_)
                 | InquiryEvent::TopicsConfirmed(_)
-                | InquiryEvent::Moved(_),
+                | InquiryEvent::Moved(_)
+                | InquiryEvent::Relaxed(_),
             )
             | Event::Auction(_)
             | Event::Session(
