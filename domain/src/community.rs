@@ -385,7 +385,7 @@ pub struct OfferNow<'a> {
     pub suspended: bool,
     pub paused: bool,
     /// Of its limits.
-    pub used: Used,
+    pub used: &'a Used,
     pub origins: &'a [String],
 }
 
@@ -494,7 +494,7 @@ fn offer_now<'a>(state: &'a State, offer: &'a Offer) -> OfferNow<'a> {
         retired: offer.retired,
         suspended: provider.suspended,
         paused: offer.paused,
-        used: offer.used,
+        used: &offer.used,
         origins: &provider.origins,
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Deliberately not here: who brings the ends from the call servers (a process manager), and what an inquiry costs.
 
+use crate::currency::Currency;
 use crate::money::Money;
 use crate::refusal::Refusal;
 use crate::terms::{Allocation, Direction, OfferTerms};
@@ -38,27 +39,22 @@ impl OfferTerms {
     }
 }
 
-/// What the acceptances of one day have cost, or may still cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spending {
-    pub day: i64,
-    pub amount: Money,
-}
-
 /// What is taken of an offer's limits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Used {
     /// Inquiries that were counted and have not ended.
     pub open: u32,
-    /// Of the latest day with an acceptance that may cost anything.
-    pub spending: Option<Spending>,
+    /// The latest with an acceptance that may cost anything.
+    pub day: i64,
+    /// What the acceptances of that day have cost, or may still cost: one sum for each currency that the offer had then,
+    /// so that changing it to and fro begins no budget anew.
+    pub spent: Vec<Money>,
 }
 
 impl Used {
-    /// Of one day and currency.
-    fn spent_on(&self, day: i64, zero: Money) -> Decimal {
-        let same = |spending: &&Spending| spending.day == day && spending.amount.currency() == zero.currency();
-        self.spending.as_ref().filter(same).map_or(Decimal::ZERO, |spending| spending.amount.amount())
+    fn spent_on(&self, day: i64, currency: Currency) -> Decimal {
+        let sum = self.spent.iter().filter(|_| self.day == day).find(|sum| sum.currency() == currency);
+        sum.map_or(Decimal::ZERO, |sum| sum.amount())
     }
 
     /// Whether one more is within the limits.
@@ -69,7 +65,7 @@ impl Used {
             });
         }
         if let (Some(budget), Some(most)) = (terms.daily_budget, terms.most_it_costs())
-            && self.spent_on(day_of(now), most) + most.amount() > budget.amount()
+            && self.spent_on(day_of(now), most.currency()) + most.amount() > budget.amount()
         {
             return Err(Refusal::LimitReached {
                 message: "The offer's budget for today is used up; try again tomorrow.",
@@ -83,7 +79,11 @@ impl Used {
         self.open += 1;
         if let Some(reserved) = reserved {
             let day = day_of(now);
-            self.set(day, reserved, self.spent_on(day, reserved) + reserved.amount());
+            if self.day != day {
+                self.day = day;
+                self.spent.clear();
+            }
+            self.add(reserved, reserved.amount());
         }
     }
 
@@ -91,18 +91,16 @@ impl Used {
     /// asked.
     pub fn give_back(&mut self, day: i64, reserved: Option<Money>, spent: Option<Money>) {
         self.open = self.open.saturating_sub(1);
-        let is_latest =
-            |one: &Spending, reserved: Money| one.day == day && one.amount.currency() == reserved.currency();
-        if let (Some(spending), Some(reserved)) = (self.spending, reserved)
-            && is_latest(&spending, reserved)
-        {
-            let unspent = reserved.amount() - spent.map_or(Decimal::ZERO, Money::amount);
-            self.set(day, reserved, spending.amount.amount() - unspent);
+        if let Some(reserved) = reserved.filter(|_| day == self.day) {
+            self.add(reserved, spent.map_or(Decimal::ZERO, |spent| spent.amount()) - reserved.amount());
         }
     }
 
-    fn set(&mut self, day: i64, currency_of: Money, amount: Decimal) {
-        let amount = Money::new(amount, currency_of.currency()).expect("sums of amounts at the exponent stay at it");
-        self.spending = Some(Spending { day, amount });
+    fn add(&mut self, currency_of: Money, amount: Decimal) {
+        let currency = currency_of.currency();
+        let sum = self.spent_on(self.day, currency) + amount;
+        let sum = Money::new(sum, currency).expect("sums of amounts at the exponent stay at it");
+        self.spent.retain(|other| other.currency() != currency);
+        self.spent.push(sum);
     }
 }

@@ -205,48 +205,81 @@ fn an_end_says_what_it_leaves() {
     assert_eq!(freed(&market.pass(Span::minutes(1))), Some(price));
 }
 
+/// What an offer costs in another currency is counted beside it, and what was counted before is not forgotten.
+#[test]
+fn a_currency_that_comes_back_finds_what_was_spent_in_it() {
+    let mut front = front(limited(None, Some("10.00"), "4.00"));
+    let first = front.takes().unwrap();
+    front.takes().unwrap();
+    assert!(is_full(front.takes()));
+    front.revises(1, priced("4.00", "10.00", "USD")).unwrap();
+    front.takes().unwrap();
+    front.revises(2, priced("4.00", "10.00", "EUR")).unwrap();
+    assert!(is_full(front.takes()), "eight of ten");
+    // What ends gives back in its own currency, whichever the offer has by then.
+    front.revises(3, priced("4.00", "10.00", "USD")).unwrap();
+    front.ends(first, Some(eur("1.99")), 1).unwrap();
+    front.takes().unwrap();
+    assert!(is_full(front.takes()), "eight of ten dollars");
+    front.revises(4, priced("4.00", "9.98", "EUR")).unwrap();
+    assert!(is_full(front.takes()), "1.99 and 4.00, and 3.99 left");
+    front.revises(5, priced("4.00", "9.99", "EUR")).unwrap();
+    front.takes().unwrap();
+    assert!(is_full(front.takes()));
+}
+
+/// The offer's price and budget, in this currency from now on.
+fn priced(price: &str, budget: &str, currency: &str) -> OfferChange {
+    let money = |amount: &str| Money::parse(amount, currency.parse().unwrap()).unwrap();
+    let allocation = Allocation::Claim { direction: Direction::Reverse, price: Some(money(price)) };
+    OfferChange { allocation: Some(allocation), daily_budget: Patch::Set(money(budget)), ..OfferChange::default() }
+}
+
 proptest! {
-    /// Whatever is accepted, revised, spent and ended, in whatever order and on whatever days: never more are open than
-    /// was allowed when the last one was accepted, and no day's acceptances cost more than its budget.
+    /// Whatever is accepted, revised, spent and ended, in whatever order, on whatever days and in whatever currencies:
+    /// never more are open than was allowed when the last one was accepted, and no day's acceptances cost more than its
+    /// budget.
     #[test]
-    fn no_limit_is_ever_exceeded(steps in proptest::collection::vec((0u8..10, 0usize..8, 0i64..6), 1..80)) {
+    fn no_limit_is_ever_exceeded(steps in proptest::collection::vec((0u8..12, 0usize..8, 0i64..6), 1..80)) {
         let mut front = front(limited(Some(3), Some("12.00"), "3.00"));
         let (mut most, mut budget, mut revision) = (3u32, 1_200i64, 1u32);
-        // Open ones with their day; what each day has cost or may cost, in cents.
-        let mut open: Vec<(InquiryId, i64)> = vec![];
-        let mut costs: std::collections::BTreeMap<i64, i64> = Default::default();
+        let mut currency = "EUR";
+        // Open ones with their day and currency; what each day has cost or may cost in each, in cents.
+        let mut open: Vec<(InquiryId, (i64, &str))> = vec![];
+        let mut costs: std::collections::BTreeMap<(i64, &str), i64> = Default::default();
         let mut seq = 0;
         for (what, which, amount) in steps {
-            let day = domain::limits::day_of(front.market.now);
+            let today = (domain::limits::day_of(front.market.now), currency);
             match what {
                 0..=4 => match front.takes() {
                     Ok(inquiry) => {
-                        open.push((inquiry, day));
-                        *costs.entry(day).or_default() += 300;
+                        open.push((inquiry, today));
+                        *costs.entry(today).or_default() += 300;
                         prop_assert!(open.len() as u32 <= most, "{} open", open.len());
-                        prop_assert!(costs[&day] <= budget, "{} cents", costs[&day]);
+                        prop_assert!(costs[&today] <= budget, "{} cents", costs[&today]);
                     }
                     Err(refusal) => {
                         prop_assert!(is_full(Err(refusal)));
-                        let today = costs.get(&day).copied().unwrap_or(0);
+                        let today = costs.get(&today).copied().unwrap_or(0);
                         prop_assert!(open.len() as u32 >= most || today + 300 > budget, "there was room");
                     }
                 },
                 5..=7 if !open.is_empty() => {
-                    let (inquiry, day) = open.remove(which % open.len());
+                    let (inquiry, counted) = open.remove(which % open.len());
                     let spent = amount.min(3) * 100;
-                    *costs.get_mut(&day).unwrap() -= 300 - spent;
+                    *costs.get_mut(&counted).unwrap() -= 300 - spent;
                     seq += 1 + which as u64;
-                    let spent = (spent > 0).then(|| eur(&format!("{}.00", spent / 100)));
+                    let spent = Money::parse(&format!("{}.00", spent / 100), counted.1.parse().unwrap()).ok();
+                    let spent = spent.filter(|_| amount > 0);
                     front.ends(inquiry, spent, seq).unwrap();
                     front.ends(inquiry, spent, seq).unwrap();
                 }
-                8 => {
+                8..=10 => {
                     (most, budget) = (1 + which as u32, 300 * (1 + amount));
+                    currency = if what == 8 { currency } else { ["EUR", "USD", "GBP"][which % 3] };
                     let change = OfferChange {
                         max_open: Patch::Set(most),
-                        daily_budget: Patch::Set(eur(&format!("{}.00", budget / 100))),
-                        ..OfferChange::default()
+                        ..priced("3.00", &format!("{}.00", budget / 100), currency)
                     };
                     front.revises(revision, change).unwrap();
                     revision += 1;

@@ -75,7 +75,7 @@ async fn start_inquiry(call: &Call, input: &StartInquiryInput) -> Step<InquiryPa
         retired: offer.state == OfferState::Retired,
         suspended: provider.suspended,
         paused: offer.state == OfferState::Paused,
-        used: offer.used,
+        used: &offer.used,
         origins: &provider.origins,
     };
     // What is refused is decided, and nothing is sealed for it: a key in the vault is for ever.
@@ -185,7 +185,7 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
         retired: offer.state == OfferState::Retired,
         suspended: provider.suspended,
         paused: offer.state == OfferState::Paused,
-        used: offer.used,
+        used: &offer.used,
         origins: &provider.origins,
     };
     let refused = proven.err().or_else(|| check_acceptance(&now, &acceptance, app.clock.now()).err());
