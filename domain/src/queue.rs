@@ -60,6 +60,9 @@ pub fn retire(state: &State, queue: QueueId) -> Result<Vec<Event>, Refusal> {
             message: "Inquiries stand in this queue, or may come back to it; merge it, or wait until it is empty.",
         });
     }
+    if state.queues.any_keyed(|id, row| row.moves_at.is_some() && last_of(state, id) == queue) {
+        return Err(Refusal::NotAllowedNow { message: "Inquiries of a merged queue are moving here; try again." });
+    }
     Ok(vec![QueueRetired { last: None, queue }.into()])
 }
 

@@ -354,6 +354,32 @@ fn a_queue_that_empties_by_itself_has_nothing_left_to_follow() {
     assert!(market.pass(Span::seconds(1)).is_empty());
 }
 
+/// What has moved may be gone before the rest follows: an empty queue is no end of a merge.
+#[test]
+fn a_queue_is_not_retired_while_others_are_moving_there() {
+    let most = domain::queue::MOVED_AT_ONCE;
+    let mut market = Market::with(&[ANN]);
+    market.audited = false;
+    let [help, money, all] = ["help", "money", "all"].map(|name| open(&mut market, name, &[]));
+    for _ in 0..most {
+        market.inquires(OfferTerms { max_wait: Span::minutes(1), ..claimed() }, &["help"]);
+    }
+    let last = market.inquires(claimed(), &["help"]);
+    market.pass(Span(Span::minutes(1).0 - 1));
+    merges(&mut market, &[help], money).unwrap();
+    merges(&mut market, &[money], all).unwrap();
+    assert_eq!((depth(&market, help), depth(&market, money), depth(&market, all)), (1, 0, most as u32));
+    market.pass(Span(1));
+    assert_eq!((depth(&market, help), depth(&market, all)), (1, 0), "they are expired");
+    let retire = Command::RetireQueue { queue: all };
+    assert!(matches!(market.operator(retire.clone()), Err(Refusal::NotAllowedNow { .. })));
+    market.pass(Span::seconds(1));
+    assert_eq!(stands(&market, last), [all]);
+    market.inquiry = last;
+    market.claims(ANN).unwrap();
+    assert!(market.operator(retire).is_ok());
+}
+
 /// A place that is kept moves like the others: its customer comes back to the target, at the place of its acceptance.
 #[test]
 fn who_is_away_while_queues_are_merged_comes_back_to_the_target() {
