@@ -89,15 +89,24 @@ pub(crate) async fn bring(app: Weak<App>) {
     let listening = app.upgrade().and_then(|app| app.places.to_bring.lock().expect("no holder panics").take());
     let Some(mut ended) = listening else { return };
     let mut ends = Vec::new();
+    // Said once, however long it lasts.
+    let mut waits_for = None;
     while ended.recv_many(&mut ends, BATCH).await > 0 {
         while !ends.is_empty() {
             let Some(strong) = app.upgrade() else { return };
             let brought = step(&strong, &ends).await;
             drop(strong);
             match brought {
-                Ok(()) => ends.clear(),
+                Ok(()) => {
+                    ends.clear();
+                    if waits_for.take().is_some() {
+                        tracing::info!("places.brought");
+                    }
+                }
                 Err((count, reason)) => {
-                    tracing::error!(reason, "places.waiting");
+                    if waits_for.replace(reason) != Some(reason) {
+                        tracing::error!(reason, "places.waiting");
+                    }
                     ends.drain(..count);
                     tokio::time::sleep(RETRY).await;
                 }
