@@ -8,7 +8,7 @@
 
 use super::auction::{Auction, AuctionState};
 use super::error::{Misfit, ViewError};
-use super::inquiry::{AcceptanceRow, DecisionKind, DecisionRow, InformationRow, InquiryRow, InquiryState};
+use super::inquiry::{AcceptanceRow, DecisionKind, DecisionRow, InformationRow, InquiryRow, InquiryState, Move};
 use super::reservation::{ReservationRow, ReservationState};
 use super::session::{Session, SessionState};
 use super::settlement::Settlement;
@@ -314,7 +314,8 @@ impl Dossier {
                 let others = row.queues.iter().filter(|id| **id != e.from && **id != e.into).copied();
                 row.queues = others.chain([e.into]).collect();
                 row.desired_skills = e.desired_skills.as_slice().into();
-                row.moves = row.moves.iter().copied().chain([(recorded.seq, e.from, e.into)]).collect();
+                let one = Move { seq: recorded.seq, from: e.from, into: e.into, already: e.already };
+                row.moves = row.moves.iter().copied().chain([one]).collect();
             }
             InquiryEvent::TopicsConfirmed(_) => {
                 self.registered()?;

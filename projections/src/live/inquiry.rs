@@ -79,8 +79,8 @@ pub struct InquiryRow {
     /// What the classifier made of the question, where it was asked.
     pub classified: Option<Arc<Classified>>,
     pub queues: Arc<[QueueId]>,
-    /// Out of which queues it was moved into which, and where in the log: those were merged.
-    pub moves: Arc<[(Seq, QueueId, QueueId)]>,
+    /// Out of which queues it was moved into which: those were merged.
+    pub moves: Arc<[Move]>,
     pub desired_skills: Arc<[Skill]>,
     /// Of the offer's relaxation, the one that it entered last; 0 before the first.
     pub ring: u32,
@@ -150,15 +150,26 @@ impl InquiryRow {
 impl InquiryRow {
     /// Every queue that it stands in, or stood in.
     pub fn all_queues(&self) -> impl Iterator<Item = QueueId> {
-        self.queues.iter().copied().chain(self.moves.iter().map(|(_, from, _)| *from))
+        self.queues.iter().copied().chain(self.moves.iter().map(|one| one.from))
     }
 
     /// Whether it stood in a queue when an event happened, the event that took it out of there included.
     pub fn stood_in(&self, queue: QueueId, seq: Seq) -> bool {
-        let left = self.moves.iter().find(|(_, from, _)| *from == queue).map(|(at, ..)| *at);
-        let came = self.moves.iter().find(|(_, _, into)| *into == queue).map(|(at, ..)| *at);
+        let left = self.moves.iter().find(|one| one.from == queue).map(|one| one.seq);
+        // Where it stood already it came with its registration.
+        let came = self.moves.iter().find(|one| one.into == queue).filter(|one| !one.already).map(|one| one.seq);
         left.is_none_or(|left| seq <= left) && came.is_none_or(|came| came <= seq)
     }
+}
+
+/// One move of an inquiry out of a queue that was merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    pub seq: Seq,
+    pub from: QueueId,
+    pub into: QueueId,
+    /// It stood in `into` before, by another queue of its own.
+    pub already: bool,
 }
 
 /// The request for user information and its answer.

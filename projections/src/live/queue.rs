@@ -1,6 +1,6 @@
 //! Queues and who stands in them. An inquiry stands from its registration until its session opens or it
 //! goes away, or again from its coming back, at the place that its registration says: auctions and reservations do not
-//! move it.
+//! move it. Who stands there before its offer's hours begin has that place, but does not wait: it counts in no position.
 //!
 //! Cost: entering and leaving are logarithmic. A position counts those before it, linear in the queue:
 //! some 10 µs at 1,000 waiting.
@@ -90,7 +90,9 @@ struct Queue {
     row: QueueRow,
     /// In their order.
     waiting: BTreeSet<QueueKey>,
-    /// The same, by acceptance: where a priority counts, the first is not always the one that waits the longest.
+    /// Of them, those whose offers' hours have not begun: nobody waits with them.
+    early: BTreeSet<QueueKey>,
+    /// The same as `waiting`, by acceptance: where a priority counts, the first is not always the one that waits the longest.
     ages: BTreeSet<QueueKey>,
     waits: Waits,
 }
@@ -101,15 +103,23 @@ impl Queue {
         self.row.oldest_at = self.ages.first().map(|age| age.0);
         self.row.seq = seq;
     }
-    fn enter(&mut self, came: Came, seq: Seq) {
+    fn enter(&mut self, came: Came, early: bool, seq: Seq) {
         self.waiting.insert(came.place());
+        if early {
+            self.early.insert(came.place());
+        }
         self.ages.insert(came.age());
         self.count(seq);
     }
     fn leave(&mut self, came: Came, seq: Seq) {
         self.waiting.remove(&came.place());
+        self.early.remove(&came.place());
         self.ages.remove(&came.age());
         self.count(seq);
+    }
+    /// 1 for the first of those who wait.
+    fn place_of(&self, key: QueueKey) -> usize {
+        1 + self.waiting.range(..key).count() - self.early.range(..key).count()
     }
 }
 
@@ -117,7 +127,7 @@ impl Queue {
 struct Standing {
     came: Came,
     queues: Box<[QueueId]>,
-    /// Where it came to stand best, and the place there.
+    /// Where it came to stand best, and the place there; both where it was moved to, if it was.
     came_to: Option<(QueueId, usize)>,
 }
 
@@ -133,15 +143,17 @@ pub(super) struct Queues {
     unwanted: BTreeSet<Topic>,
     #[serde(serialize_with = "super::restore::in_order")]
     standing: HashMap<InquiryId, Standing>,
+    /// Of them, those whose offers' hours have not begun.
+    early: BTreeSet<InquiryId>,
 }
 
 impl Queues {
     pub(super) fn get(&self, id: QueueId) -> Option<&QueueRow> {
         self.by_id.get(&id).map(|queue| &queue.row)
     }
-    /// Inquiries that stand in any queue.
+    /// Inquiries that stand in any queue, and whose offers' hours have begun.
     pub(super) fn waiting(&self) -> usize {
-        self.standing.len()
+        self.standing.len() - self.early.len()
     }
     /// Open queues by topic and id; with `beneath`, those of that topic and what lies beneath it.
     pub(super) fn after(
@@ -190,20 +202,23 @@ impl Queues {
     pub(super) fn standing_in(&self, id: QueueId, after: Option<QueueKey>) -> impl Iterator<Item = QueueKey> {
         self.by_id.get(&id).into_iter().flat_map(move |queue| queue.waiting.range(super::past(after)).copied())
     }
-    /// 1 for the first; the smallest over the inquiry's queues.
+    /// 1 for the first; the smallest over the inquiry's queues. Absent before its offer's hours begin.
     pub(super) fn position(&self, inquiry: InquiryId) -> Option<usize> {
-        let standing = self.standing.get(&inquiry)?;
+        let standing = self.waits(inquiry)?;
         self.best(&standing.queues, standing.came.place()).map(|(_, place)| place)
     }
     /// From how long to how long it may wait yet; absent where too few were answered in the queue of its position.
     pub(super) fn estimate(&self, inquiry: InquiryId) -> Option<(Span, Span)> {
-        let standing = self.standing.get(&inquiry)?;
+        let standing = self.waits(inquiry)?;
         let (queue, place) = self.best(&standing.queues, standing.came.place())?;
         self.by_id.get(&queue)?.waits.range(place)
     }
+    fn waits(&self, inquiry: InquiryId) -> Option<&Standing> {
+        self.standing.get(&inquiry).filter(|_| !self.early.contains(&inquiry))
+    }
     /// The queue in which it stands at the smallest place.
     fn best(&self, queues: &[QueueId], key: QueueKey) -> Option<(QueueId, usize)> {
-        let found = queues.iter().filter_map(|id| Some((*id, 1 + self.by_id.get(id)?.waiting.range(..key).count())));
+        let found = queues.iter().filter_map(|id| Some((*id, self.by_id.get(id)?.place_of(key))));
         found.min_by_key(|(_, place)| *place)
     }
 
@@ -226,8 +241,9 @@ impl Queues {
                     retired_at: None,
                     merged_into: None,
                 };
-                let (waiting, ages) = (BTreeSet::new(), BTreeSet::new());
-                if self.by_id.insert(e.queue, Queue { row, waiting, ages, waits: Waits::default() }).is_some() {
+                let (waiting, early, ages) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+                let queue = Queue { row, waiting, early, ages, waits: Waits::default() };
+                if self.by_id.insert(e.queue, queue).is_some() {
                     return Err(Misfit::Twice(e.queue.into()));
                 }
                 self.open.insert((e.topic.clone(), e.queue));
@@ -281,9 +297,13 @@ impl Queues {
     pub(super) fn on_inquiry(&mut self, event: &InquiryEvent, recorded: &Recorded) -> Result<(), Misfit> {
         match event {
             InquiryEvent::Registered(e) => {
-                // Who begins late, before its offer's hours, does not wait for agents: it says nothing to others.
                 let came = Came { inquiry: e.inquiry, accepted_at: e.accepted_at, stands_at: e.place() };
-                self.enter(came, &e.queues, e.begins_at.is_none(), recorded)?;
+                // Who begins late, before its offer's hours, does not wait for agents: it says nothing to others.
+                let early = e.begins_at.is_some();
+                if early {
+                    self.early.insert(e.inquiry);
+                }
+                self.enter(came, &e.queues, !early, recorded)?;
             }
             InquiryEvent::Moved(e) => self.move_to(e, recorded)?,
             InquiryEvent::Withdrawn(e) => self.leave(e.inquiry, recorded),
@@ -291,9 +311,9 @@ impl Queues {
             // It left when it was withdrawn. Where it comes back to stands in its row (`market`).
             InquiryEvent::PlaceKept(_) | InquiryEvent::PlaceLost(_) | InquiryEvent::Resumed(_) => {}
             InquiryEvent::Completed(e) => self.leave(e.inquiry, recorded),
+            InquiryEvent::Began(e) => self.begin(e.inquiry),
             // It stood at its place all the while.
-            InquiryEvent::Began(_)
-            | InquiryEvent::Relaxed(_)
+            InquiryEvent::Relaxed(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::InformationRequested(_)
@@ -331,23 +351,43 @@ impl Queues {
         measured: bool,
         recorded: &Recorded,
     ) -> Result<(), Misfit> {
+        let early = self.early.contains(&came.inquiry);
         for id in queues {
             let queue = self.by_id.get_mut(id).ok_or(Misfit::Unknown((*id).into()))?;
-            queue.enter(came, recorded.seq);
+            queue.enter(came, early, recorded.seq);
         }
         let came_to = if measured { self.best(queues, came.place()) } else { None };
         self.standing.insert(came.inquiry, Standing { came, queues: queues.into(), came_to });
         Ok(())
     }
 
+    /// Now it waits, at the place where it stood all the while.
+    fn begin(&mut self, inquiry: InquiryId) {
+        self.early.remove(&inquiry);
+        let Some(standing) = self.standing.get(&inquiry) else { return };
+        for id in &standing.queues {
+            if let Some(queue) = self.by_id.get_mut(id) {
+                queue.early.remove(&standing.came.place());
+            }
+        }
+    }
+
     /// At its own place. Who is away stands nowhere: where it comes back to stands in its row.
     fn move_to(&mut self, e: &InquiryMoved, recorded: &Recorded) -> Result<(), Misfit> {
         let Some(standing) = self.standing.get_mut(&e.inquiry) else { return Ok(()) };
         let came = standing.came;
+        let early = self.early.contains(&e.inquiry);
         let others = standing.queues.iter().filter(|id| **id != e.from && **id != e.into).copied();
         standing.queues = others.chain([e.into]).collect();
         self.by_id.get_mut(&e.from).ok_or(Misfit::Unknown(e.from.into()))?.leave(came, recorded.seq);
-        self.by_id.get_mut(&e.into).ok_or(Misfit::Unknown(e.into.into()))?.enter(came, recorded.seq);
+        self.by_id.get_mut(&e.into).ok_or(Misfit::Unknown(e.into.into()))?.enter(came, early, recorded.seq);
+        // What it waits tells of the queue that it is in, and of all who are before it there.
+        let into = self.by_id.get(&e.into).map_or(1, |queue| queue.place_of(came.place()));
+        if let Some(standing) = self.standing.get_mut(&e.inquiry)
+            && let Some((_, place)) = standing.came_to.filter(|(queue, _)| *queue == e.from)
+        {
+            standing.came_to = Some((e.into, place.max(into)));
+        }
         Ok(())
     }
 
@@ -363,6 +403,7 @@ impl Queues {
 
     fn leave(&mut self, inquiry: InquiryId, recorded: &Recorded) {
         let Some(standing) = self.standing.remove(&inquiry) else { return };
+        self.early.remove(&inquiry);
         for id in &standing.queues {
             if let Some(queue) = self.by_id.get_mut(id) {
                 queue.leave(standing.came, recorded.seq);

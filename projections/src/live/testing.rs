@@ -206,6 +206,12 @@ pub(super) fn ahead(event: Event, seconds: i64) -> Event {
     registered.stands_at = Some(at(seconds));
     Event::Inquiry(InquiryEvent::Registered(registered))
 }
+/// The same registration, before its offer's hours: they begin at `seconds`.
+pub(super) fn early(event: Event, seconds: i64) -> Event {
+    let Event::Inquiry(InquiryEvent::Registered(mut registered)) = event else { panic!("no registration") };
+    registered.begins_at = Some(at(seconds));
+    Event::Inquiry(InquiryEvent::Registered(registered))
+}
 /// Accepted at `seconds`, as event number `inquiry` of `community`.
 pub(super) fn registered(inquiry: u128, seconds: i64, queues: &[u128]) -> Event {
     InquiryRegistered {

@@ -5,11 +5,14 @@ use super::inquiry::InquiryState;
 use super::queue::Named;
 use super::testing::*;
 use domain::event::auction::{AuctionExtended, AuctionUnsold, BidWithdrawn, LossReason, Standing};
-use domain::event::inquiry::{InquiryExpired, InquiryRequeued, InquiryResumed, InquiryWithdrawn};
+use domain::event::inquiry::{
+    InquiryBegan, InquiryExpired, InquiryMoved, InquiryRequeued, InquiryResumed, InquiryWithdrawn,
+};
 use domain::event::queue::{QueueMerged, QueueOpened, QueueOrigin, QueueRetired};
 use domain::event::wallet::Party;
 use domain::ids::{AuctionId, BidId, InquiryId, QueueId, ReservationId};
 use domain::terms::{AuctionFormat, Direction};
+use domain::time::Span;
 
 fn state(desk: &Desk) -> InquiryState {
     desk.live.inquiry(InquiryId(1)).unwrap().state
@@ -171,6 +174,75 @@ fn a_priority_moves_the_place_and_neither_the_age_nor_the_measured_wait() {
     assert_eq!(positions(&desk), [Some(1), None, Some(2)]);
     desk.at(11, [InquiryResumed { expires_at: at(70), inquiry }.into()]);
     assert_eq!(positions(&desk), [Some(2), Some(1), Some(3)]);
+}
+
+/// Nobody waits with them, wherever they are moved; from their beginning on they stand where they stood.
+#[test]
+fn who_came_before_its_offers_hours_counts_in_no_place_until_they_begin() {
+    let mut desk = Desk::new();
+    desk.at(1, [queue(2, "cards/lost")]);
+    desk.at(9, [early(registered(1, 4, &[1]), 60), early(registered(2, 5, &[2]), 60), registered(3, 6, &[1, 2])]);
+    let log = desk.live.heads()[0].0.clone();
+    let seen = |desk: &Desk| ([1, 2, 3].map(|id| desk.live.position(InquiryId(id))), desk.live.waiting(&log));
+    assert_eq!(seen(&desk), ([None, None, Some(1)], 1));
+    let listed = |desk: &Desk, queue| desk.live.queue_inquiries(QueueId(queue), None, 9).len();
+    assert_eq!((listed(&desk, 1), listed(&desk, 2)), (2, 2), "they stand in their queues");
+
+    let moved = |inquiry, already| {
+        let (from, into) = (QueueId(2), QueueId(1));
+        InquiryMoved { already, away: false, desired_skills: vec![], from, inquiry: InquiryId(inquiry), into }.into()
+    };
+    desk.at(10, [QueueMerged { into: QueueId(1), queue: QueueId(2) }.into(), moved(2, false), moved(3, true)]);
+    assert_eq!(seen(&desk), ([None, None, Some(1)], 1));
+    assert_eq!(listed(&desk, 1), 3);
+    let begins = |inquiry| InquiryBegan { expires_at: at(90), inquiry: InquiryId(inquiry) }.into();
+    desk.at(60, [begins(2)]);
+    assert_eq!(seen(&desk), ([None, Some(1), Some(2)], 2));
+    let gone = InquiryWithdrawn { freed: None, inquiry: InquiryId(1), place_kept_until: None, reason: None };
+    desk.at(61, [gone.into()]);
+    assert_eq!(seen(&desk), ([None, Some(1), Some(2)], 2));
+}
+
+/// Not in the queue that is no more.
+#[test]
+fn what_a_moved_one_waited_is_known_where_it_was_answered() {
+    let mut desk = Desk::new();
+    desk.at(1, [queue(2, "cards/lost")]);
+    let mut all: Vec<_> = (2..=6).map(|id| registered(id, 9, &[2])).collect();
+    all.extend([registered(1, 1, &[1]), registered(7, 9, &[1])]);
+    desk.at(9, all);
+    let moved = |inquiry| {
+        let (from, into) = (QueueId(2), QueueId(1));
+        let inquiry = InquiryId(inquiry);
+        InquiryMoved { already: false, away: false, desired_skills: vec![], from, inquiry, into }.into()
+    };
+    let merged = QueueMerged { into: QueueId(1), queue: QueueId(2) }.into();
+    desk.at(10, [merged].into_iter().chain((2..=6).map(moved)));
+    assert_eq!(desk.live.estimated_wait(InquiryId(7)), None);
+    for (at, id) in (2..=6).enumerate() {
+        desk.at(69 + at as i64, [reserved(id, id, ANN, 1, 300), consented(id, id, ANN), session(id, ANN)]);
+    }
+    // The first of the five came behind one more, and waited a minute for two places.
+    let (least, most) = desk.live.estimated_wait(InquiryId(7)).unwrap();
+    assert!(least >= Span::seconds(2 * 60 / 6) && most <= Span::seconds(2 * 64 / 2), "{least:?} {most:?}");
+}
+
+#[test]
+fn who_stood_where_it_was_moved_came_there_with_its_registration() {
+    let mut desk = Desk::new();
+    desk.at(1, [queue(2, "cards/lost")]);
+    desk.at(2, [registered(1, 1, &[1, 2]), registered(2, 1, &[2])]);
+    let seq = desk.live.inquiry(InquiryId(1)).unwrap().registered_seq;
+    let moved = |inquiry, already| {
+        let (from, into) = (QueueId(2), QueueId(1));
+        InquiryMoved { already, away: false, desired_skills: vec![], from, inquiry: InquiryId(inquiry), into }.into()
+    };
+    desk.at(3, [QueueMerged { into: QueueId(1), queue: QueueId(2) }.into(), moved(1, true), moved(2, false)]);
+    let stood = |inquiry, queue, seq| desk.live.inquiry(InquiryId(inquiry)).unwrap().stood_in(QueueId(queue), seq);
+    let moved_at = [1, 2].map(|inquiry| desk.live.inquiry(InquiryId(inquiry)).unwrap().moves[0].seq);
+    assert!(stood(1, 1, seq) && stood(1, 2, seq) && stood(1, 1, moved_at[0]));
+    assert!(!stood(2, 1, moved_at[1] - 1) && stood(2, 1, moved_at[1]), "it came by the merge");
+    assert!(stood(2, 2, moved_at[1]) && !stood(2, 2, moved_at[1] + 1));
 }
 
 #[test]

@@ -176,6 +176,7 @@ fn moves(event: &Event) -> bool {
     match event {
         Event::Inquiry(event) => match event {
             InquiryEvent::Registered(_)
+            | InquiryEvent::Began(_)
             | InquiryEvent::Resumed(_)
             | InquiryEvent::Moved(_)
             | InquiryEvent::Withdrawn(_)
@@ -185,7 +186,6 @@ fn moves(event: &Event) -> bool {
             | InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
-            | InquiryEvent::Began(_)
             | InquiryEvent::Relaxed(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Completed(_)

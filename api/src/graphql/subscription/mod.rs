@@ -16,6 +16,8 @@ pub mod audit;
 pub mod inquiry;
 #[cfg(test)]
 mod limit_tests;
+#[cfg(test)]
+mod place_tests;
 pub mod queue;
 #[cfg(test)]
 mod resume_tests;

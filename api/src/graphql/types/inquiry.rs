@@ -118,7 +118,7 @@ impl Inquiry {
         let position = self.sight.eyes.live(app(ctx)).position(self.row.id)?;
         Some(i32::try_from(position).unwrap_or(i32::MAX))
     }
-    /// Accepted outside the offer's hours: when they begin, and nobody is asked before. Null once it has begun.
+    /// Accepted outside the offer's hours: when they begin, and nobody is asked before; until then nobody waits behind it, and it has no `position`. Null once it has begun.
     async fn begins_at(&self) -> Option<DateTime> {
         self.row.begins_at.map(DateTime)
     }
