@@ -20,7 +20,7 @@ use crate::graphql::sight;
 use crate::guard::{self, Vetted};
 use crate::item;
 use crate::newcomers::{Door, Newcomers};
-use crate::proxy::Proxies;
+use crate::proxy::{Client, Proxies};
 use crate::rate::RateLimit;
 use crate::shared::{Member, Shared};
 use crate::variables::InputTypes;
@@ -35,7 +35,6 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -73,14 +72,14 @@ pub struct Endpoint<Q, M, S> {
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub viewer: Viewer,
-    pub peer: IpAddr,
+    pub client: Client,
 }
 
 impl Caller {
     /// Whose seats and whose cost it is.
     fn holder(&self) -> Holder {
         match &self.viewer.actor {
-            Actor::Anonymous => Holder::address(self.peer),
+            Actor::Anonymous => Holder::address(self.client.address),
             actor => Holder::Caller(actor.clone()),
         }
     }
@@ -205,7 +204,7 @@ where
         Endpoint { rate: Arc::new(rate), ..self }
     }
 
-    /// How many acceptances may come from one address without a token; without it, any number.
+    /// How many acceptances may come from one address; without it, any number.
     pub fn welcoming(self, newcomers: Newcomers) -> Endpoint<Q, M, S> {
         Endpoint { newcomers: Arc::new(newcomers), ..self }
     }
@@ -300,7 +299,7 @@ where
     }
 
     fn door(&self, caller: &Caller) -> Door {
-        Door { newcomers: Arc::clone(&self.newcomers), peer: caller.peer }
+        Door { newcomers: Arc::clone(&self.newcomers), client: caller.client }
     }
 
     #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::answer::{Answer, Media};
 use crate::endpoint::{Caller, Open};
 pub use crate::endpoint::{DEADLINE, Endpoint, Params};
 use crate::errors::ErrorCode;
+use crate::proxy::Client;
 use crate::{sse, ws};
 use async_graphql::{ObjectType, SubscriptionType};
 use axum::Router;
@@ -52,10 +53,10 @@ async fn answer(State(endpoint): State<Arc<dyn Open>>, request: Request) -> Resp
     // Not of this transport's making where a test calls the router without a connection.
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let peer = endpoint.transport().proxies.client(peer, request.headers());
+    let client = endpoint.transport().proxies.client(peer, request.headers());
     let outcome = match ws::meant(&request) {
-        true => ws::upgrade(&endpoint, peer, request).await,
-        false => answer_to(&endpoint, media, peer, request).await,
+        true => ws::upgrade(&endpoint, client, request).await,
+        false => answer_to(&endpoint, media, client, request).await,
     };
     outcome.unwrap_or_else(|answer| answer.into_response(media.unwrap_or(Media::Json)))
 }
@@ -64,7 +65,7 @@ async fn answer(State(endpoint): State<Arc<dyn Open>>, request: Request) -> Resp
 async fn answer_to(
     endpoint: &Arc<dyn Open>,
     media: Option<Media>,
-    peer: IpAddr,
+    client: Client,
     request: Request,
 ) -> Result<Response, Answer> {
     let (parts, body) = request.into_parts();
@@ -82,7 +83,7 @@ async fn answer_to(
         .authenticate
         .authenticate(&parts.headers)
         .map_err(|refused| Answer::refused(ErrorCode::Unauthenticated, refused.to_string()))?;
-    let caller = Caller { viewer, peer };
+    let caller = Caller { viewer, client };
     let params = match writes {
         true => {
             let body = posted(&parts.headers, body).await?;

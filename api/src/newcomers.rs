@@ -1,17 +1,17 @@
-//! How many acceptances come from one address without a token: each of them makes a customer, a key in the vault and an
-//! inquiry, and costs whoever sends it nothing.
+//! How many acceptances come from one address: each of them makes an inquiry, a question in the vault and mostly a customer,
+//! and costs whoever sends it nothing. With a customer's token too: the first acceptance gives one to anybody.
 //!
 //! Promises: of any minute, and of any hour, no more than so many are recorded from one address; a /64 of IPv6 is one.
-//! What was refused, or was recorded before under its key, does not count. This machine's own addresses are not bounded:
-//! behind a proxy that the house was not told of, everybody would be one of them.
+//! What was refused or failed, or was recorded before under its key, does not count. This machine itself is not bounded:
+//! behind a proxy that the house was not told of, everybody would be it.
 //!
 //! Not here: what a request costs (`rate`), and whose address it is (`proxy`). After a start everybody begins anew.
 
 use crate::connected::Holder;
+use crate::proxy::Client;
 use crate::rate::TooMuch;
 use domain::time::{Span, Timestamp};
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,14 +41,15 @@ struct Met {
 #[derive(Clone)]
 pub struct Door {
     pub newcomers: Arc<Newcomers>,
-    pub peer: IpAddr,
+    pub client: Client,
 }
 
-/// A place that was taken before it is known what comes of it.
+/// A place that was taken before it is known what comes of it. Dropped, it is free again, unless it is kept.
 #[must_use]
 pub struct Entry {
     at: Timestamp,
     door: Door,
+    kept: bool,
 }
 
 impl Newcomers {
@@ -63,8 +64,7 @@ impl Newcomers {
 impl Door {
     /// Refused where the address has had as many as it may, with when it has room again.
     pub fn enter(&self, now: Timestamp) -> Result<Option<Entry>, TooMuch> {
-        let Some((per_minute, per_hour)) = self.newcomers.most.filter(|_| !self.peer.to_canonical().is_loopback())
-        else {
+        let Some((per_minute, per_hour)) = self.newcomers.most.filter(|_| !self.client.is_own_machine) else {
             return Ok(None);
         };
         let mut met = self.newcomers.met.lock().expect("nothing panics under this lock");
@@ -72,7 +72,7 @@ impl Door {
             met.by_address.retain(|_, times| times.back().is_some_and(|last| now < *last + HOUR));
             met.sweep_at = met.by_address.len() + SWEEP;
         }
-        let times = met.by_address.entry(Holder::address(self.peer)).or_default();
+        let times = met.by_address.entry(Holder::address(self.client.address)).or_default();
         while times.front().is_some_and(|first| *first + HOUR <= now) {
             times.pop_front();
         }
@@ -86,15 +86,29 @@ impl Door {
             return Err(TooMuch { retry_after: Duration::from_micros(wait) });
         }
         times.push_back(now);
-        Ok(Some(Entry { at: now, door: self.clone() }))
+        Ok(Some(Entry { at: now, door: self.clone(), kept: false }))
     }
 }
 
 impl Entry {
+    /// It may be recorded: from here on it stays taken, also where nobody waits for the answer any more.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+
     /// Nothing new was recorded.
-    pub fn give_back(self) {
-        let mut met = self.door.newcomers.met.lock().expect("nothing panics under this lock");
-        let Some(times) = met.by_address.get_mut(&Holder::address(self.door.peer)) else { return };
+    pub fn give_back(mut self) {
+        self.kept = false;
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        let Ok(mut met) = self.door.newcomers.met.lock() else { return };
+        let Some(times) = met.by_address.get_mut(&Holder::address(self.door.client.address)) else { return };
         if let Some(at) = times.iter().rposition(|time| *time == self.at) {
             times.remove(at);
         }
@@ -104,15 +118,22 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::IpAddr;
 
     fn door(newcomers: &Arc<Newcomers>, peer: &str) -> Door {
-        Door { newcomers: newcomers.clone(), peer: peer.parse().unwrap() }
+        Door { newcomers: newcomers.clone(), client: Client::direct(peer.parse().unwrap()) }
     }
     fn at(seconds: i64) -> Timestamp {
         Timestamp(seconds * 1_000_000)
     }
     fn enters(door: &Door, now: Timestamp) -> bool {
-        door.enter(now).is_ok()
+        match door.enter(now) {
+            Ok(entry) => {
+                entry.into_iter().for_each(|mut entry| entry.keep());
+                true
+            }
+            Err(_) => false,
+        }
     }
     fn waits(door: &Door, now: Timestamp) -> Duration {
         door.enter(now).err().unwrap().retry_after
@@ -143,6 +164,9 @@ mod tests {
         for _ in 0..9 {
             assert!(enters(&door(&newcomers, "127.0.0.1"), at(0)) && enters(&door(&newcomers, "::1"), at(0)));
         }
+        let proxied = Client { address: "127.0.0.1".parse().unwrap(), is_own_machine: false };
+        let proxied = Door { newcomers: newcomers.clone(), client: proxied };
+        assert!(enters(&proxied, at(0)) && !enters(&proxied, at(0)), "whom a proxy on loopback does not tell apart");
         let any = Arc::new(Newcomers::any());
         assert!((0..99).all(|_| enters(&door(&any, "192.0.2.1"), at(0))));
     }
@@ -151,12 +175,17 @@ mod tests {
     fn what_was_not_recorded_is_not_counted_and_who_came_to_rest_is_forgotten() {
         let newcomers = Arc::new(Newcomers::at_most(1, 9));
         let ann = door(&newcomers, "192.0.2.1");
-        ann.enter(at(0)).unwrap().unwrap().give_back();
+        let mut replayed = ann.enter(at(0)).unwrap().unwrap();
+        replayed.keep();
+        assert!(!enters(&ann, at(0)), "it may be recorded");
+        replayed.give_back();
+        // What failed, or went away, on its way.
+        drop(ann.enter(at(0)).unwrap());
         assert!(enters(&ann, at(0)) && !enters(&ann, at(0)));
         for number in 0..3_000u32 {
             let peer = IpAddr::V4((0x0a00_0000 + number).into());
             let hours = i64::from(number / 1_000);
-            assert!(enters(&Door { newcomers: newcomers.clone(), peer }, at(hours * 3_601)));
+            assert!(enters(&Door { newcomers: newcomers.clone(), client: Client::direct(peer) }, at(hours * 3_601)));
         }
         assert!(newcomers.met.lock().unwrap().by_address.len() <= 2 * SWEEP);
     }

@@ -3,7 +3,8 @@
 //!
 //! Promises: without a proxy that was configured, `Forwarded` and `X-Forwarded-For` are not read at all; behind one,
 //! the client is the right-most hop that is no such proxy, so what a client writes into these headers itself never
-//! counts. Where both headers are there and differ, one of them is the client's own: then it is the proxy's address.
+//! counts. Where both headers are there and differ, one of them is the client's own: then it is the proxy's address,
+//! and it stays somebody behind a proxy: never a caller of this machine's own.
 //!
 //! Not here: other headers that proxies invent, and the scheme and host that they name (`--public-url`).
 
@@ -60,6 +61,27 @@ impl FromStr for Network {
     }
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    pub address: IpAddr,
+    /// A connection of this machine's own, and no proxy of ours: behind one that the house was not told of, everybody is
+    /// this client, and so it is nobody in particular. The address alone does not tell: a proxy of ours may be on
+    /// loopback too.
+    pub is_own_machine: bool,
+}
+
+impl Client {
+    /// Nobody speaks for it.
+    pub fn direct(peer: IpAddr) -> Client {
+        Client { address: peer, is_own_machine: peer.to_canonical().is_loopback() }
+    }
+
+    fn behind_proxy(address: IpAddr) -> Client {
+        Client { address, is_own_machine: false }
+    }
+}
+
 /// The proxies in front of the house; none by default.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies(Vec<Network>);
@@ -74,11 +96,15 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(address))
     }
 
-    /// The address of whoever speaks through `peer`.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        if !self.trusts(peer) {
-            return peer;
+    /// Whoever speaks through `peer`.
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
+        match self.trusts(peer) {
+            true => Client::behind_proxy(self.named(peer, headers)),
+            false => Client::direct(peer),
         }
+    }
+
+    fn named(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let named = |header: HeaderName, read: fn(&str) -> Option<IpAddr>| {
             headers.contains_key(&header).then(|| self.nearest(peer, &hops(headers, &header), read))
         };
@@ -137,7 +163,7 @@ mod tests {
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), value.parse().unwrap());
         }
-        proxies.client(peer.parse().unwrap(), &map).to_string()
+        proxies.client(peer.parse().unwrap(), &map).address.to_string()
     }
 
     #[test]
@@ -181,6 +207,23 @@ mod tests {
         assert_eq!(both("for=1.2.3.4", "1.2.3.4"), "1.2.3.4");
         assert_eq!(both("for=6.6.6.6", "1.2.3.4"), "10.0.0.1");
         assert_eq!(both("for=1.2.3.4", "6.6.6.6"), "10.0.0.1");
+    }
+
+    #[test]
+    fn whoever_is_behind_a_proxy_of_ours_is_not_this_machine() {
+        let is_own = |proxies: &Proxies, peer: &str, headers: &[(&'static str, &'static str)]| {
+            let map = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+            proxies.client(peer.parse().unwrap(), &map.collect()).is_own_machine
+        };
+        let none = Proxies::default();
+        let forged = [("forwarded", "for=6.6.6.6"), ("x-forwarded-for", "1.2.3.4")];
+        assert!(is_own(&none, "127.0.0.1", &[]) && is_own(&none, "::1", &forged) && !is_own(&none, "1.2.3.4", &[]));
+        assert!(is_own(&none, "::ffff:127.0.0.1", &[]));
+        let ours = behind(&["127.0.0.1"]);
+        assert_eq!(client(&ours, "127.0.0.1", &forged), "127.0.0.1");
+        assert!(!is_own(&ours, "127.0.0.1", &forged) && !is_own(&ours, "127.0.0.1", &[]));
+        assert!(!is_own(&ours, "127.0.0.1", &[("x-forwarded-for", "127.0.0.2")]), "it says so itself");
+        assert!(is_own(&ours, "127.0.0.2", &forged), "no proxy of ours");
     }
 
     #[test]

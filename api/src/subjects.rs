@@ -10,13 +10,13 @@
 mod lessons;
 mod terms;
 
+use crate::proxy::Client;
 use domain::event::community::{Classified, TopicScore};
 use domain::log::Seq;
 use domain::topic::Topic;
 use domain::why::RANKED_MAX;
 use lessons::{Ear, Lessons};
 use projections::live::queue::Named;
-use std::net::IpAddr;
 use terms::Terms;
 use topics::{Model, names};
 
@@ -44,8 +44,8 @@ impl Subjects {
     }
 
     /// The question as it is sealed, with what says who else used its words.
-    pub(crate) fn with_origin(&self, question: String, peer: IpAddr) -> String {
-        self.terms.with_origin(question, peer)
+    pub(crate) fn with_origin(&self, question: String, client: Client) -> String {
+        self.terms.with_origin(question, client)
     }
 
     /// `published`: the names that a question may be about where nothing was trained. `named`: what operators made of a

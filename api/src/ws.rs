@@ -13,13 +13,13 @@ mod socket;
 use crate::answer::Answer;
 use crate::endpoint::{Caller, Open};
 use crate::errors::ErrorCode;
+use crate::proxy::Client;
 use crate::sse::no_seat;
 use axum::extract::{FromRequestParts, Request, WebSocketUpgrade};
 use axum::http::header::{COOKIE, ORIGIN, UPGRADE};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use socket::Socket;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The one subprotocol.
@@ -38,7 +38,7 @@ pub(crate) fn meant(request: &Request) -> bool {
 }
 
 /// The response that makes a socket of a connection. `Err` is the answer where it stays HTTP.
-pub(crate) async fn upgrade(endpoint: &Arc<dyn Open>, peer: IpAddr, request: Request) -> Result<Response, Answer> {
+pub(crate) async fn upgrade(endpoint: &Arc<dyn Open>, client: Client, request: Request) -> Result<Response, Answer> {
     let (mut parts, _) = request.into_parts();
     let transport = endpoint.transport();
     check_origin(&parts.headers, transport.origin.as_deref())?;
@@ -46,7 +46,7 @@ pub(crate) async fn upgrade(endpoint: &Arc<dyn Open>, peer: IpAddr, request: Req
         .authenticate
         .authenticate(&parts.headers)
         .map_err(|refused| Answer::refused(ErrorCode::Unauthenticated, refused.to_string()))?;
-    let caller = Caller { viewer, peer };
+    let caller = Caller { viewer, client };
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
         .map_err(|refused| Answer::bad_form(refused.status(), refused.body_text()))?;

@@ -59,7 +59,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "CALLMARKET_SUBSCRIPTIONS_PER_CALLER", value_name = "COUNT", default_value_t = Limits::default().caller_subscriptions)]
     #[arg(value_parser = at_least_one)]
     subscriptions_per_caller: usize,
-    /// Acceptances from one address without a token, in any minute; a /64 of IPv6 is one address, and this machine's own are not bounded
+    /// Acceptances from one address, in any minute, with a customer's token or without; a /64 of IPv6 is one address, and this machine itself is not bounded
     #[arg(long, env = "CALLMARKET_ACCEPTANCES_PER_MINUTE", value_name = "COUNT", default_value_t = newcomers::PER_MINUTE)]
     #[arg(value_parser = at_least_one)]
     acceptances_per_minute: usize,

@@ -4,6 +4,7 @@ use super::testing::{House, market};
 use crate::auth::Viewer;
 use crate::endpoint::{Caller, Endpoint, Params};
 use crate::graphql;
+use crate::proxy::Client;
 use domain::actor::Actor;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -28,7 +29,10 @@ async fn what_was_appended_after_the_deadline_stands_and_its_key_finds_it() {
     let ann = &market.agents[0];
     let bids = async || {
         let actor = Actor::new(ann.0, Some(&ann.1)).unwrap();
-        let caller = Caller { viewer: Viewer { actor, expires_at: None, token: None }, peer: [127, 0, 0, 1].into() };
+        let caller = Caller {
+            viewer: Viewer { actor, expires_at: None, token: None },
+            client: Client::direct([127, 0, 0, 1].into()),
+        };
         let amount = json!({ "amount": "7", "currency": "EUR" });
         let input = json!({ "auctionId": market.auction, "amount": amount, "idempotencyKey": "a".repeat(32) });
         let document = "mutation($input: PlaceBidInput!) { placeBid(input: $input) { replayed seq bid { id } } }";

@@ -9,6 +9,7 @@ use crate::auth::Viewer;
 use crate::endpoint::{Caller, Open, Params};
 use crate::errors::{ErrorCode, code_of};
 use crate::graphql::input::origin::origin_of;
+use crate::proxy::Client;
 use async_graphql::Variables;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
@@ -36,7 +37,7 @@ pub(super) struct House {
 pub(super) struct Visit {
     house: House,
     headers: HeaderMap,
-    peer: IpAddr,
+    client: Client,
     pub(super) query: Form,
     pub(super) language: Language,
 }
@@ -46,11 +47,11 @@ impl Visit {
         let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let peer = house.endpoint.transport().proxies.client(peer, &parts.headers);
+        let client = house.endpoint.transport().proxies.client(peer, &parts.headers);
         let query = parts.uri.query().and_then(|query| Form::read(query.as_bytes())).unwrap_or_default();
         let german = accepted_tag(&parts.headers).is_some_and(|tag| tag.to_ascii_lowercase().starts_with("de"));
         let language = if german { Language::German } else { Language::English };
-        (Visit { house: house.clone(), headers: parts.headers, peer, query, language }, body)
+        (Visit { house: house.clone(), headers: parts.headers, client, query, language }, body)
     }
 
     pub(super) fn app(&self) -> &Arc<App> {
@@ -117,7 +118,7 @@ impl Visit {
 
     /// Runs a document for this viewer, at its cost.
     pub(super) async fn ask(&self, viewer: Viewer, document: &'static str, variables: Value) -> Result<Value, Trouble> {
-        let caller = Caller { viewer, peer: self.peer };
+        let caller = Caller { viewer, client: self.client };
         let endpoint = &self.house.endpoint;
         endpoint.read(&caller, document.len()).map_err(|answer| Trouble::of(&answer))?;
         let variables = Variables::from_json(variables);

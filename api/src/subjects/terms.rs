@@ -15,6 +15,7 @@ use super::LOOK_BACK;
 use crate::app::App;
 use crate::graphql::types::sealed::{Profile, Question};
 use crate::handover;
+use crate::proxy::Client;
 use domain::event::Event;
 use domain::event::community::{OfferAccepted, OfferEvent};
 use domain::event::customer::CustomerEvent;
@@ -134,21 +135,21 @@ impl Terms {
     }
 
     /// A question as it is sealed: with a hash of where it came from, where that says who asks.
-    pub(super) fn with_origin(&self, question: String, peer: IpAddr) -> String {
-        let (Some(from), Ok(Value::Object(mut members))) = (self.address(peer), serde_json::from_str(&question)) else {
+    pub(super) fn with_origin(&self, question: String, client: Client) -> String {
+        let (Some(from), Ok(Value::Object(mut members))) = (self.address(client), serde_json::from_str(&question))
+        else {
             return question;
         };
         members.insert("from".to_owned(), format!("{from:016x}").into());
         Value::Object(members).to_string()
     }
 
-    fn address(&self, peer: IpAddr) -> Option<u64> {
-        let peer = peer.to_canonical();
-        let bits = match peer {
+    fn address(&self, client: Client) -> Option<u64> {
+        let bits = match client.address.to_canonical() {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
             IpAddr::V6(v6) => v6.to_bits() & HOUSEHOLD,
         };
-        (!peer.is_loopback()).then(|| self.hash(b"address", &bits.to_be_bytes()))
+        (!client.is_own_machine).then(|| self.hash(b"address", &bits.to_be_bytes()))
     }
 
     /// The words of a question that could name something, each once.
@@ -284,7 +285,7 @@ mod tests {
     }
     fn ask(terms: &Terms, customer: u128, peer: &str, question: &str) {
         let sealed = serde_json::json!({ "question": question }).to_string();
-        let sealed = terms.with_origin(sealed, peer.parse().unwrap());
+        let sealed = terms.with_origin(sealed, Client::direct(peer.parse().unwrap()));
         let question = serde_json::from_str(&sealed).unwrap();
         terms.count(&Asked { customer: CustomerId(customer), question, called: "Ann Quill <ann@moss.example>".into() });
     }
@@ -324,7 +325,10 @@ mod tests {
         }
         assert!(terms.is_common("microwave"));
         let question = r#"{"question":"x"}"#;
-        assert_eq!(terms.with_origin(question.into(), "::1".parse().unwrap()), question);
+        assert_eq!(terms.with_origin(question.into(), Client::direct("::1".parse().unwrap())), question);
+        // Whom a proxy of ours on loopback does not tell apart are one address.
+        let proxied = Client { address: HERE.parse().unwrap(), is_own_machine: false };
+        assert_ne!(terms.with_origin(question.into(), proxied), question);
     }
 
     #[test]

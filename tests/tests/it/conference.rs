@@ -288,11 +288,19 @@ fn who_takes_over_reads_the_note_and_who_hands_over_wraps_up_and_keeps_the_price
     let done = story.agent(1).give(
         "completeWrapUp",
         json!({"sessionId": session, "notes": "New card sent", "disposition": "solved"}),
-        "session { record { notes disposition agent { id } parts { notes agent { id } } } } inquiry { state settlement { payer { ... on Agent { id } } } }",
+        "session { record { id notes disposition agent { id } parts { notes agent { id } } } } inquiry { state settlement { payer { ... on Agent { id } } } }",
     );
     let record = &done["session"]["record"];
     assert_eq!((&record["notes"], &record["agent"]["id"]), (&json!("New card sent"), &json!(story.id(1))));
     assert_eq!(record["parts"], json!([{"notes": "Card blocked", "agent": {"id": story.id(0)}}]));
+    // Who handed it over and is gone does not read what was written after that.
+    let whole = record["id"].clone();
+    let seen = "query($id: ID!, $session: ID!) { node(id: $id) { id } session: node(id: $session) { ... on Session { id record { id notes disposition } } } }";
+    let asked = json!({"id": whole, "session": session});
+    let left = story.agent(0).ask(seen, asked.clone());
+    assert_eq!(left, json!({"node": null, "session": {"id": session, "record": null}}));
+    let stayed = story.agent(1).ask(seen, asked);
+    assert_eq!((&stayed["node"]["id"], &stayed["session"]["record"]["disposition"]), (&whole, &json!("solved")));
     let settled = story.town.finance.ask(
         "query($id: ID) { settlements(filter: {inquiryId: $id}, first: 5) { edges { node { state payer { ... on Agent { id } } } } } }",
         json!({"id": story.inquiry}),

@@ -175,9 +175,10 @@ fn a_cursor_that_is_not_the_callers_is_400_without_data() {
     }
 }
 
-/// Whoever has no token may be anybody, so what counts is the address, as the proxy in front names it.
+/// Whoever accepts may be anybody, with the token of the first one too, so what counts is the address, as the proxy in
+/// front names it.
 #[test]
-fn acceptances_without_a_token_are_bounded_by_address() {
+fn acceptances_are_bounded_by_address() {
     let scratch = Scratch::new();
     let flags = ["--acceptances-per-minute", "3", "--acceptances-per-hour", "9", "--trusted-proxy", "127.0.0.1"];
     let house = House::open_with(&scratch.join("data"), &flags);
@@ -208,19 +209,22 @@ fn acceptances_without_a_token_are_bounded_by_address() {
     let again = accept_as("192.0.2.1", &kept, &offer.1).0;
     assert_eq!(again["data"]["acceptOffer"]["replayed"], true, "{again}");
     assert_eq!(again["data"]["acceptOffer"]["inquiry"], first["data"]["acceptOffer"]["inquiry"]);
-    // Others have their own; a /64 is one; whoever has a token is bounded by its cost.
+    // Others have their own; a /64 is one.
     for host in 1..=3 {
         assert!(!is_limited(&accept(&format!("2001:db8:0:1::{host}"))));
     }
     assert!(is_limited(&accept("2001:db8:0:1:9::9")) && !is_limited(&accept("2001:db8:0:2::1")));
-    let mut customer = house.client(&text(&first["data"]["acceptOffer"]["customerToken"]));
-    for _ in 0..5 {
-        customer.give(
-            "acceptOffer",
-            json!({"offerId": offer.0, "linkId": offer.1, "channel": "MESSAGE"}),
-            "inquiry { id }",
-        );
-    }
+    // The token that the first one gave opens nothing.
+    let authorization = format!("authorization: Bearer {}\r\n", text(&first["data"]["acceptOffer"]["customerToken"]));
+    let accept_known = |from: &str| {
+        let from = format!("{from}\r\n{authorization}");
+        accept_as(from.trim_end(), &key(), &offer.1).0
+    };
+    assert!(is_limited(&accept_known("192.0.2.1")) && !is_limited(&accept_known("192.0.2.9")));
+    // Nor does a header that the client writes itself: then it is whoever the proxy does not tell apart, and all of these
+    // are one.
+    let forged = |number: u32| accept(&format!("192.0.2.{number}\r\nforwarded: for=6.6.6.6"));
+    assert_eq!((1..=6).filter(|number| is_limited(&forged(100 + number))).count(), 3);
     // The page says it, too.
     let link = format!("/l/{}", offer.1);
     let from = "x-forwarded-for: 192.0.2.1\r\n";

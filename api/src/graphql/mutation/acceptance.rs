@@ -8,7 +8,7 @@ use crate::errors::{ErrorCode, busy_field, code};
 use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Personal, StartInquiryInput};
 use crate::graphql::input::origin::origin_of;
 use crate::graphql::types::{Inquiry, fresh, topic_score};
-use crate::newcomers::Door;
+use crate::newcomers::{Door, Entry};
 use crate::proof;
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
@@ -196,15 +196,18 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     };
     let entered = match (refused, door) {
         (Some(refusal), _) => Err(Stop::from(refusal)),
-        (None, Some(door)) if call.actor == Actor::Anonymous => door.enter(app.clock.now()).map_err(|full| {
-            Stop::from(busy_field(
-                "so many inquiries came from your address that the next has to wait",
-                full.retry_after,
-            ))
-        }),
+        // A customer's token is what anybody gets for the first one.
+        (None, Some(door)) if matches!(call.actor, Actor::Anonymous | Actor::Customer(_)) => {
+            door.enter(app.clock.now()).map_err(|full| {
+                Stop::from(busy_field(
+                    "so many inquiries came from your address that the next has to wait",
+                    full.retry_after,
+                ))
+            })
+        }
         (None, _) => Ok(None),
     };
-    let entry = match entered {
+    let mut entry = match entered {
         Ok(entry) => entry,
         Err(stop) => return earlier(call, acceptance, stop).await,
     };
@@ -223,7 +226,7 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
             input.question.as_deref().map(|question| app.subjects.of(question, &published, |name| live.named(name)));
     }
     let question = match (personal.question, door) {
-        (Some(question), Some(door)) => Some(app.subjects.with_origin(question, door.peer)),
+        (Some(question), Some(door)) => Some(app.subjects.with_origin(question, door.client)),
         (question, _) => question,
     };
     acceptance.question = call.seal(customer, question).await?;
@@ -231,11 +234,14 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     if let (Some(content), Some(page)) = (&mut acceptance.content, call.seal(customer, personal.page).await?) {
         content.page = page;
     }
-    let answered = call.try_submit(&LogName::community(), Command::AcceptOffer(Box::new(acceptance))).await?;
-    if let Some(entry) = entry.filter(|_| answered.as_ref().map_or(true, |done| done.replayed)) {
+    // Whoever goes away while it is written has had its acceptance.
+    entry.iter_mut().for_each(Entry::keep);
+    let answered = call.try_submit(&LogName::community(), Command::AcceptOffer(Box::new(acceptance))).await;
+    let is_new = matches!(&answered, Ok(Ok(done)) if !done.replayed);
+    if let Some(entry) = entry.filter(|_| !is_new) {
         entry.give_back();
     }
-    Ok(answered?)
+    Ok(answered??)
 }
 
 /// Whoever was made by this key is nobody any more.

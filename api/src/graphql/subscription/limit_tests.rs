@@ -6,6 +6,7 @@ use crate::auth::Viewer;
 use crate::endpoint::{Answers, Caller, Endpoint, Limits, Params};
 use crate::graphql;
 use crate::graphql::testing::{House, Who, market, who};
+use crate::proxy::Client;
 use async_graphql::Error;
 use domain::actor::{Actor, Role};
 use futures_util::{FutureExt, StreamExt};
@@ -31,7 +32,7 @@ fn endpoint(house: &House) -> HouseEndpoint {
 async fn open(endpoint: &HouseEndpoint, viewer: &Who, document: &str, variables: Value) -> Answers {
     let actor = Actor::new(viewer.0, Some(&viewer.1)).unwrap();
     let viewer = Viewer { actor, expires_at: None, token: None };
-    let caller = Caller { viewer, peer: [127, 0, 0, 1].into() };
+    let caller = Caller { viewer, client: Client::direct([127, 0, 0, 1].into()) };
     let params = json!({ "query": document, "variables": variables });
     endpoint.stream(caller, serde_json::from_value::<Params>(params).unwrap(), true).await.unwrap()
 }

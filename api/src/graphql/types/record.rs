@@ -40,15 +40,22 @@ impl InquiryRecord {
         let sight = Sight::of(app, eyes, id).await?;
         let Some(sight) = sight.filter(|sight| sight.part.sees_session()) else { return Ok(None) };
         let all = InquiryRecord::every(&sight.handle, &sight.eyes, true);
-        Ok(all.into_iter().find(|record| record.row.id == id))
+        let is_shown = |record: &InquiryRecord| record.row.id == id && sight.sees_record_of(record.row.agent);
+        Ok(all.into_iter().find(is_shown))
     }
 
-    /// The record of an inquiry's session, for who sees that.
+    /// The record of an inquiry's session, for who sees that. Of one who left, what it saved itself: nothing that came
+    /// after.
     pub(crate) fn within(sight: &Sight) -> Option<InquiryRecord> {
         if !sight.part.sees_session() {
             return None;
         }
-        InquiryRecord::of(&sight.handle, &sight.eyes, true)
+        let mut own = InquiryRecord::of(&sight.handle, &sight.eyes, true)?;
+        if sight.sees_record_of(own.row.agent) {
+            own.parts.retain(|part| sight.sees_record_of(part.row.agent));
+            return Some(own);
+        }
+        None
     }
 
     /// The record of the session itself.

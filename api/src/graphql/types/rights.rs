@@ -230,6 +230,11 @@ impl Sight {
         self.part.customer(now.unwrap_or(row.state))
     }
 
+    /// What an agent saved of a session. Who left it has what it saved itself.
+    pub(crate) fn sees_record_of(&self, agent: AgentId) -> bool {
+        self.part.sees_session() && (self.part != Part::Left || self.eyes.viewer == Actor::Agent(agent))
+    }
+
     /// Whether bids of an auction are their bidders' alone. `shown`: its row as it is shown.
     pub(crate) fn is_sealed_now(&self, shown: &AuctionRow) -> bool {
         match &self.now {
