@@ -27,6 +27,13 @@ fn queues_of(town: &mut Town, inquiry: &str) -> Value {
     seen["inquiry"].clone()
 }
 
+/// An offer to claim, with a link for each of the two queues.
+fn two_links(town: &mut Town) -> Value {
+    let links = json!([{"label": "Lost", "topic": "cards/lost"}, {"label": "All", "topic": "cards/all"}]);
+    let input = json!({"providerId": town.provider_id, "title": "Help", "channels": ["MESSAGE"], "links": links, "allocation": {"claim": {}}});
+    town.provider.give("publishOffer", input, "offer { id links { id } }")["offer"].clone()
+}
+
 #[test]
 fn merged_queues_are_one_to_everybody() {
     let scratch = Scratch::new();
@@ -34,9 +41,7 @@ fn merged_queues_are_one_to_everybody() {
     let house = House::open(&data);
     let mut town = Town::found(&house, 1);
     let (lost, cards) = (declare(&mut town, "cards/lost"), declare(&mut town, "cards/all"));
-    let links = json!([{"label": "Lost", "topic": "cards/lost"}, {"label": "All", "topic": "cards/all"}]);
-    let input = json!({"providerId": town.provider_id, "title": "Help", "channels": ["MESSAGE"], "links": links, "allocation": {"claim": {}}});
-    let offer = town.provider.give("publishOffer", input, "offer { id links { id } }")["offer"].clone();
+    let offer = two_links(&mut town);
     let id = text(&offer["id"]);
     let (by_lost, by_all) = (offer["links"][0]["id"].clone(), offer["links"][1]["id"].clone());
     let first = accept(&mut town, &house, &id, &by_lost);
@@ -109,9 +114,7 @@ fn who_is_away_meanwhile_comes_back_to_where_the_queue_went() {
     let house = House::open(&data);
     let mut town = Town::found(&house, 1);
     let (lost, cards) = (declare(&mut town, "cards/lost"), declare(&mut town, "cards/all"));
-    let links = json!([{"label": "Lost", "topic": "cards/lost"}, {"label": "All", "topic": "cards/all"}]);
-    let input = json!({"providerId": town.provider_id, "title": "Help", "channels": ["MESSAGE"], "links": links, "allocation": {"claim": {}}});
-    let offer = town.provider.give("publishOffer", input, "offer { id links { id } }")["offer"].clone();
+    let offer = two_links(&mut town);
     let input = json!({"offerId": offer["id"], "linkId": offer["links"][0]["id"], "channel": "MESSAGE"});
     let accepted = house.client("").give("acceptOffer", input, "inquiry { id } customerToken");
     let (first, customer) = (text(&accepted["inquiry"]["id"]), text(&accepted["customerToken"]));
