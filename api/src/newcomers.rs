@@ -1,7 +1,8 @@
 //! How many acceptances come from one address: each of them makes an inquiry, a question in the vault and mostly a customer,
 //! and costs whoever sends it nothing. With a customer's token too: the first acceptance gives one to anybody.
 //!
-//! Promises: of any minute, and of any hour, no more than so many are recorded from one address; a /64 of IPv6 is one.
+//! Promises: of any minute, and of any hour, no more than so many are recorded from one address; a /64 of IPv6 is one,
+//! and a /48, which is what one customer of a network is given at most (RFC 6177), is eight.
 //! What was refused or failed, or was recorded before under its key, does not count. This machine itself is not bounded:
 //! behind a proxy that the house was not told of, everybody would be it.
 //!
@@ -12,12 +13,15 @@ use crate::proxy::Client;
 use crate::rate::TooMuch;
 use domain::time::{Span, Timestamp};
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Of one address, by default: an office, or a whole village behind one.
 pub const PER_MINUTE: usize = 30;
 pub const PER_HOUR: usize = 300;
+/// Addresses that a /48 of IPv6 counts as: a site has 65,536 networks of /64 to call from.
+const OF_A_SITE: usize = 8;
 const MINUTE: Span = Span::minutes(1);
 const HOUR: Span = Span::minutes(60);
 /// Addresses that came to rest are looked for once so many more are remembered.
@@ -33,8 +37,20 @@ pub struct Newcomers {
 
 #[derive(Default)]
 struct Met {
-    by_address: HashMap<Holder, VecDeque<Timestamp>>,
+    by_address: HashMap<Bucket, VecDeque<Timestamp>>,
     sweep_at: usize,
+}
+
+/// A range of addresses, and as how many it counts.
+type Bucket = (Holder, usize);
+
+/// The narrower first.
+fn buckets(address: IpAddr) -> impl Iterator<Item = Bucket> {
+    let site = match address.to_canonical() {
+        IpAddr::V6(v6) => Some((Holder::Address(IpAddr::V6((v6.to_bits() >> 80 << 80).into())), OF_A_SITE)),
+        IpAddr::V4(_) => None,
+    };
+    std::iter::once((Holder::address(address), 1)).chain(site)
 }
 
 /// Of one request: who is asked, and from where it comes.
@@ -72,20 +88,27 @@ impl Door {
             met.by_address.retain(|_, times| times.back().is_some_and(|last| now < *last + HOUR));
             met.sweep_at = met.by_address.len() + SWEEP;
         }
-        let times = met.by_address.entry(Holder::address(self.client.address)).or_default();
-        while times.front().is_some_and(|first| *first + HOUR <= now) {
-            times.pop_front();
+        let mut free_at = None;
+        for bucket in buckets(self.client.address) {
+            let count = bucket.1;
+            let times = met.by_address.entry(bucket).or_default();
+            while times.front().is_some_and(|first| *first + HOUR <= now) {
+                times.pop_front();
+            }
+            // The one that must have left its window before there is room for one more.
+            let room_at = |most: usize, window: Span| {
+                let blocking = times.len().checked_sub(most * count).and_then(|at| times.get(at));
+                blocking.map(|first| *first + window).filter(|room_at| now < *room_at)
+            };
+            free_at = free_at.max(room_at(per_minute, MINUTE)).max(room_at(per_hour, HOUR));
         }
-        // The one that must have left its window before there is room for one more.
-        let free_at = |most: usize, window: Span| {
-            let blocking = times.len().checked_sub(most).and_then(|at| times.get(at));
-            blocking.map(|first| *first + window).filter(|free_at| now < *free_at)
-        };
-        if let Some(free_at) = free_at(per_minute, MINUTE).max(free_at(per_hour, HOUR)) {
+        if let Some(free_at) = free_at {
             let wait = u64::try_from((free_at - now).0).unwrap_or(0);
             return Err(TooMuch { retry_after: Duration::from_micros(wait) });
         }
-        times.push_back(now);
+        for bucket in buckets(self.client.address) {
+            met.by_address.entry(bucket).or_default().push_back(now);
+        }
         Ok(Some(Entry { at: now, door: self.clone(), kept: false }))
     }
 }
@@ -108,9 +131,11 @@ impl Drop for Entry {
             return;
         }
         let Ok(mut met) = self.door.newcomers.met.lock() else { return };
-        let Some(times) = met.by_address.get_mut(&Holder::address(self.door.client.address)) else { return };
-        if let Some(at) = times.iter().rposition(|time| *time == self.at) {
-            times.remove(at);
+        for bucket in buckets(self.door.client.address) {
+            let Some(times) = met.by_address.get_mut(&bucket) else { continue };
+            if let Some(at) = times.iter().rposition(|time| *time == self.at) {
+                times.remove(at);
+            }
         }
     }
 }
@@ -118,7 +143,6 @@ impl Drop for Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::IpAddr;
 
     fn door(newcomers: &Arc<Newcomers>, peer: &str) -> Door {
         Door { newcomers: newcomers.clone(), client: Client::direct(peer.parse().unwrap()) }
@@ -169,6 +193,21 @@ mod tests {
         assert!(enters(&proxied, at(0)) && !enters(&proxied, at(0)), "whom a proxy on loopback does not tell apart");
         let any = Arc::new(Newcomers::any());
         assert!((0..99).all(|_| enters(&door(&any, "192.0.2.1"), at(0))));
+    }
+
+    #[test]
+    fn a_site_of_ipv6_is_as_eight_addresses_however_many_networks_it_has() {
+        let newcomers = Arc::new(Newcomers::at_most(2, 9));
+        let of = |network: u32| door(&newcomers, &format!("2001:db8:7:{network:x}::1"));
+        for second in 0..2 {
+            assert!((0..OF_A_SITE as u32).all(|network| enters(&of(network), at(second))));
+        }
+        assert_eq!(waits(&of(99), at(2)), Duration::from_secs(58));
+        assert!(enters(&door(&newcomers, "2001:db8:8::1"), at(2)), "another /48");
+        // What came to nothing is free again for both.
+        drop(of(99).enter(at(60)).unwrap());
+        assert!((0..OF_A_SITE as u32).all(|network| enters(&of(100 + network), at(60))));
+        assert!(!enters(&of(200), at(60)));
     }
 
     #[test]

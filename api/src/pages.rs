@@ -4,7 +4,8 @@
 //!
 //! In reading order: `offers` shows and takes acceptances, `inquiry` shows what became of one, `reservation` asks an
 //! agent for its consent. Each asks `/graphql`'s own endpoint for what it shows and does (`visit`), so rights, limits
-//! and costs are the same, and knows no more than the SDL says. `html` writes, `form` reads.
+//! and costs are the same, and knows no more than the SDL says. `html` writes, `moment` tells instants,
+//! `form` reads.
 //!
 //! Promises: GET writes nothing; what people wrote is escaped where it is written, since nothing but the code's own
 //! literals goes out unescaped; no script runs, no cookie is set, and a page is framed by its provider's origins alone.
@@ -15,6 +16,7 @@ mod built;
 mod form;
 mod html;
 mod inquiry;
+mod moment;
 mod offers;
 mod reservation;
 mod visit;

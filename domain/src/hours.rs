@@ -53,9 +53,14 @@ const DAYS_LOOKED_AHEAD: usize = 7 * (check::LIST_MAX + 2);
 /// Those that are part of the program: reading the machine's would be I/O, and differ between nodes.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
+/// By its name in the IANA time zone database. `Etc/Unknown`, which stands there for no zone at all, is none.
+pub fn zone(name: &str) -> Option<TimeZone> {
+    ZONES.get(name).ok().filter(|zone| !zone.is_unknown())
+}
+
 impl BusinessHours {
     fn zone(&self) -> Option<TimeZone> {
-        ZONES.get(&self.zone).ok()
+        zone(&self.zone)
     }
 
     /// Errors: INVALID, with the path of what is wrong.

@@ -195,7 +195,7 @@ impl Refusal {
             Refusal::InquiryTaken => "Another agent has the inquiry.".into(),
             Refusal::InquiryClosed => "The inquiry is closed.".into(),
             Refusal::OtherAllocation => "Agents do not select this inquiry themselves.".into(),
-            Refusal::PlaceLost => "The place was kept for a while, and is given up now; accept the offer again.".into(),
+            Refusal::PlaceLost => "No place is kept for it any more; accept the offer again.".into(),
             Refusal::ReservationLapsed => "The reservation has lapsed.".into(),
             Refusal::ReservationRescinded => "The reservation was rescinded.".into(),
             Refusal::ReservationClosed => "The reservation has been answered already.".into(),

@@ -154,6 +154,7 @@ const ADDED: &[(&str, &str)] = &[
     ("Offer.dailyBudget", "0036-offer-controls.md"),
     ("Offer.hours", "0040-business-hours.md"),
     ("Offer.maxOpenInquiries", "0036-offer-controls.md"),
+    ("Offer.opensAt", "0040-business-hours.md"),
     ("Offer.priority", "0044-order-of-queues.md"),
     ("Offer.relaxation", "0045-relaxation.md"),
     ("OfferState.PAUSED", "0036-offer-controls.md"),

@@ -20,6 +20,10 @@ impl Html {
     pub(super) fn markup(&mut self, literal: &'static str) {
         self.0.push_str(literal);
     }
+    #[cfg(test)]
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
     fn escaped(&mut self, text: &str) {
         for c in text.chars() {
             match c {

@@ -2,6 +2,7 @@
 //! other page is told of it, nothing keeps it, and nothing logs it.
 
 use super::html::{Html, Language, Page, html};
+use super::moment::moment;
 use super::offers::hidden;
 use super::visit::{House, Visit, fresh_key};
 use crate::auth::{Authenticate, Viewer};
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 const REFRESH: i64 = 5;
 
 const INQUIRY: &str = "query($id: ID!) { inquiry(id: $id) { state position acceptedAt beginsAt expiresAt placeKeptUntil channel topics question \
-    content { url title } offer { title provider { name origins } } session { state startedAt endedAt } } }";
+    content { url title } offer { title hours { zone } provider { name origins } } session { state startedAt endedAt } } }";
 
 const WITHDRAW: &str = "mutation($input: WithdrawInquiryInput!) { withdrawInquiry(input: $input) { \
     userErrors { code } } }";
@@ -85,6 +86,10 @@ fn page(visit: &Visit, shown: &Value, capability: &str) -> Response {
     let entry = |term: &'static str, value: &Value| {
         value.as_str().map(|value| html!("<dt>" (term) "</dt><dd>" (value) "</dd>"))
     };
+    let instant = |term: &'static str, value: &Value| {
+        let told = moment(language, value, &shown["offer"]["hours"]["zone"]);
+        told.map(|told| html!("<dt>" (term) "</dt><dd>" (told) "</dd>"))
+    };
     let withdraw = waits.then(|| {
         html!(
             "<form method=\"post\" action=\"/i/" (capability) "\">" (hidden("key", &fresh_key()))
@@ -100,16 +105,16 @@ fn page(visit: &Visit, shown: &Value, capability: &str) -> Response {
     });
     let body = html!(
         "<div role=\"status\"><p>" (told(language, if shown["beginsAt"].is_null() { state } else { "CLOSED" })) "</p>" (position) "</div><dl>"
-        (entry(language.say("Accepted", "Angenommen"), &shown["acceptedAt"]))
+        (instant(language.say("Accepted", "Angenommen"), &shown["acceptedAt"]))
         "<dt>" (language.say("Subject", "Thema")) "</dt><dd>" (topics.join(", ")) "</dd>"
         (entry(language.say("Your question", "Ihre Frage"), &shown["question"]))
         (entry(language.say("About", "Es geht um"), &shown["content"]["title"]))
         (entry(language.say("Page", "Seite"), &shown["content"]["url"]))
-        (entry(language.say("We open", "Wir öffnen"), &shown["beginsAt"]))
-        (entry(language.say("We look for somebody until", "Wir suchen bis"), &shown["expiresAt"]).filter(|_| waits))
-        (entry(language.say("Conversation since", "Gespräch seit"), &shown["session"]["startedAt"]))
-        (entry(language.say("Conversation ended", "Gespräch beendet"), &shown["session"]["endedAt"]))
-        (entry(language.say("Your place is kept until", "Ihr Platz bleibt frei bis"), &shown["placeKeptUntil"]))
+        (instant(language.say("We open", "Wir öffnen"), &shown["beginsAt"]))
+        (instant(language.say("We look for somebody until", "Wir suchen bis"), &shown["expiresAt"]).filter(|_| waits))
+        (instant(language.say("Conversation since", "Gespräch seit"), &shown["session"]["startedAt"]))
+        (instant(language.say("Conversation ended", "Gespräch beendet"), &shown["session"]["endedAt"]))
+        (instant(language.say("Your place is kept until", "Ihr Platz bleibt frei bis"), &shown["placeKeptUntil"]))
         "</dl>" (withdraw) (back) "<p><small>"
         (language.say(
             "Keep the address of this page to yourself: it opens your inquiry without a password.",
@@ -139,8 +144,8 @@ fn told(language: Language, state: &str) -> Html {
             ),
             // No state of an inquiry: it is QUEUED, and the offer's hours have not begun.
             "CLOSED" => language.say(
-                "We are closed. You keep your place, and we look for somebody as soon as we open.",
-                "Wir haben geschlossen. Sie behalten Ihren Platz, und wir suchen jemanden, sobald wir öffnen.",
+                "We are closed now. Your inquiry is recorded, and we look for somebody as soon as we open.",
+                "Wir haben gerade geschlossen. Ihre Anfrage ist aufgezeichnet, und wir suchen jemanden, sobald wir öffnen.",
             ),
             "RESERVED" => language
                 .say("Somebody is being asked to help you now.", "Gerade wird jemand gefragt, Ihnen zu helfen.",),

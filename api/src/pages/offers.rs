@@ -6,6 +6,7 @@
 
 use super::form::Form;
 use super::html::{Html, Language, Page, html};
+use super::moment::moment;
 use super::visit::{House, Trouble, Visit, fresh_key};
 use crate::auth::Viewer;
 use crate::graphql::input::origin::{origin_alone, origin_of};
@@ -29,7 +30,7 @@ const OFFERS: &str = "query($after: Cursor) { offers(first: 100, after: $after) 
     edges { node { title url acceptsQuestions provider { name } links { label topic url } } } \
     pageInfo { hasNextPage endCursor } } }";
 
-const OFFER: &str = "query($id: ID!) { offer(id: $id) { id revision state title acceptsQuestions channels \
+const OFFER: &str = "query($id: ID!) { offer(id: $id) { id revision state title acceptsQuestions channels opensAt hours { zone } \
     links { id label topic } terms { version url } provider { name homepage origins } } }";
 
 const ACCEPT: &str = "mutation($input: AcceptOfferInput!) { acceptOffer(input: $input) { \
@@ -359,6 +360,9 @@ struct Shown {
     accepts_questions: bool,
     channels: Vec<String>,
     links: Vec<ShownLink>,
+    /// Absent: it is open.
+    opens_at: Value,
+    hours: Value,
     terms: Option<ShownTerms>,
     provider: ShownProvider,
 }
@@ -435,8 +439,18 @@ impl Shown {
             )
         });
         let paused = form.is_none().then(|| html!("<p role=\"status\">" (paused(language)) "</p>"));
+        let opens_at = moment(language, &self.opens_at, &self.hours["zone"]).filter(|_| form.is_some());
+        let closed = opens_at.map(|opens_at| {
+            html!(
+                "<p role=\"status\">" (language.say("We are closed now, and open on ", "Wir haben gerade geschlossen und öffnen am "))
+                (opens_at) (language.say(
+                    ". You may already accept or ask: we look for somebody as soon as we open.",
+                    ". Sie können schon annehmen oder fragen: Wir suchen jemanden, sobald wir öffnen."
+                )) "</p>"
+            )
+        });
         let body = html!(
-            "<p>" (language.say("Offered by ", "Angeboten von ")) (by) "</p>" (alert) (paused) (about) (form)
+            "<p>" (language.say("Offered by ", "Angeboten von ")) (by) "</p>" (alert) (paused) (closed) (about) (form)
         );
         // As a browser writes them: what is not an origin alone could be another word of the policy.
         let framed_by: Vec<String> = self.provider.origins.iter().filter_map(|origin| origin_alone(origin)).collect();

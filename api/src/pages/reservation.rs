@@ -6,6 +6,7 @@
 //! answers stood below it.
 
 use super::html::{Html, Language, Page, html};
+use super::moment::moment;
 use super::offers::hidden;
 use super::visit::{House, Visit, fresh_key};
 use crate::auth::{Authenticate, TokenMark, Viewer};
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 const REFRESH: i64 = 3;
 
 const RESERVATION: &str = "query($id: ID!) { node(id: $id) { ... on Reservation { state purpose deadline attempt \
-    price { amount currency } session { state } inquiry { state topics language channel acceptedAt question \
+    price { amount currency } session { state } inquiry { state topics language channel acceptedAt question offer { hours { zone } } \
     content { url title excerpt } customer { displayName email phone attributes masked since \
     records(first: 5) { edges { node { at topics } } } } } } } }";
 
@@ -121,6 +122,10 @@ fn page(visit: &Visit, id: ReservationId, shown: &Value) -> Response {
     let entry = |term: &'static str, value: &Value| {
         value.as_str().map(|value| html!("<dt>" (term) "</dt><dd>" (value) "</dd>"))
     };
+    let zone = &inquiry["offer"]["hours"]["zone"];
+    let instant = |term: &'static str, value: &Value| {
+        moment(language, value, zone).map(|told| html!("<dt>" (term) "</dt><dd>" (told) "</dd>"))
+    };
     let attributes: Vec<Html> = customer["attributes"]
         .as_object()
         .into_iter()
@@ -134,7 +139,7 @@ fn page(visit: &Visit, id: ReservationId, shown: &Value) -> Response {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|edge| html!("<li>" (text(&edge["node"]["at"])) " " (topics(&edge["node"])) "</li>"))
+        .map(|edge| html!("<li>" (moment(language, &edge["node"]["at"], zone)) " " (topics(&edge["node"])) "</li>"))
         .collect();
     let price = shown["price"]["amount"].as_str().map(|amount| {
         html!(
@@ -147,14 +152,14 @@ fn page(visit: &Visit, id: ReservationId, shown: &Value) -> Response {
             (entry(language.say("Name", "Name"), &customer["displayName"]))
             (entry(language.say("E-mail", "E-Mail"), &customer["email"]))
             (entry(language.say("Telephone", "Telefon"), &customer["phone"]))
-            (entry(language.say("Customer since", "Kunde seit"), &customer["since"])) (attributes) "</dl><ul>" (earlier) "</ul>"
+            (instant(language.say("Customer since", "Kunde seit"), &customer["since"])) (attributes) "</dl><ul>" (earlier) "</ul>"
         )
     });
     let work = html!(
         "<h2>" (language.say("The inquiry", "Die Anfrage")) "</h2><dl><dt>" (language.say("Subject", "Thema")) "</dt><dd>"
         (topics(inquiry)) "</dd>"
         (entry(language.say("Language", "Sprache"), &inquiry["language"]))
-        (entry(language.say("Accepted", "Angenommen"), &inquiry["acceptedAt"]))
+        (instant(language.say("Accepted", "Angenommen"), &inquiry["acceptedAt"]))
         (entry(language.say("Question", "Frage"), &inquiry["question"]))
         (entry(language.say("About", "Es geht um"), &inquiry["content"]["title"]))
         (entry(language.say("Excerpt", "Auszug"), &inquiry["content"]["excerpt"]))
@@ -171,7 +176,7 @@ fn page(visit: &Visit, id: ReservationId, shown: &Value) -> Response {
         )
     });
     let deadline = is_pending
-        .then(|| html!("<p>" (language.say("Answer until ", "Antworten bis ")) (text(&shown["deadline"])) "</p>"));
+        .then(|| html!("<p>" (language.say("Answer until ", "Antworten bis ")) (moment(language, &shown["deadline"], zone)) "</p>"));
     let body = html!(
         "<div role=\"status\"><p>" (told(language, state)) "</p>" (deadline) "</div>" (person) (work) (form)
     );

@@ -113,7 +113,9 @@ fn what_publishing_refuses() {
     };
     let good = || on("Europe/Vienna", &WEEK[..1], 0, clock(24, 0));
     good().check().unwrap();
-    assert_eq!(refused(BusinessHours { zone: "Mitteleuropa".to_owned(), ..good() }), "hours.zone");
+    for zone in ["Mitteleuropa", "Etc/Unknown", ""] {
+        assert_eq!(refused(BusinessHours { zone: zone.to_owned(), ..good() }), "hours.zone", "{zone}");
+    }
     assert_eq!(refused(BusinessHours { weekly: vec![], ..good() }), "hours.weekly");
     assert_eq!(refused(on("UTC", &[], 0, 60)), "hours.weekly.0.days");
     assert_eq!(refused(on("UTC", &[Weekday::Monday, Weekday::Monday], 0, 60)), "hours.weekly.0.days");

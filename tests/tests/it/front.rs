@@ -281,6 +281,7 @@ fn a_closed_offer_takes_acceptances_and_says_when_it_opens() {
     let addresses = town.operator.ask("query($id: ID!) { offer(id: $id) { links { url } } }", json!({"id": offer.0}));
     let link = path(&house, &addresses["offer"]["links"][0]["url"]);
     let shown = browse(&house, "GET", &link, "", "");
+    assert!(shown.html.contains("We are closed now, and open on <time"), "{}", shown.html);
     let form = format!("proof={}&revision={}&channel=MESSAGE", shown.field("proof"), shown.field("revision"));
     let pressed = browse(&house, "POST", &link, "sec-fetch-site: same-origin\r\n", &form);
     assert_eq!(pressed.status, 303, "{}", pressed.html);
@@ -289,9 +290,17 @@ fn a_closed_offer_takes_acceptances_and_says_when_it_opens() {
     let inquiry = &asked["inquiries"]["edges"][0]["node"];
     assert_eq!(inquiry["state"], "QUEUED");
     let begins_at = text(&inquiry["beginsAt"]);
-    assert!(page.html.contains("We are closed") && page.html.contains(&begins_at), "{}", page.html);
+    assert!(
+        page.html.contains("We are closed") && page.html.contains(&format!("<time datetime=\"{begins_at}\">")),
+        "{}",
+        page.html
+    );
     let german = browse(&house, "GET", pressed.header("location").unwrap(), "accept-language: de\r\n", "");
-    assert!(german.html.contains("Wir haben geschlossen") && german.html.contains("Wir öffnen"), "{}", german.html);
+    assert!(
+        german.html.contains("Wir haben gerade geschlossen") && german.html.contains("Wir öffnen"),
+        "{}",
+        german.html
+    );
 
     // It stands in its queue, and nobody can take it yet.
     let input = json!({"inquiryId": inquiry["id"]});

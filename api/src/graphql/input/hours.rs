@@ -5,6 +5,7 @@ use super::parse::Path;
 use async_graphql::InputObject;
 use domain::hours::{BusinessHours, MIDNIGHT, Minute, WeeklyHours};
 use domain::refusal::Refusal;
+use jiff::civil::Date;
 
 /// When an offer is served, in its own time zone. Accepted outside of it, an inquiry waits for the next opening; what has begun goes on after closing.
 #[derive(InputObject, Clone, Debug)]
@@ -39,8 +40,10 @@ impl BusinessHoursInput {
             })
         };
         let date = |(at, given): (usize, &String)| {
-            let wrong = |_| closed_on.entry(at).invalid("a date such as 2026-12-25");
-            jiff::fmt::strtime::parse("%Y-%m-%d", given).and_then(|parsed| parsed.to_date()).map_err(wrong)
+            let read: Option<Date> = given.parse().ok();
+            // As it is written, so that one date has one name: what is parsed is more than that.
+            let read = read.filter(|date| date.to_string() == *given);
+            read.ok_or_else(|| closed_on.entry(at).invalid("a date such as 2026-12-25"))
         };
         Ok(BusinessHours {
             closed_on: self.closed_on.iter().enumerate().map(date).collect::<Result<_, _>>()?,
@@ -85,7 +88,7 @@ mod tests {
         assert_eq!((read.weekly[0].from, read.closed_on[1].to_string()), (540, "2028-02-29".to_owned()));
         let field = |given: BusinessHoursInput| given.parse().unwrap_err().field().unwrap().join(".");
         assert_eq!(field(hours("9", "2026-12-26")), "hours.weekly.0.from");
-        for wrong in ["2026-02-29", "26-12-2026", "2026-12-26T00:00", "tomorrow"] {
+        for wrong in ["2026-02-29", "26-12-2026", "2026-12-26T00:00", "2026-12-6", "+002026-12-06", "tomorrow"] {
             assert_eq!(field(hours("09:00", wrong)), "hours.closedOn.1", "{wrong}");
         }
     }

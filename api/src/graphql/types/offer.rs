@@ -138,6 +138,10 @@ impl Offer {
     async fn hours(&self) -> Option<BusinessHours> {
         self.terms.hours.as_ref().map(BusinessHours::from)
     }
+    /// When it opens next, by its hours and the clock of now; null: it is open. Accepted before, an inquiry begins then.
+    async fn opens_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        self.terms.hours.as_ref()?.next_opening(app(ctx).clock.now()).map(DateTime)
+    }
     async fn independent_agents_only(&self) -> bool {
         self.terms.independent_agents_only
     }
