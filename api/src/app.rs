@@ -9,6 +9,7 @@ use crate::cli::causes;
 use crate::erasure::{self, Erasures};
 use crate::errors::{ErrorCode, code};
 use crate::graphql::types::search::suits_once_free;
+use crate::information::ASKING_MAX;
 use crate::keys::{RoamingKeys, Turn, roams};
 use crate::past::Pasts;
 use crate::places::Places;
@@ -52,7 +53,7 @@ use store::writer::folded::Folded;
 use store::writer::mailbox::{Mailbox, Trouble};
 use store::writer::order::{Answer, Entropy, Key, Order};
 use store::writer::{self, Settings, Subscriber, Writer};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// How long an edge waits for a second log, or a view, before it answers UNAVAILABLE: less than the
 /// request's own deadline, or that answer would never go out.
@@ -117,6 +118,8 @@ pub struct App {
     pub(crate) subjects: Subjects,
     /// Ends of inquiries whose offers have limits.
     pub(crate) places: Places,
+    /// Turns at history, for who asks whether a customer is known.
+    pub(crate) asking: Arc<Semaphore>,
     /// Erased customers whose keys are to go.
     pub(crate) erasures: Erasures,
     /// The house as it was, for whoever looks back.
@@ -213,6 +216,7 @@ impl App {
             handovers: RwLock::default(),
             presence: Presence::new(),
             places: Places::new(),
+            asking: Arc::new(Semaphore::new(ASKING_MAX)),
             erasures: Erasures::new(),
             subjects: Subjects::new(parts.topics_model, &vault.secret("topics")?),
             vault,

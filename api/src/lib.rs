@@ -28,6 +28,7 @@ pub mod graphql;
 pub mod guard;
 mod handover;
 pub mod http;
+mod information;
 mod item;
 mod keys;
 #[cfg(test)]

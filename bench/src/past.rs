@@ -19,6 +19,7 @@ use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferAccepted, OfferEvent, ProviderEvent, SourcePosition};
+use domain::event::inquiry::InformationOutcome;
 use domain::event::session::SessionEvent;
 use domain::event::wallet::Party;
 use domain::ids::{AgentId, AuctionId, CustomerId, IdSource, InquiryId, LinkId, OfferId};
@@ -376,7 +377,7 @@ fn acceptance(offer: OfferId, link: LinkId, customer: CustomerId) -> Acceptance 
         initiator: Initiator::Customer,
         language: None,
         customer,
-        customer_is_new: true,
+        information: InformationOutcome::New,
         proven_by: None,
         profile: None,
         terms_version: None,

@@ -5,6 +5,7 @@ use crate::actor::Role;
 use crate::currency::Currency;
 use crate::event::agent::Will;
 use crate::event::community::{Classified, CreditLimit, CustomerKey, Location, OfferAccepted, SourcePosition};
+use crate::event::inquiry::InformationOutcome;
 use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::LogName;
@@ -71,7 +72,8 @@ pub struct Acceptance {
     pub initiator: Initiator,
     pub language: Option<String>,
     pub customer: CustomerId,
-    pub customer_is_new: bool,
+    /// What the customer database answered the edge.
+    pub information: InformationOutcome,
     /// The key of the provider's by which the edge found a proof right.
     pub proven_by: Option<String>,
     pub profile: Option<Sealed>,

@@ -8,6 +8,7 @@ use crate::currency::Currency;
 use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::community::*;
+use crate::event::inquiry::InformationOutcome;
 use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::limits::{self, Used};
@@ -534,7 +535,8 @@ fn accepted(
             classified,
             content,
             customer: acceptance.customer,
-            customer_is_new: acceptance.customer_is_new,
+            customer_is_new: acceptance.information == InformationOutcome::New,
+            information_unavailable: acceptance.information == InformationOutcome::Unavailable,
             initiator: acceptance.initiator,
             inquiry: InquiryId(ctx.ids.next()),
             language: acceptance.language.clone(),

@@ -83,9 +83,14 @@ pub fn register(
         }
         .into(),
     );
-    // The customer database answered with the acceptance: what is known came with it, sealed.
+    // The customer database was asked with the acceptance, which waited for its answer as long as anybody does: what is
+    // known came with it, sealed.
     events.push(InformationRequested { customer, inquiry }.into());
-    let outcome = if acceptance.customer_is_new { InformationOutcome::New } else { InformationOutcome::Found };
+    let outcome = match (acceptance.information_unavailable, acceptance.customer_is_new) {
+        (true, _) => InformationOutcome::Unavailable,
+        (false, true) => InformationOutcome::New,
+        (false, false) => InformationOutcome::Found,
+    };
     events.push(InformationAnswered { customer, inquiry, outcome, profile: acceptance.profile.clone() }.into());
     if let Some(rules) = rules {
         events.push(auction::open(inquiry, rules, 1, ctx));

@@ -11,6 +11,7 @@ use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::OfferEvent;
 use domain::event::community::SourcePosition;
+use domain::event::inquiry::InformationOutcome;
 use domain::event::queue::QueueEvent;
 use domain::event::session::SessionEvent;
 use domain::event::wallet::Party;
@@ -256,7 +257,7 @@ impl Market {
             initiator: Initiator::Customer,
             language: None,
             customer,
-            customer_is_new: true,
+            information: InformationOutcome::New,
             proven_by: None,
             profile: None,
             terms_version: None,

@@ -193,8 +193,11 @@ pub struct OfferAccepted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentReference>,
     pub customer: CustomerId,
-    /// The customer was not known before this acceptance.
+    /// The customer was not known before this acceptance, as far as was found out.
     pub customer_is_new: bool,
+    /// The customer database did not answer in time, so nobody knows whether the customer is new.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub information_unavailable: bool,
     pub initiator: Initiator,
     pub inquiry: InquiryId,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ use domain::event::Event;
 use domain::event::community::{
     Classified, CreditLimit, LiftedLimit, Location, OfferAccepted, OfferEvent, ProviderEvent, TopicScore,
 };
+use domain::event::inquiry::InformationOutcome;
 use domain::ids::{LinkId, OfferId, ProviderId};
 use domain::refusal::Refusal;
 use domain::terms::AuctionFormat::*;
@@ -71,7 +72,7 @@ impl Front {
             initiator: Initiator::Customer,
             language: None,
             customer: CUSTOMER,
-            customer_is_new: true,
+            information: InformationOutcome::New,
             proven_by: None,
             profile: None,
             terms_version: None,

@@ -6,7 +6,7 @@ use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::Event;
 use domain::event::auction::LossReason;
-use domain::event::community::SourcePosition;
+use domain::event::community::{OfferAccepted, SourcePosition};
 use domain::event::inquiry::{InformationOutcome, InquiryEvent};
 use domain::ids::{CustomerId, InquiryId};
 use domain::log::LogName;
@@ -35,6 +35,32 @@ fn registered_whether_or_not_an_agent_is_there_with_the_information_first_and_th
     assert_eq!(market.row().state, InquiryState::InAuction);
 }
 
+/// That there was no answer in time is recorded as any answer is, and nothing waits for it: the auction opens as ever.
+#[test]
+fn what_was_found_out_of_the_customer_is_recorded_and_the_first_time_counts() {
+    for (is_new, unavailable, outcome) in [
+        (true, false, InformationOutcome::New),
+        (false, false, InformationOutcome::Found),
+        (false, true, InformationOutcome::Unavailable),
+    ] {
+        let mut market = Market::empty();
+        let acceptance = OfferAccepted {
+            customer_is_new: is_new,
+            information_unavailable: unavailable,
+            ..market.acceptance(terms::terms(forward(Open)), &["help"])
+        };
+        let events = market.registers_this(acceptance.clone()).unwrap();
+        let Event::Inquiry(InquiryEvent::InformationAnswered(answered)) = &events[3] else { panic!() };
+        assert_eq!(answered.outcome, outcome);
+        assert_eq!(names(&events)[4], "auction.opened");
+        // Another node asks later and hears another answer.
+        let acceptance = Box::new(OfferAccepted { information_unavailable: !unavailable, ..acceptance });
+        let source = SourcePosition { hash: "00".to_owned(), log: LogName::community(), seq: 1 };
+        let again = Command::RegisterInquiry { acceptance, accepted_at: market.now, source };
+        assert_eq!(market.asks(Actor::System, again).unwrap(), []);
+    }
+}
+
 #[test]
 fn an_acceptance_taken_over_twice_is_taken_over_once() {
     let mut market = Market::empty();
@@ -42,8 +68,7 @@ fn an_acceptance_taken_over_twice_is_taken_over_once() {
     let acceptance = Box::new(market.acceptance(terms::terms(forward(Open)), &["help"]));
     for (seq, repeated) in [(0, true), (1, true), (2, false)] {
         let source = SourcePosition { hash: "00".to_owned(), log: LogName::community(), seq };
-        let acceptance =
-            Box::new(domain::event::community::OfferAccepted { inquiry: InquiryId(99), ..(*acceptance).clone() });
+        let acceptance = Box::new(OfferAccepted { inquiry: InquiryId(99), ..(*acceptance).clone() });
         let answer =
             market.asks(Actor::System, Command::RegisterInquiry { acceptance, accepted_at: MORNING, source }).unwrap();
         assert_eq!(answer.is_empty(), repeated, "seq {seq}");

@@ -24,6 +24,14 @@ pub struct CustomerRow {
 }
 
 impl History {
+    /// Whether anything was accepted by it, as far as is folded in.
+    pub fn knows_customer(&self, id: CustomerId) -> Result<bool, HistoryError> {
+        self.read("looking for a customer", |db| {
+            let mut statement = db.prepare_cached("SELECT EXISTS(SELECT 1 FROM customer WHERE id = ?1)")?;
+            statement.query_row([id.to_string()], |row| row.get(0))
+        })
+    }
+
     /// `until`: as it was at this position of `community`; absent: now.
     pub fn customer(
         &self,

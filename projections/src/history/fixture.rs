@@ -145,6 +145,7 @@ pub(super) fn accepted(inquiry: InquiryId, offer: OfferId, provider: ProviderId)
         content: None,
         customer: CUSTOMER,
         customer_is_new: true,
+        information_unavailable: false,
         proven_by: None,
         initiator: Initiator::Customer,
         inquiry,

@@ -155,6 +155,7 @@ pub(super) fn accepted(inquiry: u128) -> Event {
         content: None,
         customer: CUSTOMER,
         customer_is_new: true,
+        information_unavailable: false,
         proven_by: None,
         initiator: Initiator::Customer,
         inquiry: InquiryId(inquiry),

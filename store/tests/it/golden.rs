@@ -173,6 +173,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         }),
         customer,
         customer_is_new: true,
+        information_unavailable: false,
         proven_by: None,
         initiator: Initiator::Customer,
         inquiry,
@@ -430,6 +431,10 @@ fn samples() -> Vec<(&'static str, Event)> {
         ),
         ("classified", OfferAccepted { classified: Some(classified()), link: None, ..accepted.clone() }.into()),
         ("proven", OfferAccepted { customer_is_new: false, proven_by: Some("2026".into()), ..accepted.clone() }.into()),
+        (
+            "unavailable",
+            OfferAccepted { customer_is_new: false, information_unavailable: true, ..accepted.clone() }.into(),
+        ),
         ("started", OfferAccepted { link: None, started_by: Some(agent), ..accepted.clone() }.into()),
         ("", accepted.into()),
         (

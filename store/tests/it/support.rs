@@ -8,6 +8,7 @@ use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{OfferAccepted, OfferEvent, SourcePosition};
+use domain::event::inquiry::InformationOutcome;
 use domain::event::wallet::Party;
 use domain::ids::*;
 use domain::log::{LogName, Seq};
@@ -274,7 +275,7 @@ impl Market {
             initiator: Initiator::Customer,
             language: None,
             customer: CUSTOMER,
-            customer_is_new: true,
+            information: InformationOutcome::New,
             proven_by: None,
             profile: None,
             terms_version: None,

@@ -5,6 +5,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 use tests::{Client, House, Scratch, Town, eventually, key, now, text};
 
 /// What the provider knows its customer by; it stands nowhere in the house.
@@ -127,11 +128,14 @@ fn a_proof_makes_a_customer_once_and_finds_it_from_then_on() {
     let asked: Vec<_> = (0..16)
         .map(|_| {
             let (mut client, offer, proof) = (house.client(""), offer.clone(), proof.clone());
-            std::thread::spawn(move || customer(&accept(&mut client, &offer, &proof)))
+            std::thread::spawn(move || accept(&mut client, &offer, &proof))
         })
         .collect();
-    let told: BTreeSet<String> = asked.into_iter().map(|one| one.join().unwrap()).collect();
+    let accepted: Vec<Value> = asked.into_iter().map(|one| one.join().unwrap()).collect();
+    let told: BTreeSet<String> = accepted.iter().map(customer).collect();
     assert_eq!(told.len(), 1, "{told:?}");
+    let new = accepted.iter().filter(|one| outcome(&mut town, one) == "NEW").count();
+    assert_eq!(new, 1, "of all of them one is the first");
 
     // The reference stands in no file, and it leads to the same customer after a restart.
     town.agents.clear();
@@ -147,6 +151,77 @@ fn a_proof_makes_a_customer_once_and_finds_it_from_then_on() {
     let house = House::open(&scratch.join("data"));
     let later = accept(&mut house.client(""), &offer, &signer.says("2026", &bank, ANN, 60));
     assert_eq!(customer(&later), customer(&first));
+}
+
+/// Another process holds history, so nothing is folded into it, for longer than anybody waits.
+#[test]
+fn an_acceptance_waits_two_seconds_for_what_is_known_of_its_customer_and_others_not_at_all() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 1);
+    let signer = Signer::new(1);
+    has_keys(&mut town, json!([signer.public("2026")]));
+    let offer = town.offer(json!({"claim": {}}), json!({}));
+    let bank = town.provider_id.clone();
+    let known = accept(&mut house.client(""), &offer, &signer.says("2026", &bank, ANN, 300));
+    // By a list that history answers it is known to be folded in.
+    town.operator.ask("query($id: ID!) { customer(id: $id) { since } }", json!({"id": customer(&known)}));
+
+    let history = rusqlite::Connection::open(scratch.join("data").join("history.sqlite")).unwrap();
+    history.busy_timeout(Duration::from_secs(10)).unwrap();
+    history.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let ben = signer.says("2026", &bank, "ben", 300);
+    let mut timed = |client: &mut Client, proof: &str| {
+        let began = Instant::now();
+        let accepted = accept(client, &offer, proof);
+        let took = began.elapsed();
+        println!("{took:?}");
+        (outcome(&mut town, &accepted), took, accepted)
+    };
+    let soon = Duration::from_millis(1_500);
+    let (first, took, _) = timed(&mut house.client(""), &ben);
+    assert_eq!(first, "NEW", "who is made by its proof needs no looking up");
+    assert!(took < soon, "{took:?}");
+    let late = std::thread::spawn({
+        let (mut client, offer, proof) = (house.client(""), offer.clone(), ben.clone());
+        move || {
+            let began = Instant::now();
+            (accept(&mut client, &offer, &proof), began.elapsed())
+        }
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    // Meanwhile others go on: who was known before, and who is new.
+    let (again, took, _) = timed(&mut house.client(""), &signer.says("2026", &bank, ANN, 300));
+    assert_eq!(again, "FOUND");
+    assert!(took < soon, "{took:?}");
+    let (new, took, _) = timed(&mut house.client(""), &signer.says("2026", &bank, "cleo", 300));
+    assert_eq!(new, "NEW");
+    assert!(took < soon, "{took:?}");
+    assert!(!late.is_finished());
+    let (accepted, took) = late.join().unwrap();
+    println!("{took:?}");
+    assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(outcome(&mut town, &accepted), "UNAVAILABLE");
+
+    // It waits for an agent as any other, who sees the record once history is back; what was recorded stays.
+    history.execute_batch("COMMIT").unwrap();
+    let claimed =
+        town.agents[0].1.give("claimInquiry", json!({"inquiryId": accepted["inquiry"]["id"]}), "session { id }");
+    assert_ne!(claimed["session"], Value::Null);
+    let document =
+        "query($id: ID!) { inquiry(id: $id) { customerInformation { outcome customer { displayName since } } } }";
+    let seen = town.agents[0].1.ask(document, json!({"id": accepted["inquiry"]["id"]}));
+    let information = &seen["inquiry"]["customerInformation"];
+    assert_eq!(
+        (&information["outcome"], &information["customer"]["displayName"]),
+        (&json!("UNAVAILABLE"), &json!("Ann Account"))
+    );
+    assert!(information["customer"]["since"].is_string());
+    town.agents.clear();
+    assert_eq!(house.stop(), 0);
+    let house = House::open(&scratch.join("data"));
+    town.move_to(&house);
+    assert_eq!(outcome(&mut town, &accepted), "UNAVAILABLE");
 }
 
 #[test]

@@ -125,6 +125,13 @@ fn awarded_again(lines: &mut Vec<Line>) -> Option<()> {
     lines.splice(group.end..group.end, again);
     Some(())
 }
+fn other_answer(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "inquiry.information_answered")?;
+    edit(&mut lines[at], |data| {
+        data["outcome"] = json!(if data["outcome"] == "FOUND" { "UNAVAILABLE" } else { "FOUND" });
+    });
+    Some(())
+}
 fn overdrawn_hold(lines: &mut Vec<Line>) -> Option<()> {
     let at = lines.iter().position(|line| is(line, "auction.bid_placed") && data(line).get("hold").is_some())?;
     edit(&mut lines[at], |data| a_cent(&mut data["hold"]));
@@ -394,6 +401,7 @@ const MUTANTS: &[Mutant] = &[
     ("the next agent named wrongly", told_wrongly, &["conference"]),
     ("half a command", half_a_command, &["atomic"]),
     ("a limit that was never handed over", limit_forgotten, &["handover", "accounts", "known things"]),
+    ("an answer that nobody gave", other_answer, &["user information"]),
     ("a limit by a cent", limit_by_a_cent, &["handover"]),
     ("a call server elsewhere", elsewhere, &["handover", "known things"]),
     ("two sessions of one inquiry", second_consent, &["no double award"]),

@@ -8,6 +8,7 @@ use crate::menu::{self, grid, topic};
 use domain::actor::Actor;
 use domain::command::{Acceptance, Command, Content, OfferChange};
 use domain::event::community::{Classified, CreditLimit, Curve, CustomerKey, Location, TopicScore};
+use domain::event::inquiry::InformationOutcome;
 use domain::ids::{AgentId, CustomerId, ProviderId};
 use domain::log::LogName;
 use domain::patch::Patch;
@@ -47,7 +48,11 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
         initiator: if dice.percent(97) { Initiator::Customer } else { Initiator::ContactCenter },
         language: dice.one(&[None, Some("en".to_owned()), Some("de".to_owned())]),
         customer,
-        customer_is_new: dice.percent(50),
+        information: match dice.throw(10) {
+            0 => InformationOutcome::Unavailable,
+            1..=5 => InformationOutcome::New,
+            _ => InformationOutcome::Found,
+        },
         proven_by: dice.one(&[None, None, None, Some("2025".to_owned()), Some("2026".to_owned())]),
         profile: dice.percent(30).then(|| sealed(customer)),
         terms_version: None,

@@ -12,6 +12,7 @@ use domain::command::{Acceptance, ChannelReport, Command, NewLink};
 use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
+use domain::event::inquiry::InformationOutcome;
 use domain::ids::{AgentId, ChannelId, CustomerId, IdSource, InquiryId, LinkId, OfferId, ReservationId, SessionId};
 use domain::log::LogName;
 use domain::refusal::Refusal;
@@ -241,7 +242,7 @@ impl Floor {
             initiator: Initiator::Customer,
             language: None,
             customer,
-            customer_is_new,
+            information: if customer_is_new { InformationOutcome::New } else { InformationOutcome::Found },
             proven_by: None,
             profile: None,
             terms_version: None,

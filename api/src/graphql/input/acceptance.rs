@@ -6,6 +6,7 @@ use super::origin::origin_of;
 use super::parse::{self, Path};
 use async_graphql::{ID, InputObject};
 use domain::command::{Acceptance, Content};
+use domain::event::inquiry::InformationOutcome;
 use domain::ids::{CustomerId, LinkId, OfferId};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
@@ -93,7 +94,7 @@ impl StartInquiryInput {
     }
 
     /// Without what is sealed.
-    pub fn acceptance(&self, parsed: ParsedStart, customer: CustomerId, customer_is_new: bool) -> Acceptance {
+    pub fn acceptance(&self, parsed: ParsedStart, customer: CustomerId, information: InformationOutcome) -> Acceptance {
         Acceptance {
             offer: parsed.offer,
             offer_revision: None,
@@ -106,7 +107,7 @@ impl StartInquiryInput {
             initiator: domain::terms::Initiator::ContactCenter,
             language: None,
             customer,
-            customer_is_new,
+            information,
             proven_by: None,
             profile: None,
             terms_version: None,
@@ -186,7 +187,7 @@ impl AcceptOfferInput {
             initiator: self.initiator.into(),
             language: self.language.clone(),
             customer,
-            customer_is_new: true,
+            information: InformationOutcome::New,
             proven_by: None,
             profile: sealed.profile,
             terms_version: self.terms_version.clone(),

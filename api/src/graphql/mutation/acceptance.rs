@@ -8,6 +8,7 @@ use crate::errors::{ErrorCode, busy_field, code};
 use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Personal, StartInquiryInput};
 use crate::graphql::input::origin::origin_of;
 use crate::graphql::types::{Inquiry, fresh, topic_score};
+use crate::information;
 use crate::newcomers::{Door, Entry};
 use crate::proof;
 use async_graphql::{Context, Error, Object};
@@ -16,6 +17,7 @@ use domain::command::{Acceptance, Command, rights};
 use domain::community::{OfferNow, check_acceptance, check_start};
 use domain::event::Event;
 use domain::event::community::OfferEvent;
+use domain::event::inquiry::InformationOutcome;
 use domain::ids::{CustomerId, InquiryId, ProviderId};
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
@@ -67,7 +69,8 @@ async fn start_inquiry(call: &Call, input: &StartInquiryInput) -> Step<InquiryPa
         return Err(Refusal::invalid(&["customer"], "customers say themselves who they are").into());
     }
     let customer = known.unwrap_or_else(|| call.new_customer());
-    let mut acceptance = informed(app, input.acceptance(parsed, customer, known.is_none()));
+    let information = if known.is_some() { InformationOutcome::Found } else { InformationOutcome::New };
+    let mut acceptance = informed(app, input.acceptance(parsed, customer, information));
     let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
     let now = OfferNow {
         terms: &offer.terms,
@@ -212,12 +215,13 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
         Err(stop) => return earlier(call, acceptance, stop).await,
     };
     // From here on it is known whom the data is sealed for.
+    let made = customer;
     let customer = match (&vouched, &call.actor) {
         (Some(vouched), Actor::Anonymous) => app.customer_of(vouched.mark, Some(customer)).await?.unwrap_or(customer),
         _ => customer,
     };
     acceptance.customer = customer;
-    acceptance.customer_is_new = is_new(call, customer, vouched.is_some()).await?;
+    acceptance.information = information(call, customer, made, vouched.is_some()).await;
     acceptance.proven_by = vouched.map(|vouched| vouched.kid);
     if acceptance.link.is_none() && acceptance.topics.is_empty() {
         // While it is in clear.
@@ -315,14 +319,18 @@ async fn is_another(call: &Call, mark: Mark) -> Step<Option<Refusal>> {
     Ok((!is_same).then_some(Refusal::CustomerProofRefused { message }))
 }
 
-/// Whether nothing was accepted before by this customer. Who has neither token nor proof is made just now.
-async fn is_new(call: &Call, id: CustomerId, vouched: bool) -> Step<bool> {
-    if call.actor == Actor::Anonymous && !vouched {
-        return Ok(true);
+/// What is known of the customer. Who has no token is new where this request made it: without a proof always, with one
+/// where it was the first to ask, which the vault has decided, so that of two at once one alone is new.
+async fn information(call: &Call, id: CustomerId, made: CustomerId, vouched: bool) -> InformationOutcome {
+    let anonymous = call.actor == Actor::Anonymous;
+    if anonymous && id == made {
+        return InformationOutcome::New;
     }
-    fresh::caught_up_with(&call.app, &LogName::community()).await?;
-    let app = call.app.clone();
-    Ok(blocking(move || app.history.customer(&*app.store, id, None)).await?.is_none())
+    match information::ask(&call.app, id).await {
+        // The first with its proof is on its way.
+        InformationOutcome::New if anonymous && vouched => InformationOutcome::Found,
+        answer => answer,
+    }
 }
 
 /// The same at every replay: where the call server registered the inquiry, its auction included.

@@ -261,6 +261,7 @@ impl Market {
             content: None,
             customer: CUSTOMER,
             customer_is_new: true,
+            information_unavailable: false,
             proven_by: None,
             initiator: Initiator::Customer,
             inquiry: self.inquiry,

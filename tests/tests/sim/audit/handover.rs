@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 pub fn audit(log: &str, entries: &[Entry], community: &[Entry], over: bool) -> Audited {
     let hex = |hash: &[u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut registered: BTreeMap<&str, &Entry> = BTreeMap::new();
+    let mut answered: BTreeMap<&str, &Entry> = BTreeMap::new();
     for entry in entries {
         if let Some((from, seq, hash)) = &entry.source {
             let source = (from == "community").then(|| community.get(*seq as usize)).flatten();
@@ -29,6 +30,10 @@ pub fn audit(log: &str, entries: &[Entry], community: &[Entry], over: bool) -> A
             let twice = registered.insert(entry.text("inquiry"), entry);
             must!(entry, twice.is_none(), "no lost inquiry", "is registered twice");
         }
+        if entry.is("inquiry.information_answered") {
+            let twice = answered.insert(entry.text("inquiry"), entry);
+            must!(entry, twice.is_none(), "user information", "is answered twice");
+        }
     }
     for accepted in community.iter().filter(|entry| entry.is("offer.accepted") && entry.text("call_server") == log) {
         let inquiry = accepted.text("inquiry");
@@ -45,6 +50,19 @@ pub fn audit(log: &str, entries: &[Entry], community: &[Entry], over: bool) -> A
             must!(entry, same, "handover", "{member} is not what was accepted");
         }
         must!(entry, entry.int("accepted_at") == accepted.time, "handover", "accepted at another time");
+        let Some(answer) = answered.get(inquiry) else {
+            must!(entry, false, "user information", "has no answer");
+            continue;
+        };
+        let is = |member| accepted.data.get(member).is_some_and(|value| *value == true);
+        let outcome = match (is("information_unavailable"), is("customer_is_new")) {
+            (true, true) => "nobody can be unknown and new",
+            (true, false) => "UNAVAILABLE",
+            (false, true) => "NEW",
+            (false, false) => "FOUND",
+        };
+        must!(answer, answer.text("outcome") == outcome, "user information", "is not what was found out: {outcome}");
+        must!(answer, answer.data.get("profile") == accepted.data.get("profile"), "user information", "is another's");
     }
     if let Some(entry) = registered.values().next() {
         must!(entry, false, "no lost inquiry", "nobody accepted it");
