@@ -2,6 +2,7 @@
 //! apart. UNAVAILABLE is never stored, it follows from what they are doing.
 
 use crate::actor::Actor;
+use crate::block;
 use crate::check;
 use crate::decide::Ctx;
 use crate::event::Event;
@@ -50,6 +51,8 @@ pub struct Applicant<'a> {
     pub skills: &'a [Skill],
     pub load: u32,
     pub capacity: u32,
+    /// In order.
+    pub blocked_by: &'a [ProviderId],
 }
 
 /// What of an inquiry decides which agents may take it.
@@ -65,6 +68,9 @@ pub struct Demand<'a> {
 /// Why an agent may not take an inquiry now, in order of precedence; `Ok` where it may. Decisions and
 /// lists both ask here.
 pub fn suits(agent: Applicant<'_>, demand: Demand<'_>) -> Result<(), Refusal> {
+    if block::holds(agent.blocked_by, demand.provider) {
+        return Err(Refusal::AgentBlocked);
+    }
     if demand.independent_agents_only && agent.affiliated_with == Some(demand.provider) {
         return Err(Refusal::AgentNotIndependent);
     }
@@ -92,6 +98,7 @@ impl Agent {
             skills: &self.skills,
             load: self.load(),
             capacity: self.capacity,
+            blocked_by: &self.blocked_by,
         }
     }
 }
@@ -329,6 +336,7 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
                 worked_at: at,
                 selected: 0,
                 values: Arc::new([]),
+                blocked_by: Arc::new([]),
             };
             state.agents.put(&mut state.journal, e.agent, row);
             state.enroll(e.agent);
@@ -363,6 +371,12 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
                 value,
             });
             set_value(state, e.agent, named, |known| known.is_for(&e.topic, e.direction));
+        }
+        AgentEvent::Blocked(e) => {
+            state.change_agent(e.agent, |row| row.blocked_by = block::with(&row.blocked_by, e.provider));
+        }
+        AgentEvent::Unblocked(e) => {
+            state.change_agent(e.agent, |row| row.blocked_by = block::without(&row.blocked_by, e.provider));
         }
         AgentEvent::RoundsPutOff(e) => e.agents().for_each(|agent| set_rounds_at(state, agent, Some(e.until))),
         AgentEvent::RoundsResumed(e) => set_rounds_at(state, e.agent, None),

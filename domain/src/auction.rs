@@ -342,6 +342,9 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
             state.agents.get(e.agent).is_some_and(|agent| agent.will != e.will).then_some(e.agent)
         }
         Event::Agent(AgentEvent::RoundsResumed(e)) => Some(e.agent),
+        Event::Agent(AgentEvent::Unblocked(e)) => {
+            state.agents.get(e.agent).is_some_and(|agent| agent.is_blocked_by(e.provider)).then_some(e.agent)
+        }
         Event::Reservation(ReservationEvent::Declined(e)) => Some(e.agent),
         Event::Reservation(ReservationEvent::Lapsed(e)) => Some(e.agent),
         Event::Reservation(ReservationEvent::Rescinded(e)) => Some(e.agent),
@@ -352,7 +355,8 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
             AgentEvent::Registered(_)
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::PresenceReported(_)
-            | AgentEvent::StandingValueSet(_),
+            | AgentEvent::StandingValueSet(_)
+            | AgentEvent::Blocked(_),
         )
         | Event::Reservation(
             ReservationEvent::Opened(_)

@@ -55,9 +55,10 @@ pub(crate) fn fits(applicant: Applicant<'_>, inquiry: &Inquiry) -> Result<(), Ex
     suits(applicant, inquiry.demand()).map_err(|refusal| reason_of(&refusal))
 }
 
-fn reason_of(refusal: &Refusal) -> ExclusionReason {
+pub(crate) fn reason_of(refusal: &Refusal) -> ExclusionReason {
     match refusal {
         Refusal::AgentNotIndependent | Refusal::AgentStartedIt => ExclusionReason::NotIndependent,
+        Refusal::AgentBlocked => ExclusionReason::Blocked,
         Refusal::AgentLacksSkill => ExclusionReason::LacksSkill,
         Refusal::AgentAtCapacity => ExclusionReason::AtCapacity,
         _ => ExclusionReason::NotAvailable,

@@ -232,6 +232,15 @@ pub enum Command {
         value: Option<Money>,
         valid_until: Option<Timestamp>,
     },
+    /// By a provider: its inquiries come to the agent by no way.
+    BlockAgent {
+        agent: AgentId,
+        provider: ProviderId,
+    },
+    UnblockAgent {
+        agent: AgentId,
+        provider: ProviderId,
+    },
     /// How much goes on at a location now, by whoever measures it.
     ReportLocationTraffic {
         location: String,
@@ -400,6 +409,8 @@ pub mod rights {
     pub const UPDATE_AGENT: Right = ("updateAgent", &[Operator]);
     pub const SET_AGENT_STATUS: Right = ("setAgentStatus", &[Agent, Operator]);
     pub const SET_STANDING_VALUE: Right = ("setStandingValue", &[Agent, Operator]);
+    pub const BLOCK_AGENT: Right = ("blockAgent", &[Provider, Operator]);
+    pub const UNBLOCK_AGENT: Right = ("unblockAgent", &[Provider, Operator]);
     pub const REPORT_LOCATION_TRAFFIC: Right = ("reportLocationTraffic", &[Operator]);
     pub const DECLARE_QUEUE: Right = ("declareQueue", &[Operator]);
     pub const MERGE_QUEUES: Right = ("mergeQueues", &[Operator]);
@@ -432,7 +443,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 46] = [
+    pub const ALL: [Right; 48] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -449,6 +460,8 @@ pub mod rights {
         UPDATE_AGENT,
         SET_AGENT_STATUS,
         SET_STANDING_VALUE,
+        BLOCK_AGENT,
+        UNBLOCK_AGENT,
         REPORT_LOCATION_TRAFFIC,
         DECLARE_QUEUE,
         MERGE_QUEUES,
@@ -508,6 +521,8 @@ impl Command {
             Command::UpdateAgent { .. } => rights::UPDATE_AGENT,
             Command::SetAgentStatus { .. } => rights::SET_AGENT_STATUS,
             Command::SetStandingValue { .. } => rights::SET_STANDING_VALUE,
+            Command::BlockAgent { .. } => rights::BLOCK_AGENT,
+            Command::UnblockAgent { .. } => rights::UNBLOCK_AGENT,
             Command::ReportLocationTraffic { .. } => rights::REPORT_LOCATION_TRAFFIC,
             Command::DeclareQueue { .. } => rights::DECLARE_QUEUE,
             Command::MergeQueues { .. } => rights::MERGE_QUEUES,

@@ -253,7 +253,7 @@ pub fn grant_credit_limits(
 }
 
 /// The provider whose thing it is, or an operator.
-fn own_provider(provider: ProviderId, ctx: &Ctx) -> bool {
+pub(crate) fn own_provider(provider: ProviderId, ctx: &Ctx) -> bool {
     matches!(ctx.actor, Actor::Operator(_)) || ctx.actor == Actor::Provider(provider)
 }
 

@@ -6,6 +6,7 @@
 
 use crate::actor::Actor;
 use crate::agent::{Applicant, Demand, suits};
+use crate::award::reason_of;
 use crate::check;
 use crate::command::{AgentChoice, ChannelReport};
 use crate::decide::Ctx;
@@ -128,6 +129,12 @@ fn may_come(state: &State, session: &Session, agent: AgentId, invited: &Invited)
     if is_asked {
         return Err(Refusal::NotAllowedNow { message: "The agent is asked already." });
     }
+    let demand = demand(state, session, &[]);
+    let suited = suits(row.applicant(agent), demand);
+    // Who is kept from an inquiry does not take it over either. Its colleague is told what it is told of anybody.
+    if suited == Err(Refusal::AgentBlocked) {
+        return Err(Refusal::AgentNotAvailable);
+    }
     if session.has(agent) {
         return match invited.transfer && agent != session.agent {
             // Who is in it does not become busier by taking it over.
@@ -135,7 +142,7 @@ fn may_come(state: &State, session: &Session, agent: AgentId, invited: &Invited)
             false => Err(Refusal::NotAllowedNow { message: "The agent is in the session." }),
         };
     }
-    suits(row.applicant(agent), demand(state, session, &[]))
+    suited
 }
 
 fn demand<'a>(state: &State, session: &Session, desired_skills: &'a [Skill]) -> Demand<'a> {
@@ -180,10 +187,7 @@ fn select(
                 left_out.push((ExclusionReason::LocationAvoided, row.number))
             }
             Ok(()) => fit.push((level_of(row, wanted), applicant.load, row.number, id)),
-            Err(Refusal::AgentNotIndependent) => left_out.push((ExclusionReason::NotIndependent, row.number)),
-            Err(Refusal::AgentLacksSkill) => left_out.push((ExclusionReason::LacksSkill, row.number)),
-            Err(Refusal::AgentAtCapacity) => left_out.push((ExclusionReason::AtCapacity, row.number)),
-            Err(_) => left_out.push((ExclusionReason::NotAvailable, row.number)),
+            Err(refusal) => left_out.push((reason_of(&refusal), row.number)),
         }
         false
     });

@@ -12,8 +12,8 @@ use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
 use crate::{
-    agent, auction, claim, community, conference, customer, inquiry, location, queue, reservation, routing, session,
-    settlement, standing, wallet, webhook,
+    agent, auction, block, claim, community, conference, customer, inquiry, location, queue, reservation, routing,
+    session, settlement, standing, wallet, webhook,
 };
 
 /// What a decision knows besides state and command.
@@ -108,6 +108,8 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::SetStandingValue { agent, topic, direction, value, valid_until } => {
             agent::set_standing_value(state, *agent, topic, *direction, *value, *valid_until, ctx)
         }
+        Command::BlockAgent { agent, provider } => block::block_agent(state, *agent, *provider, ctx),
+        Command::UnblockAgent { agent, provider } => block::unblock_agent(state, *agent, *provider, ctx),
         Command::ReportLocationTraffic { location, traffic, valid_for } => {
             location::report(state, location, *traffic, *valid_for, ctx)
         }

@@ -146,6 +146,8 @@ impl Event {
                 AgentEvent::RoundsPutOff(e) => one(e.agent),
                 AgentEvent::RoundsResumed(e) => one(e.agent),
                 AgentEvent::StandingValueSet(e) => one(e.agent),
+                AgentEvent::Blocked(e) => two(e.agent, e.provider),
+                AgentEvent::Unblocked(e) => two(e.agent, e.provider),
                 // Not its agents: their trails would hold little else.
                 AgentEvent::PresenceReported(e) => e.call_server.map_or_else(none, one),
             },
@@ -234,7 +236,8 @@ into_event! {
         Cancelled(auction::AuctionCancelled);
     Agent(AgentEvent): Registered(agent::AgentRegistered), Updated(agent::AgentUpdated), StatusSet(agent::AgentStatusSet),
         RoundsPutOff(agent::AgentRoundsPutOff), RoundsResumed(agent::AgentRoundsResumed),
-        PresenceReported(agent::AgentPresenceReported), StandingValueSet(agent::StandingValueSet);
+        PresenceReported(agent::AgentPresenceReported), StandingValueSet(agent::StandingValueSet),
+        Blocked(agent::AgentBlocked), Unblocked(agent::AgentUnblocked);
     Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet);
     Reservation(ReservationEvent): Opened(reservation::ReservationOpened), Viewed(reservation::ReservationViewed),
         Accepted(reservation::ReservationAccepted), Declined(reservation::ReservationDeclined),

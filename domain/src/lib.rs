@@ -39,6 +39,7 @@ pub mod waiting;
 pub mod agent;
 pub mod auction;
 pub mod award;
+pub mod block;
 pub mod check;
 pub mod claim;
 pub mod community;

@@ -70,6 +70,8 @@ pub enum Refusal {
     AgentNotIndependent,
     /// The provider pays for it, and the agent made the work itself.
     AgentStartedIt,
+    /// Its provider keeps the agent from it. The words do not say who does.
+    AgentBlocked,
     /// Of a bid that would win at once: nobody is awarded anything where the agent sits.
     LocationAvoided,
     /// Another agent has it.
@@ -118,7 +120,7 @@ impl Refusal {
             Refusal::Invalid { .. } => "INVALID",
             Refusal::NotFound { .. } => "NOT_FOUND",
             Refusal::NameTaken => "NAME_TAKEN",
-            Refusal::NotAllowedNow { .. } => "NOT_ALLOWED_NOW",
+            Refusal::NotAllowedNow { .. } | Refusal::AgentBlocked => "NOT_ALLOWED_NOW",
             Refusal::LimitReached { .. } => "LIMIT_REACHED",
             Refusal::KeyReused { .. } => "IDEMPOTENCY_KEY_REUSED",
             Refusal::OfferRetired => "OFFER_RETIRED",
@@ -191,6 +193,7 @@ impl Refusal {
             Refusal::AgentAtCapacity => "The agent has as many inquiries as it can take.".into(),
             Refusal::AgentNotIndependent => "The offer takes only agents that are independent of its provider.".into(),
             Refusal::AgentStartedIt => "You started this inquiry; another agent is paid for it.".into(),
+            Refusal::AgentBlocked => "This inquiry goes to other agents.".into(),
             Refusal::LocationAvoided => "Too much goes on where the agent sits; bid short of the buy-now price.".into(),
             Refusal::InquiryTaken => "Another agent has the inquiry.".into(),
             Refusal::InquiryClosed => "The inquiry is closed.".into(),
@@ -240,6 +243,7 @@ impl Refusal {
             | Refusal::ProviderCannotPay
             | Refusal::AgentNotIndependent
             | Refusal::AgentStartedIt
+            | Refusal::AgentBlocked
             | Refusal::LocationAvoided
             | Refusal::InquiryTaken
             | Refusal::InquiryClosed
@@ -265,6 +269,7 @@ impl Refusal {
             | Refusal::ProviderCannotPay
             | Refusal::AgentNotAvailable
             | Refusal::AgentAtCapacity
+            | Refusal::AgentBlocked
             | Refusal::LocationAvoided => true,
             Refusal::Forbidden
             | Refusal::Invalid { .. }

@@ -364,6 +364,8 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
             AgentEvent::Registered(_)
             | AgentEvent::Updated(_)
             | AgentEvent::StatusSet(_)
+            | AgentEvent::Blocked(_)
+            | AgentEvent::Unblocked(_)
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
             | AgentEvent::PresenceReported(_),

@@ -99,6 +99,8 @@ pub struct Agent {
     pub selected: u64,
     /// One of a topic and direction.
     pub values: Arc<[StandingValue]>,
+    /// Whose inquiries do not come to it, in order.
+    pub blocked_by: Arc<[ProviderId]>,
 }
 
 /// What an agent would pay or take for a topic without being asked.

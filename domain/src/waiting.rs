@@ -164,6 +164,7 @@ mod tests {
             worked_at: Timestamp(0),
             selected: 0,
             values: Arc::new([]),
+            blocked_by: Arc::new([]),
         }
     }
 

@@ -21,6 +21,8 @@ pub enum ExclusionReason {
     NoFunds,
     TopicMismatch,
     LanguageMismatch,
+    /// By the inquiry's provider.
+    Blocked,
 }
 
 /// Agents left out for one reason, by their short numbers.

@@ -130,6 +130,8 @@ stored! {
     "agent.rounds_resumed.v1" => Agent(AgentEvent::RoundsResumed);
     "agent.presence_reported.v1" => Agent(AgentEvent::PresenceReported);
     "agent.standing_value_set.v1" => Agent(AgentEvent::StandingValueSet);
+    "agent.blocked.v1" => Agent(AgentEvent::Blocked);
+    "agent.unblocked.v1" => Agent(AgentEvent::Unblocked);
     "wallet.opened.v1" => Wallet(WalletEvent::Opened);
     "wallet.credited.v1" => Wallet(WalletEvent::Credited);
     "wallet.credit_limit_set.v1" => Wallet(WalletEvent::CreditLimitSet);

@@ -7,6 +7,7 @@
 
 pub mod acceptance;
 pub mod agent;
+pub mod block;
 pub mod community;
 pub mod hours;
 pub mod offer;

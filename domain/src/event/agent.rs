@@ -1,5 +1,5 @@
-//! Events of agents: who they are, what they want to do, who of them is there, and how far the platform has looked
-//! for what waits for them. What they are doing follows from reservations and sessions.
+//! Events of agents: who they are, what they want to do, who of them is there, from whom they are kept, and how far the
+//! platform has looked for what waits for them. What they are doing follows from reservations and sessions.
 
 use crate::ids::{AgentId, CallServerId, ProviderId};
 use crate::money::Money;
@@ -15,6 +15,8 @@ pub enum AgentEvent {
     Registered(AgentRegistered),
     Updated(AgentUpdated),
     StatusSet(AgentStatusSet),
+    Blocked(AgentBlocked),
+    Unblocked(AgentUnblocked),
     RoundsPutOff(AgentRoundsPutOff),
     RoundsResumed(AgentRoundsResumed),
     PresenceReported(AgentPresenceReported),
@@ -149,4 +151,18 @@ pub struct StandingValueSet {
     /// Absent: it names none any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Money>,
+}
+
+/// The provider's inquiries come to the agent by no way from now on. It is not told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentBlocked {
+    pub agent: AgentId,
+    pub provider: ProviderId,
+}
+
+/// The provider takes its block back, or says once more that there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentUnblocked {
+    pub agent: AgentId,
+    pub provider: ProviderId,
 }

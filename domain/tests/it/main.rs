@@ -9,6 +9,7 @@ mod support;
 
 mod agents;
 mod bidding;
+mod blocks;
 mod claims;
 mod closing;
 mod community;

@@ -4,9 +4,9 @@
 //! | viewer | sees events of |
 //! |---|---|
 //! | operator | everything |
-//! | provider | itself, its offers, its webhooks, its wallets, and its offers' inquiries, auctions, reservations, sessions, settlements |
+//! | provider | itself, its offers, its webhooks, its wallets, whom it blocks, and its offers' inquiries, auctions, reservations, sessions, settlements |
 //! | finance | wallets, settlements, credit limits |
-//! | agent | whatever has it among the subjects: no report of presence has, so those are operators' alone |
+//! | agent | whatever has it among the subjects, but providers' blocks: no report of presence has, so those are operators' alone |
 //! | customer | its own acceptances and inquiries, and their sessions' opening, agents, MAIN channel, its messages, and end |
 //!
 //! Before anything else: what a bid does in an open sealed auction is absent to all but its bidder, who
@@ -16,6 +16,7 @@
 use super::redact;
 use domain::actor::Actor;
 use domain::event::Event;
+use domain::event::agent::AgentEvent;
 use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
 use domain::event::inquiry::InquiryEvent;
@@ -191,10 +192,15 @@ fn concerns(viewer: &Actor, event: &Recorded, facts: &dyn Facts) -> bool {
         Actor::Operator(_) => true,
         Actor::Provider(id) => concerns_provider(*id, event, facts),
         Actor::Finance(_) => concerns_finance(&event.event),
-        Actor::Agent(id) => event.subjects.contains(&Subject::from(*id)),
+        Actor::Agent(id) => !is_block(&event.event) && event.subjects.contains(&Subject::from(*id)),
         Actor::Customer(id) => concerns_customer(*id, event, facts),
         Actor::Anonymous | Actor::System => false,
     }
+}
+
+/// Of an agent by a provider: it is not told.
+fn is_block(event: &Event) -> bool {
+    matches!(event, Event::Agent(AgentEvent::Blocked(_) | AgentEvent::Unblocked(_)))
 }
 
 fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> bool {
@@ -216,7 +222,19 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
             | CallServerEvent::TrafficReported(_)
             | CallServerEvent::TrafficExpired(_),
         ) => false,
-        Event::Customer(_) | Event::Queue(_) | Event::Agent(_) => false,
+        // Whom it blocks itself; what an agent does and wants is the agent's.
+        Event::Agent(AgentEvent::Blocked(e)) => e.provider == id,
+        Event::Agent(AgentEvent::Unblocked(e)) => e.provider == id,
+        Event::Agent(
+            AgentEvent::Registered(_)
+            | AgentEvent::Updated(_)
+            | AgentEvent::StatusSet(_)
+            | AgentEvent::RoundsPutOff(_)
+            | AgentEvent::RoundsResumed(_)
+            | AgentEvent::PresenceReported(_)
+            | AgentEvent::StandingValueSet(_),
+        ) => false,
+        Event::Customer(_) | Event::Queue(_) => false,
         Event::Webhook(e) => e.provider() == id,
         Event::Wallet(WalletEvent::Opened(e)) => e.owner == Party::Provider(id),
         Event::Wallet(WalletEvent::Credited(e)) => e.owner == Party::Provider(id),

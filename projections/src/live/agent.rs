@@ -67,6 +67,8 @@ pub struct AgentRow {
     pub registered_at: Timestamp,
     /// One of a topic and direction, the one set last at the end.
     pub values: Arc<[StandingValue]>,
+    /// Whose inquiries do not come to it, in order. Nothing that the agent is shown.
+    pub blocked_by: Arc<[ProviderId]>,
 }
 
 /// A pending reservation of an agent. Sorts by deadline.
@@ -170,6 +172,8 @@ fn reason_of(reason: WillReason) -> StatusReason {
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Agents {
     by_id: BTreeMap<AgentId, Agent>,
+    /// Whom each provider blocks, and since when.
+    blocked: BTreeMap<ProviderId, BTreeMap<AgentId, Timestamp>>,
 }
 
 impl Agents {
@@ -179,6 +183,15 @@ impl Agents {
     /// By id.
     pub(super) fn after(&self, after: Option<AgentId>) -> impl Iterator<Item = &Agent> {
         self.by_id.range(super::past(after)).map(|(_, agent)| agent)
+    }
+    /// Whom a provider blocks, by id.
+    pub(super) fn blocked_by(
+        &self,
+        provider: ProviderId,
+        after: Option<AgentId>,
+    ) -> impl Iterator<Item = (AgentId, Timestamp)> {
+        let all = self.blocked.get(&provider).into_iter();
+        all.flat_map(move |all| all.range(super::past(after))).map(|(agent, since)| (*agent, *since))
     }
     fn known(&mut self, id: AgentId) -> Result<&mut Agent, Misfit> {
         self.by_id.get_mut(&id).ok_or(Misfit::Unknown(id.into()))
@@ -205,6 +218,7 @@ impl Agents {
                     load: 0,
                     registered_at: recorded.time,
                     values: Arc::new([]),
+                    blocked_by: Arc::new([]),
                 };
                 let before = (row.status, row.status_since);
                 let agent = Agent {
@@ -255,12 +269,37 @@ impl Agents {
                 row.values = others.chain(named).collect();
                 e.agent
             }
+            // The agent's row says the same to it as before, `seq` included.
+            AgentEvent::Blocked(e) => return self.block(e.agent, e.provider, Some(recorded.time)),
+            AgentEvent::Unblocked(e) => return self.block(e.agent, e.provider, None),
             // How far the platform has looked for what waits for it is no news to the agent.
             AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_) => return Ok(()),
             // A status follows from what an agent says and does; being seen is neither.
             AgentEvent::PresenceReported(_) => return Ok(()),
         };
         self.known(id)?.settle(recorded);
+        Ok(())
+    }
+
+    /// `since`: absent where the block is taken back. Of one that is set again the first time counts.
+    fn block(&mut self, agent: AgentId, provider: ProviderId, since: Option<Timestamp>) -> Result<(), Misfit> {
+        let row = &mut self.known(agent)?.row;
+        let others = row.blocked_by.iter().copied().filter(|other| *other != provider);
+        let mut all: Vec<ProviderId> = others.chain(since.map(|_| provider)).collect();
+        all.sort_unstable();
+        row.blocked_by = all.into();
+        let of_provider = self.blocked.entry(provider).or_default();
+        match since {
+            Some(since) => {
+                of_provider.entry(agent).or_insert(since);
+            }
+            None => {
+                of_provider.remove(&agent);
+            }
+        }
+        if of_provider.is_empty() {
+            self.blocked.remove(&provider);
+        }
         Ok(())
     }
 

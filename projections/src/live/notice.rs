@@ -101,7 +101,9 @@ pub fn notice_of(recorded: &Recorded, is_second: bool, changes: bool) -> Option<
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
             | AgentEvent::PresenceReported(_)
-            | AgentEvent::StandingValueSet(_),
+            | AgentEvent::StandingValueSet(_)
+            | AgentEvent::Blocked(_)
+            | AgentEvent::Unblocked(_),
         )
         | Event::Provider(_)
         | Event::Offer(_)

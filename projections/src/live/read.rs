@@ -221,6 +221,16 @@ impl Live {
         };
         self.page(log, limit, page, |row| row.id)
     }
+    /// Whom a provider blocks on any call server, and since when.
+    pub fn agents_blocked_by(
+        &self,
+        provider: ProviderId,
+        after: Option<AgentId>,
+        limit: usize,
+    ) -> Vec<(AgentId, Timestamp)> {
+        let page = |market: &Market| market.agents.blocked_by(provider, after).take(limit).collect();
+        self.page(None, limit, page, |(agent, _)| *agent)
+    }
     /// Pending reservations, nearest deadline first.
     pub fn agent_pending(&self, id: AgentId) -> Vec<PendingReservation> {
         self.of_agent(id, |agent| agent.pending().to_vec()).unwrap_or_default()

@@ -729,6 +729,8 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("", AgentRoundsPutOff { agent, others: vec![], until: MORNING }.into()),
         ("others", AgentRoundsPutOff { agent, others: vec![ANN], until: MORNING }.into()),
         ("", AgentRoundsResumed { agent }.into()),
+        ("", AgentBlocked { agent, provider: PROVIDER }.into()),
+        ("", AgentUnblocked { agent, provider: PROVIDER }.into()),
         (
             "",
             StandingValueSet {

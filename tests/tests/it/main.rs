@@ -5,6 +5,7 @@
 mod allocation;
 mod attack;
 mod bad_input;
+mod blocks;
 mod comeback;
 mod conference;
 mod consent;

@@ -41,10 +41,12 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 45] = [
+const WEIGHTS: [(usize, Draw); 47] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
+    (1, block_agent),
+    (2, unblock_agent),
     (13, trade::accept_offer),
     (12, consent),
     (5, decline),
@@ -183,6 +185,20 @@ fn claim(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     };
     let agent = dice.pick(&market.agents)?;
     Some((log.clone(), Actor::Agent(agent), Command::ClaimInquiry { inquiry }))
+}
+
+/// By a provider that has an offer, of whoever is there.
+fn block_agent(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let agent = dice.pick(&market(known, log)?.agents)?;
+    let provider = dice.pick(&known.offers)?.provider;
+    let actor = if dice.percent(80) { Actor::Provider(provider) } else { operator() };
+    Some((log.clone(), actor, Command::BlockAgent { agent, provider }))
+}
+/// Mostly one that there is.
+fn unblock_agent(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (agent, provider) = dice.pick(&market(known, log)?.blocked)?;
+    let actor = if dice.percent(80) { Actor::Provider(provider) } else { operator() };
+    Some((log.clone(), actor, Command::UnblockAgent { agent, provider }))
 }
 
 /// Named for a while, changed, taken back. Some end at the very instant at which a reservation lapses.

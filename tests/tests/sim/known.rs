@@ -73,6 +73,7 @@ pub struct KnownMarket {
     /// Agents select these themselves, and nobody has yet.
     pub claimable: Vec<InquiryId>,
     pub queues: Vec<QueueId>,
+    pub blocked: Vec<(AgentId, ProviderId)>,
     /// When it was last heard of.
     pub now: Timestamp,
 }
@@ -145,6 +146,8 @@ impl KnownMarket {
     fn learn(&mut self, event: &Event) {
         match event {
             Event::Agent(AgentEvent::Registered(e)) => self.agents.push(e.agent),
+            Event::Agent(AgentEvent::Blocked(e)) => self.blocked.push((e.agent, e.provider)),
+            Event::Agent(AgentEvent::Unblocked(e)) => self.blocked.retain(|one| *one != (e.agent, e.provider)),
             Event::Queue(QueueEvent::Opened(e)) => self.queues.push(e.queue),
             Event::Inquiry(InquiryEvent::Registered(e)) => {
                 self.inquiries.push((e.inquiry, e.customer));

@@ -15,7 +15,7 @@
 //! killed                 a day's orders again, of a node that is killed at every append
 //! run                    many seeds on all cores; how to replay the one that failed
 //! apart                  the auditor names nothing of the house
-//! mutants                tampered days, each of which the auditor must refuse; mutants/{selections,offers,erasures}: of some laws
+//! mutants                tampered days, each of which the auditor must refuse; mutants/{selections,offers,erasures,blocks}: of some laws
 //! ```
 //!
 //! `CALLMARKET_SEEDS=FROM..TO` or `CALLMARKET_SEED=n` choose the days. Deliberately not here: HTTP, threads,
@@ -80,6 +80,7 @@ const MUST_COME_UP: &[&str] = &[
     "refused: RESERVATION_RESCINDED",
     "refused: SESSION_CLOSED",
     "refused: a provider that cannot pay",
+    "refused: who is blocked",
     "refused: who started it",
     "selection: after a cool-off",
     "selection: best_skilled/1",
@@ -87,6 +88,7 @@ const MUST_COME_UP: &[&str] = &[
     "selection: claim/1",
     "selection: left out ALREADY_ASKED",
     "selection: left out AT_CAPACITY",
+    "selection: left out BLOCKED",
     "selection: left out DECLINED_COOL_OFF",
     "selection: left out LACKS_SKILL",
     "selection: left out LOCATION_AVOIDED",

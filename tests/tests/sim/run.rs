@@ -129,6 +129,9 @@ impl Tally {
                     if *refusal == Refusal::ProviderCannotPay {
                         tally.count("refused: a provider that cannot pay");
                     }
+                    if *refusal == Refusal::AgentBlocked {
+                        tally.count("refused: who is blocked");
+                    }
                     if *refusal == Refusal::AgentStartedIt {
                         tally.count("refused: who started it");
                     }

@@ -212,6 +212,10 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     let value = json!({ "topic": "cards", "direction": "FORWARD", "value": { "amount": "1", "currency": "EUR" } });
     table.does(&ann, "setStandingValue", value, "agent { standingValues { topic } }").await;
 
+    let block = json!({ "agentId": ann.1 });
+    table.does(&provider, "blockAgent", block.clone(), "block { agent { id } blockedAt }").await;
+    table.does(&provider, "unblockAgent", block, "block { blockedAt }").await;
+
     // One that an agent selects itself.
     let input = json!({ "title": "c", "links": [{ "label": "Cards", "topic": "cards" }], "channels": ["MESSAGE"], "allocation": { "claim": {} } });
     let claimed = table.does(&provider, "publishOffer", input, "offer { id links { id } }").await;

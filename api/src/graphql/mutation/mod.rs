@@ -7,6 +7,7 @@
 mod acceptance;
 mod agent;
 mod bid;
+mod block;
 mod call;
 mod community;
 mod customer;
@@ -31,6 +32,7 @@ pub struct Mutation(
     community::Community,
     customer::Customers,
     agent::Agents,
+    block::Blocks,
     queue::Queues,
     wallet::Wallets,
     offer::Offers,

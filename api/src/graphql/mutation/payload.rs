@@ -4,8 +4,8 @@ use super::call::{Done, Payload};
 use super::user_error::UserError;
 use crate::graphql::scalars::Seq;
 use crate::graphql::types::{
-    Account, Agent, Auction, Bid, CallServer, Customer, Inquiry, Message, Offer, Provider, Queue, Reservation, Session,
-    Webhook,
+    Account, Agent, Auction, Bid, Block, CallServer, Customer, Inquiry, Message, Offer, Provider, Queue, Reservation,
+    Session, Webhook,
 };
 use async_graphql::SimpleObject;
 
@@ -62,6 +62,8 @@ payloads! {
     CustomerPayload { customer: Customer }
     CallServerPayload { call_server: CallServer }
     AgentPayload { agent: Agent }
+    /// `block`: null where it was taken back.
+    BlockPayload { block: Block }
     AccountPayload { account: Account }
     OfferPayload { offer: Offer }
     AcceptOfferPayload { inquiry: Inquiry, customer_token: String }

@@ -401,6 +401,7 @@ fn example(mutation: &str) -> Value {
         "registerAgent" => json!({ "displayName": "Ann", "callServer": "main", "location": "l", "skills": [] }),
         "updateAgent" => json!({ "agentId": "x" }),
         "setAgentStatus" => json!({ "status": "BREAK", "reason": "r" }),
+        "blockAgent" | "unblockAgent" => json!({ "agentId": "x" }),
         "setStandingValue" => json!({ "topic": "cards", "direction": "FORWARD" }),
         "reportLocationTraffic" => json!({ "callServer": "main", "location": "l", "traffic": "1" }),
         "declareQueue" => json!({ "callServer": "main", "topic": "t" }),

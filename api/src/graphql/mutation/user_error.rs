@@ -124,7 +124,7 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::Invalid { .. } => UserErrorCode::Invalid,
             Refusal::NotFound { .. } => UserErrorCode::NotFound,
             Refusal::NameTaken => UserErrorCode::NameTaken,
-            Refusal::NotAllowedNow { .. } => UserErrorCode::NotAllowedNow,
+            Refusal::NotAllowedNow { .. } | Refusal::AgentBlocked => UserErrorCode::NotAllowedNow,
             Refusal::LimitReached { .. } => UserErrorCode::LimitReached,
             Refusal::KeyReused { .. } => UserErrorCode::IdempotencyKeyReused,
             Refusal::OfferRetired => UserErrorCode::OfferRetired,
@@ -213,6 +213,7 @@ impl From<Refusal> for UserError {
             | Refusal::AgentAtCapacity
             | Refusal::AgentNotIndependent
             | Refusal::AgentStartedIt
+            | Refusal::AgentBlocked
             | Refusal::LocationAvoided
             | Refusal::InquiryClosed
             | Refusal::ReservationLapsed
@@ -269,6 +270,7 @@ mod tests {
             Refusal::AgentAtCapacity,
             Refusal::AgentNotIndependent,
             Refusal::AgentStartedIt,
+            Refusal::AgentBlocked,
             Refusal::LocationAvoided,
             Refusal::InquiryClosed,
             Refusal::ReservationLapsed,

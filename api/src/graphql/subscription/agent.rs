@@ -233,6 +233,8 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
         },
         // An agent is no subject of it, so it does not come here.
         Event::Agent(AgentEvent::PresenceReported(_)) => None,
+        // It is not told who blocks it.
+        Event::Agent(AgentEvent::Blocked(_) | AgentEvent::Unblocked(_)) => None,
         Event::Agent(
             AgentEvent::Registered(_)
             | AgentEvent::Updated(_)

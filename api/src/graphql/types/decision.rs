@@ -145,11 +145,20 @@ impl Decision {
         DecisionSubject::show(app(ctx), &self.eyes, chosen)
     }
     async fn excluded(&self) -> Vec<ExclusionCount> {
-        let count = |group: &domain::why::Excluded| ExclusionCount {
-            reason: group.reason.into(),
-            count: i32::try_from(group.agents.len() + group.subjects.len()).unwrap_or(i32::MAX),
-        };
-        self.row.why.excluded.iter().map(count).collect()
+        let mut counts: Vec<ExclusionCount> = Vec::new();
+        for group in &self.row.why.excluded {
+            // That somebody is blocked is between the provider and operators: to rivals, and to itself, it is not free.
+            let reason = match ExclusionReason::from(group.reason) {
+                ExclusionReason::Blocked if self.part.is_agent() => ExclusionReason::NotAvailable,
+                reason => reason,
+            };
+            let more = i32::try_from(group.agents.len() + group.subjects.len()).unwrap_or(i32::MAX);
+            match counts.iter_mut().find(|one| one.reason == reason) {
+                Some(one) => one.count = one.count.saturating_add(more),
+                None => counts.push(ExclusionCount { reason, count: more }),
+            }
+        }
+        counts
     }
     #[graphql(name = "candidates")]
     async fn candidate_page(

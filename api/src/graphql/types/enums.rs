@@ -202,6 +202,8 @@ pub enum ExclusionReason {
     NoFunds,
     TopicMismatch,
     LanguageMismatch,
+    /// By the provider. Agents see those among NOT_AVAILABLE.
+    Blocked,
 }
 
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]

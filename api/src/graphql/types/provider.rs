@@ -2,11 +2,12 @@
 
 use super::Webhook;
 use super::account::Account;
+use super::block::{Block, BlockConnection};
 use super::connection::Pager;
 use super::enums::ProviderState;
 use super::eyes::Eyes;
 use super::offer::{Offer, OfferConnection};
-use super::rights::{sees_customer_keys, sees_money_of, sees_provider};
+use super::rights::{sees_blocks_of, sees_customer_keys, sees_money_of, sees_provider};
 use crate::app::App;
 use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, Json};
@@ -64,6 +65,18 @@ impl Provider {
             return Ok(None);
         }
         Account::of(app(ctx), &self.eyes, None, owner).await.map(Some)
+    }
+    /// Whom it keeps from its inquiries, by id. The provider's own and operators'.
+    async fn blocks(
+        &self,
+        ctx: &Context<'_>,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<Option<BlockConnection>, Error> {
+        if !sees_blocks_of(&self.eyes.viewer, self.row.id) {
+            return Ok(None);
+        }
+        Block::of_provider(app(ctx), &self.eyes, self.row.id, first, after).map(Some)
     }
     async fn webhooks(&self, ctx: &Context<'_>) -> Option<Vec<Webhook>> {
         Webhook::of(app(ctx), &self.eyes, self.row.id)

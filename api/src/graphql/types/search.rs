@@ -263,6 +263,7 @@ fn once_free(agent: &AgentRow) -> Applicant<'_> {
         skills: &agent.skills,
         load: 0,
         capacity: 1,
+        blocked_by: &agent.blocked_by,
     }
 }
 

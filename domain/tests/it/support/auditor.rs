@@ -60,6 +60,8 @@ pub struct Auditor {
     /// When each erased customer was let go of last, and when more of it ends.
     forgotten: BTreeMap<CustomerId, (Timestamp, Option<Timestamp>)>,
     capacities: BTreeMap<AgentId, u32>,
+    /// By whom each agent is blocked.
+    blocked: BTreeSet<(AgentId, Party)>,
     available: BTreeSet<AgentId>,
     /// Who goes offline then, unless it is reported again.
     present_until: BTreeMap<AgentId, Timestamp>,
@@ -149,6 +151,12 @@ impl Auditor {
             | Event::Agent(
                 AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_) | AgentEvent::StandingValueSet(_),
             ) => {}
+            Event::Agent(AgentEvent::Blocked(e)) => {
+                self.blocked.insert((e.agent, Party::Provider(e.provider)));
+            }
+            Event::Agent(AgentEvent::Unblocked(e)) => {
+                self.blocked.remove(&(e.agent, Party::Provider(e.provider)));
+            }
             Event::Agent(AgentEvent::StatusSet(e)) => {
                 let until = self.present_until.remove(&e.agent);
                 if e.reason == WillReason::Absent {
@@ -246,6 +254,7 @@ impl Auditor {
                 assert!(!self.served.contains(&e.inquiry), "who is served is selected no more");
                 assert!(!self.begin.contains_key(&e.inquiry), "nobody is selected before it begins");
                 assert_eq!(e.agent.map(Subject::from), e.why.chosen, "what was chosen is what is recorded");
+                e.agent.into_iter().for_each(|agent| self.are_not_kept_apart(agent, e.inquiry));
             }
             InquiryEvent::TopicsConfirmed(e) => {
                 assert!(self.served.contains(&e.inquiry), "who serves it knows what it is about");
@@ -291,6 +300,7 @@ impl Auditor {
             }
             AuctionEvent::BidPlaced(e) => {
                 assert!(self.open_auctions.contains(&e.auction), "bids are placed while the auction is open");
+                self.are_not_kept_apart(e.agent, e.inquiry);
                 let key = (Party::Agent(e.agent), e.auction);
                 match e.hold {
                     Some(hold) => self.holds.insert(key, (hold.currency(), hold.amount())),
@@ -335,6 +345,12 @@ impl Auditor {
         }
     }
 
+    /// Nothing begins between the two.
+    fn are_not_kept_apart(&self, agent: AgentId, inquiry: InquiryId) {
+        let provider = self.providers[&inquiry];
+        assert!(!self.blocked.contains(&(agent, provider)), "{provider:?} blocks {agent}, who gets {inquiry}");
+    }
+
     fn frees(&mut self, agent: AgentId, auction: AuctionId) {
         self.holds.remove(&(Party::Agent(agent), auction));
     }
@@ -342,6 +358,7 @@ impl Auditor {
     fn sees_reservation(&mut self, event: &ReservationEvent, at: Timestamp) {
         match event {
             ReservationEvent::Opened(e) => {
+                self.are_not_kept_apart(e.agent, e.inquiry);
                 let mut joins = false;
                 match &e.invitation {
                     None => {
@@ -520,6 +537,8 @@ impl Auditor {
                 || row.capacity != self.capacities[&id]
         });
         assert!(!wrong, "an agent's load is its pending reservations and open sessions");
+        let known: usize = state.roster.iter().map(|id| state.agents.get(*id).unwrap().blocked_by.len()).sum();
+        assert_eq!(known, self.blocked.len(), "who is blocked is known, and nobody else");
         let wrong = state.agents.any_keyed(|id, row| row.present_until != self.present_until.get(&id).copied());
         assert!(!wrong, "who is AVAILABLE and was reported is bound, and nobody else");
         assert_eq!(state.inquiries.len(), self.open_inquiries.len());
@@ -569,6 +588,7 @@ impl Auditor {
                     && skilled
                     && one.rounds_at.is_none()
                     && !declined(agent)
+                    && !self.blocked.contains(&(agent, Party::Provider(row.provider)))
             });
             assert!(!idle, "{id} waits, and an agent is free for it");
             false

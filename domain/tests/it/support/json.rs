@@ -108,6 +108,8 @@ payloads! {
     Agent(AgentEvent::StatusSet) = "agent.status_set";
     Agent(AgentEvent::RoundsPutOff) = "agent.rounds_put_off";
     Agent(AgentEvent::StandingValueSet) = "agent.standing_value_set";
+    Agent(AgentEvent::Blocked) = "agent.blocked";
+    Agent(AgentEvent::Unblocked) = "agent.unblocked";
     Agent(AgentEvent::RoundsResumed) = "agent.rounds_resumed";
     Agent(AgentEvent::PresenceReported) = "agent.presence_reported";
     Wallet(WalletEvent::Opened) = "wallet.opened";

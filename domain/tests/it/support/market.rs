@@ -351,6 +351,15 @@ impl Market {
         let grant = Command::GrantCreditLimits { provider, limits: vec![eur(limit)], lifted: vec![], source };
         self.asks(Actor::System, grant).unwrap();
     }
+    /// Its provider keeps the agent from its inquiries, or lets it back.
+    pub fn blocks(&mut self, agent: AgentId, on: bool) -> Answer {
+        let provider = PROVIDER;
+        let command = match on {
+            true => Command::BlockAgent { agent, provider },
+            false => Command::UnblockAgent { agent, provider },
+        };
+        self.asks(Actor::Provider(provider), command)
+    }
     /// What the agent would pay or take for a topic.
     pub fn values(
         &mut self,

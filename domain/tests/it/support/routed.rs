@@ -95,6 +95,7 @@ fn could(state: &State, id: AgentId, agent: &Agent, inquiry: &Inquiry, now: Time
         && !is_avoided(state, &agent.location)
         && independent
         && !paid_for_its_own
+        && !agent.blocked_by.contains(&inquiry.provider)
         && skilled
         && !refused
         && price(state, id, agent, inquiry, now).is_some()

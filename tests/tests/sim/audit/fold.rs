@@ -5,7 +5,7 @@ use super::entry::{Entry, int, list, text, texts};
 use super::market::{Agent, Auction, Fate, Market, Phase, Queue, Step};
 use super::pricing::Rules;
 use super::selection::Way;
-use super::{Audited, bids, erasure, inquiry, money, must, places, selection, standing};
+use super::{Audited, bids, blocks, erasure, inquiry, money, must, places, selection, standing};
 use serde_json::Value;
 
 /// In no report for this long.
@@ -28,6 +28,7 @@ pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
         "agent.updated" => agent_updated(market, entry),
         "agent.status_set" => status_set(market, entry, group),
         "agent.rounds_put_off" | "agent.rounds_resumed" => rounds_wait(market, entry),
+        "agent.blocked" | "agent.unblocked" => blocks::agent(market, entry),
         "agent.standing_value_set" => standing::set(market, entry),
         "inquiry.selection_made" => selection::made(market, entry, group),
         "agent.presence_reported" => presence_reported(market, entry),

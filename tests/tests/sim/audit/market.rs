@@ -35,6 +35,8 @@ pub struct Agent<'a> {
     pub selected: i64,
     /// What it would pay or take unasked.
     pub values: Vec<Value<'a>>,
+    /// Providers that keep it from their inquiries.
+    pub blocked_by: BTreeSet<Id<'a>>,
 }
 
 impl Agent<'_> {
@@ -325,7 +327,9 @@ impl<'a> Market<'a> {
         let Some(row) = self.agents.get(agent) else { return Some("NOT_REGISTERED") };
         let skilled =
             |wanted: &(&str, i64)| row.skills.iter().any(|(name, level)| *level >= wanted.1 && covers(name, wanted.0));
-        if inquiry.independent && row.affiliated == Some(inquiry.provider) || inquiry.unpaid == Some(agent) {
+        if row.blocked_by.contains(inquiry.provider) {
+            Some("BLOCKED")
+        } else if inquiry.independent && row.affiliated == Some(inquiry.provider) || inquiry.unpaid == Some(agent) {
             Some("NOT_INDEPENDENT")
         } else if !row.available || !row.wrap_ups.is_empty() || !row.guest_in.is_empty() {
             Some("NOT_AVAILABLE")

@@ -9,6 +9,7 @@
 //! market     what one call server's events come to; fold: an event against it; inquiry, money: their parts
 //! pricing    what bids cost and which may stand; award: who must win, and what the others are told
 //! selection  who has an inquiry without an auction; standing: what agents would pay or take, and bids by it
+//! blocks     who is kept from whom
 //! places     where too much goes on
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
 //! limits     what an offer may have open and cost in a day
@@ -24,6 +25,7 @@
 pub mod answers;
 pub mod award;
 pub mod bids;
+mod blocks;
 pub mod chain;
 mod conference;
 pub mod deadlines;
@@ -123,6 +125,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
             for part in award::parts(group) {
                 award::decided(&market, part)?;
                 for entry in part {
+                    blocks::before(&market, entry, group)?;
                     standing::before(&mut market, entry, group)?;
                     fold::fold(&mut market, entry, group)?;
                 }
