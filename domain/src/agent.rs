@@ -8,7 +8,7 @@ use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::agent::*;
 use crate::event::wallet::Party;
-use crate::ids::{AgentId, ProviderId};
+use crate::ids::{AgentId, CustomerId, ProviderId};
 use crate::money::Money;
 use crate::patch::Patch;
 use crate::refusal::Refusal;
@@ -51,14 +51,16 @@ pub struct Applicant<'a> {
     pub skills: &'a [Skill],
     pub load: u32,
     pub capacity: u32,
-    /// In order.
+    /// In order, both.
     pub blocked_by: &'a [ProviderId],
+    pub blocks: &'a [CustomerId],
 }
 
 /// What of an inquiry decides which agents may take it.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand<'a> {
     pub provider: ProviderId,
+    pub customer: CustomerId,
     pub independent_agents_only: bool,
     /// Who started it, where the provider pays: nobody makes work for itself at another's cost.
     pub unpaid: Option<AgentId>,
@@ -70,6 +72,9 @@ pub struct Demand<'a> {
 pub fn suits(agent: Applicant<'_>, demand: Demand<'_>) -> Result<(), Refusal> {
     if block::holds(agent.blocked_by, demand.provider) {
         return Err(Refusal::AgentBlocked);
+    }
+    if block::holds(agent.blocks, demand.customer) {
+        return Err(Refusal::AgentKeepsAway);
     }
     if demand.independent_agents_only && agent.affiliated_with == Some(demand.provider) {
         return Err(Refusal::AgentNotIndependent);
@@ -99,6 +104,7 @@ impl Agent {
             load: self.load(),
             capacity: self.capacity,
             blocked_by: &self.blocked_by,
+            blocks: &self.blocks,
         }
     }
 }
@@ -108,6 +114,7 @@ impl Auction {
     pub fn demand(&self) -> Demand<'_> {
         Demand {
             provider: self.provider,
+            customer: self.customer,
             independent_agents_only: self.independent_agents_only,
             unpaid: self.unpaid,
             desired_skills: &self.desired_skills,
@@ -119,6 +126,7 @@ impl Inquiry {
     pub fn demand(&self) -> Demand<'_> {
         Demand {
             provider: self.provider,
+            customer: self.customer,
             independent_agents_only: self.terms.independent_agents_only,
             unpaid: self.unpaid,
             desired_skills: &self.desired_skills,
@@ -337,6 +345,7 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
                 selected: 0,
                 values: Arc::new([]),
                 blocked_by: Arc::new([]),
+                blocks: Arc::new([]),
             };
             state.agents.put(&mut state.journal, e.agent, row);
             state.enroll(e.agent);
@@ -377,6 +386,12 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
         }
         AgentEvent::Unblocked(e) => {
             state.change_agent(e.agent, |row| row.blocked_by = block::without(&row.blocked_by, e.provider));
+        }
+        AgentEvent::CustomerBlocked(e) => {
+            state.change_agent(e.agent, |row| row.blocks = block::with(&row.blocks, e.customer));
+        }
+        AgentEvent::CustomerUnblocked(e) => {
+            state.change_agent(e.agent, |row| row.blocks = block::without(&row.blocks, e.customer));
         }
         AgentEvent::RoundsPutOff(e) => e.agents().for_each(|agent| set_rounds_at(state, agent, Some(e.until))),
         AgentEvent::RoundsResumed(e) => set_rounds_at(state, e.agent, None),

@@ -351,12 +351,16 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
         Event::Session(SessionEvent::Ended(e)) => Some(e.agent),
         Event::Session(SessionEvent::AgentLeft(e)) => Some(e.agent),
         Event::Session(SessionEvent::WrapUpCompleted(e)) => Some(e.agent),
+        Event::Agent(AgentEvent::CustomerUnblocked(e)) => {
+            state.agents.get(e.agent).is_some_and(|agent| agent.keeps_from(e.customer)).then_some(e.agent)
+        }
         Event::Agent(
             AgentEvent::Registered(_)
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::PresenceReported(_)
             | AgentEvent::StandingValueSet(_)
-            | AgentEvent::Blocked(_),
+            | AgentEvent::Blocked(_)
+            | AgentEvent::CustomerBlocked(_),
         )
         | Event::Reservation(
             ReservationEvent::Opened(_)
@@ -407,8 +411,8 @@ pub(crate) fn next_rounds(state: &State, freed: &[AgentId], ctx: &Ctx) -> Vec<Ev
             let Allocation::Auction(rules) = &inquiry.terms.allocation else { continue };
             if taken.contains(&inquiry_id)
                 || inquiry.wait_is_over(ctx.now)
-                || refused_by(state, inquiry).contains(id)
                 || eligible(*id, agent, inquiry).is_err()
+                || refused_by(state, inquiry).contains(id)
             {
                 continue;
             }
@@ -476,6 +480,7 @@ pub fn apply(state: &mut State, event: &AuctionEvent, at: Timestamp) {
             let row = Auction {
                 inquiry: e.inquiry,
                 provider: inquiry.provider,
+                customer: inquiry.customer,
                 independent_agents_only: inquiry.terms.independent_agents_only,
                 unpaid: inquiry.unpaid,
                 desired_skills: inquiry.desired_skills.clone(),

@@ -59,6 +59,8 @@ pub(crate) fn reason_of(refusal: &Refusal) -> ExclusionReason {
     match refusal {
         Refusal::AgentNotIndependent | Refusal::AgentStartedIt => ExclusionReason::NotIndependent,
         Refusal::AgentBlocked => ExclusionReason::Blocked,
+        // Whom it keeps away from is the agent's own: the record says no more than that it does not come.
+        Refusal::AgentKeepsAway => ExclusionReason::NotAvailable,
         Refusal::AgentLacksSkill => ExclusionReason::LacksSkill,
         Refusal::AgentAtCapacity => ExclusionReason::AtCapacity,
         _ => ExclusionReason::NotAvailable,

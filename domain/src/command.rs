@@ -241,6 +241,17 @@ pub enum Command {
         agent: AgentId,
         provider: ProviderId,
     },
+    /// By an agent on its call server: it keeps away from a customer whom it has served. By a provider, in `community`:
+    /// it takes no inquiry of a customer's. That the two have met the edge has seen to.
+    BlockCustomer {
+        owner: Party,
+        customer: CustomerId,
+        inquiry: InquiryId,
+    },
+    UnblockCustomer {
+        owner: Party,
+        customer: CustomerId,
+    },
     /// How much goes on at a location now, by whoever measures it.
     ReportLocationTraffic {
         location: String,
@@ -411,6 +422,8 @@ pub mod rights {
     pub const SET_STANDING_VALUE: Right = ("setStandingValue", &[Agent, Operator]);
     pub const BLOCK_AGENT: Right = ("blockAgent", &[Provider, Operator]);
     pub const UNBLOCK_AGENT: Right = ("unblockAgent", &[Provider, Operator]);
+    pub const BLOCK_CUSTOMER: Right = ("blockCustomer", &[Agent, Provider, Operator]);
+    pub const UNBLOCK_CUSTOMER: Right = ("unblockCustomer", &[Agent, Provider, Operator]);
     pub const REPORT_LOCATION_TRAFFIC: Right = ("reportLocationTraffic", &[Operator]);
     pub const DECLARE_QUEUE: Right = ("declareQueue", &[Operator]);
     pub const MERGE_QUEUES: Right = ("mergeQueues", &[Operator]);
@@ -443,7 +456,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 48] = [
+    pub const ALL: [Right; 50] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -462,6 +475,8 @@ pub mod rights {
         SET_STANDING_VALUE,
         BLOCK_AGENT,
         UNBLOCK_AGENT,
+        BLOCK_CUSTOMER,
+        UNBLOCK_CUSTOMER,
         REPORT_LOCATION_TRAFFIC,
         DECLARE_QUEUE,
         MERGE_QUEUES,
@@ -523,6 +538,8 @@ impl Command {
             Command::SetStandingValue { .. } => rights::SET_STANDING_VALUE,
             Command::BlockAgent { .. } => rights::BLOCK_AGENT,
             Command::UnblockAgent { .. } => rights::UNBLOCK_AGENT,
+            Command::BlockCustomer { .. } => rights::BLOCK_CUSTOMER,
+            Command::UnblockCustomer { .. } => rights::UNBLOCK_CUSTOMER,
             Command::ReportLocationTraffic { .. } => rights::REPORT_LOCATION_TRAFFIC,
             Command::DeclareQueue { .. } => rights::DECLARE_QUEUE,
             Command::MergeQueues { .. } => rights::MERGE_QUEUES,

@@ -2,6 +2,7 @@
 //! gets its frozen terms and its call server; the call server's log takes it from there.
 
 use crate::actor::Actor;
+use crate::block;
 use crate::check;
 use crate::command::{Acceptance, NewLink, OfferChange};
 use crate::currency::Currency;
@@ -508,7 +509,11 @@ fn accepted(
     ctx: &Ctx,
 ) -> Decided {
     if state.erased.get(acceptance.customer).is_some() {
-        return Err(Refusal::NotAllowedNow { message: "This customer's data was erased." });
+        return Err(block::erased());
+    }
+    let provider = state.providers.get(offer.provider).expect("an offer's provider was registered before it");
+    if provider.blocks(acceptance.customer) {
+        return Err(Refusal::NotAllowedNow { message: "The provider takes no inquiry of this customer." });
     }
     let terms = &offer.terms;
     check_topics(state, terms, acceptance)?;
@@ -627,6 +632,7 @@ pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
                 origins: e.origins.clone().into(),
                 credit_limits: e.credit_limits.clone().into(),
                 customer_keys: kids(&e.customer_keys),
+                blocks: Arc::new([]),
             };
             state.providers.put(&mut state.journal, e.provider, row);
         }
@@ -641,6 +647,12 @@ pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
                 row.customer_keys = kids(keys);
             }
             row.suspended = e.suspended.unwrap_or(row.suspended);
+        }),
+        ProviderEvent::CustomerBlocked(e) => state.providers.change(&mut state.journal, e.provider, |row| {
+            row.blocks = block::with(&row.blocks, e.customer);
+        }),
+        ProviderEvent::CustomerUnblocked(e) => state.providers.change(&mut state.journal, e.provider, |row| {
+            row.blocks = block::without(&row.blocks, e.customer);
         }),
     }
 }

@@ -132,7 +132,7 @@ fn may_come(state: &State, session: &Session, agent: AgentId, invited: &Invited)
     let demand = demand(state, session, &[]);
     let suited = suits(row.applicant(agent), demand);
     // Who is kept from an inquiry does not take it over either. Its colleague is told what it is told of anybody.
-    if suited == Err(Refusal::AgentBlocked) {
+    if matches!(suited, Err(Refusal::AgentBlocked | Refusal::AgentKeepsAway)) {
         return Err(Refusal::AgentNotAvailable);
     }
     if session.has(agent) {
@@ -149,7 +149,8 @@ fn demand<'a>(state: &State, session: &Session, desired_skills: &'a [Skill]) -> 
     let inquiry = state.inquiries.get(session.inquiry).expect("an open session has its inquiry");
     let independent_agents_only = inquiry.terms.independent_agents_only;
     // A third agent is paid by nobody.
-    Demand { provider: inquiry.provider, independent_agents_only, unpaid: None, desired_skills }
+    let (provider, customer) = (inquiry.provider, inquiry.customer);
+    Demand { provider, customer, independent_agents_only, unpaid: None, desired_skills }
 }
 
 /// An invitation that ends in the same decision: the state still counts it.

@@ -1,4 +1,5 @@
-//! Erasing a customer: `community` says so, and each call server ends what of it is open there.
+//! Erasing a customer: `community` says so, and each call server ends what of it is open there, then who keeps away
+//! from it.
 //!
 //! One inquiry with each decision: an auction's end alone may be a thousand events, and a queue must see each
 //! leave before the next.
@@ -7,6 +8,7 @@
 //! to wrap up: that is their work and their money.
 
 use crate::auction::ROUNDS_PAUSE;
+use crate::block;
 use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::community::SourcePosition;
@@ -24,10 +26,11 @@ pub fn erase(customer: CustomerId, reason: &Option<Sealed>) -> Decided {
     Ok(vec![CustomerErased { customer, reason: reason.clone() }.into()])
 }
 
-/// Taken over from `community`. A repeat changes nothing, nor does a customer of whom nothing is open here: nothing
-/// more comes of it.
+/// Taken over from `community`. A repeat changes nothing, nor does a customer of whom nothing is open here and from whom
+/// nobody keeps away: nothing more comes of it.
 pub fn forget(state: &State, customer: CustomerId, source: &SourcePosition, ctx: &Ctx) -> Decided {
-    if state.has_source(source)? || next_of(state, customer).is_none() {
+    let is_known = next_of(state, customer).is_some() || block::is_blocked(state, customer);
+    if state.has_source(source)? || !is_known {
         return Ok(vec![]);
     }
     Ok(end_next(state, customer, Some(source), ctx))
@@ -79,6 +82,7 @@ pub fn apply(state: &mut State, event: &CustomerEvent) {
             if state.erased.get(e.customer).is_none() {
                 state.erased.put(&mut state.journal, e.customer, Erased { goes_on: None });
             }
+            block::take_off(state, e.customer);
         }
         CustomerEvent::Forgotten(e) => {
             if let Some(source) = &e.source {
@@ -91,6 +95,9 @@ pub fn apply(state: &mut State, event: &CustomerEvent) {
             if let Some(until) = e.until {
                 state.set_timer(until, Timer::ForgetsOn(e.customer));
                 state.erased.put(&mut state.journal, e.customer, Erased { goes_on: Some(until) });
+            } else {
+                // Until nothing of it is left they are kept apart.
+                block::forget(state, e.customer);
             }
         }
     }

@@ -110,6 +110,10 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         }
         Command::BlockAgent { agent, provider } => block::block_agent(state, *agent, *provider, ctx),
         Command::UnblockAgent { agent, provider } => block::unblock_agent(state, *agent, *provider, ctx),
+        Command::BlockCustomer { owner, customer, inquiry } => {
+            block::block_customer(state, *owner, *customer, *inquiry, ctx)
+        }
+        Command::UnblockCustomer { owner, customer } => block::unblock_customer(state, *owner, *customer, ctx),
         Command::ReportLocationTraffic { location, traffic, valid_for } => {
             location::report(state, location, *traffic, *valid_for, ctx)
         }

@@ -79,6 +79,8 @@ impl Event {
             Event::Provider(event) => match event {
                 ProviderEvent::Registered(e) => one(e.provider),
                 ProviderEvent::Updated(e) => one(e.provider),
+                ProviderEvent::CustomerBlocked(e) => two(e.provider, e.customer),
+                ProviderEvent::CustomerUnblocked(e) => two(e.provider, e.customer),
             },
             Event::Offer(event) => match event {
                 OfferEvent::Published(e) => two(e.offer, e.provider),
@@ -148,6 +150,8 @@ impl Event {
                 AgentEvent::StandingValueSet(e) => one(e.agent),
                 AgentEvent::Blocked(e) => two(e.agent, e.provider),
                 AgentEvent::Unblocked(e) => two(e.agent, e.provider),
+                AgentEvent::CustomerBlocked(e) => two(e.agent, e.customer),
+                AgentEvent::CustomerUnblocked(e) => two(e.agent, e.customer),
                 // Not its agents: their trails would hold little else.
                 AgentEvent::PresenceReported(e) => e.call_server.map_or_else(none, one),
             },
@@ -215,7 +219,8 @@ macro_rules! into_event {
 }
 
 into_event! {
-    Provider(ProviderEvent): Registered(community::ProviderRegistered), Updated(community::ProviderUpdated);
+    Provider(ProviderEvent): Registered(community::ProviderRegistered), Updated(community::ProviderUpdated),
+        CustomerBlocked(community::ProviderCustomerBlocked), CustomerUnblocked(community::ProviderCustomerUnblocked);
     Offer(OfferEvent): Published(community::OfferPublished), Revised(community::OfferRevised),
         Paused(community::OfferPaused), Resumed(community::OfferResumed),
         Retired(community::OfferRetired), PlaceFreed(community::OfferPlaceFreed), Accepted(community::OfferAccepted);
@@ -237,7 +242,8 @@ into_event! {
     Agent(AgentEvent): Registered(agent::AgentRegistered), Updated(agent::AgentUpdated), StatusSet(agent::AgentStatusSet),
         RoundsPutOff(agent::AgentRoundsPutOff), RoundsResumed(agent::AgentRoundsResumed),
         PresenceReported(agent::AgentPresenceReported), StandingValueSet(agent::StandingValueSet),
-        Blocked(agent::AgentBlocked), Unblocked(agent::AgentUnblocked);
+        Blocked(agent::AgentBlocked), Unblocked(agent::AgentUnblocked),
+        CustomerBlocked(agent::AgentCustomerBlocked), CustomerUnblocked(agent::AgentCustomerUnblocked);
     Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet);
     Reservation(ReservationEvent): Opened(reservation::ReservationOpened), Viewed(reservation::ReservationViewed),
         Accepted(reservation::ReservationAccepted), Declined(reservation::ReservationDeclined),

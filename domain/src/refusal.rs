@@ -70,8 +70,10 @@ pub enum Refusal {
     AgentNotIndependent,
     /// The provider pays for it, and the agent made the work itself.
     AgentStartedIt,
-    /// Its provider keeps the agent from it. The words do not say who does.
+    /// Its provider keeps the agent from it.
     AgentBlocked,
+    /// The agent keeps away from its customer. Both are told in the same words.
+    AgentKeepsAway,
     /// Of a bid that would win at once: nobody is awarded anything where the agent sits.
     LocationAvoided,
     /// Another agent has it.
@@ -120,7 +122,7 @@ impl Refusal {
             Refusal::Invalid { .. } => "INVALID",
             Refusal::NotFound { .. } => "NOT_FOUND",
             Refusal::NameTaken => "NAME_TAKEN",
-            Refusal::NotAllowedNow { .. } | Refusal::AgentBlocked => "NOT_ALLOWED_NOW",
+            Refusal::NotAllowedNow { .. } | Refusal::AgentBlocked | Refusal::AgentKeepsAway => "NOT_ALLOWED_NOW",
             Refusal::LimitReached { .. } => "LIMIT_REACHED",
             Refusal::KeyReused { .. } => "IDEMPOTENCY_KEY_REUSED",
             Refusal::OfferRetired => "OFFER_RETIRED",
@@ -193,7 +195,7 @@ impl Refusal {
             Refusal::AgentAtCapacity => "The agent has as many inquiries as it can take.".into(),
             Refusal::AgentNotIndependent => "The offer takes only agents that are independent of its provider.".into(),
             Refusal::AgentStartedIt => "You started this inquiry; another agent is paid for it.".into(),
-            Refusal::AgentBlocked => "This inquiry goes to other agents.".into(),
+            Refusal::AgentBlocked | Refusal::AgentKeepsAway => "This inquiry goes to other agents.".into(),
             Refusal::LocationAvoided => "Too much goes on where the agent sits; bid short of the buy-now price.".into(),
             Refusal::InquiryTaken => "Another agent has the inquiry.".into(),
             Refusal::InquiryClosed => "The inquiry is closed.".into(),
@@ -244,6 +246,7 @@ impl Refusal {
             | Refusal::AgentNotIndependent
             | Refusal::AgentStartedIt
             | Refusal::AgentBlocked
+            | Refusal::AgentKeepsAway
             | Refusal::LocationAvoided
             | Refusal::InquiryTaken
             | Refusal::InquiryClosed
@@ -270,6 +273,7 @@ impl Refusal {
             | Refusal::AgentNotAvailable
             | Refusal::AgentAtCapacity
             | Refusal::AgentBlocked
+            | Refusal::AgentKeepsAway
             | Refusal::LocationAvoided => true,
             Refusal::Forbidden
             | Refusal::Invalid { .. }

@@ -366,6 +366,8 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
             | AgentEvent::StatusSet(_)
             | AgentEvent::Blocked(_)
             | AgentEvent::Unblocked(_)
+            | AgentEvent::CustomerBlocked(_)
+            | AgentEvent::CustomerUnblocked(_)
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
             | AgentEvent::PresenceReported(_),

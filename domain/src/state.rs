@@ -34,6 +34,8 @@ pub struct Provider {
     pub credit_limits: Arc<[CreditLimit]>,
     /// The `kid` of each.
     pub customer_keys: Arc<[String]>,
+    /// Customers of whom it takes no inquiry, in order.
+    pub blocks: Arc<[CustomerId]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +103,8 @@ pub struct Agent {
     pub values: Arc<[StandingValue]>,
     /// Whose inquiries do not come to it, in order.
     pub blocked_by: Arc<[ProviderId]>,
+    /// Customers whom it keeps away from, in order.
+    pub blocks: Arc<[CustomerId]>,
 }
 
 /// What an agent would pay or take for a topic without being asked.
@@ -220,6 +224,7 @@ pub struct Auction {
     pub inquiry: InquiryId,
     /// Of the inquiry, which never changes them: a bid asks for them without looking there.
     pub provider: ProviderId,
+    pub customer: CustomerId,
     pub independent_agents_only: bool,
     pub unpaid: Option<AgentId>,
     pub desired_skills: Arc<[Skill]>,

@@ -165,6 +165,7 @@ mod tests {
             selected: 0,
             values: Arc::new([]),
             blocked_by: Arc::new([]),
+            blocks: Arc::new([]),
         }
     }
 

@@ -148,6 +148,8 @@ fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
             | CallServerEvent::TrafficReported(_)
             | CallServerEvent::TrafficExpired(_),
         )
+        // Nothing is accepted of whom a provider blocks, and so nothing comes here.
+        | Event::Provider(ProviderEvent::CustomerBlocked(_) | ProviderEvent::CustomerUnblocked(_))
         | Event::Customer(CustomerEvent::Forgotten(_))
         | Event::Queue(_)
         | Event::Inquiry(_)

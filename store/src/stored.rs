@@ -79,6 +79,8 @@ macro_rules! stored {
 stored! {
     "provider.registered.v1" => Provider(ProviderEvent::Registered);
     "provider.updated.v1" => Provider(ProviderEvent::Updated);
+    "provider.customer_blocked.v1" => Provider(ProviderEvent::CustomerBlocked);
+    "provider.customer_unblocked.v1" => Provider(ProviderEvent::CustomerUnblocked);
     "offer.published.v1" => Offer(OfferEvent::Published);
     "offer.revised.v1" => Offer(OfferEvent::Revised);
     "offer.retired.v1" => Offer(OfferEvent::Retired);
@@ -132,6 +134,8 @@ stored! {
     "agent.standing_value_set.v1" => Agent(AgentEvent::StandingValueSet);
     "agent.blocked.v1" => Agent(AgentEvent::Blocked);
     "agent.unblocked.v1" => Agent(AgentEvent::Unblocked);
+    "agent.customer_blocked.v1" => Agent(AgentEvent::CustomerBlocked);
+    "agent.customer_unblocked.v1" => Agent(AgentEvent::CustomerUnblocked);
     "wallet.opened.v1" => Wallet(WalletEvent::Opened);
     "wallet.credited.v1" => Wallet(WalletEvent::Credited);
     "wallet.credit_limit_set.v1" => Wallet(WalletEvent::CreditLimitSet);

@@ -1,7 +1,7 @@
 //! Events of agents: who they are, what they want to do, who of them is there, from whom they are kept, and how far the
 //! platform has looked for what waits for them. What they are doing follows from reservations and sessions.
 
-use crate::ids::{AgentId, CallServerId, ProviderId};
+use crate::ids::{AgentId, CallServerId, CustomerId, InquiryId, ProviderId};
 use crate::money::Money;
 use crate::patch::Patch;
 use crate::sealed::Sealed;
@@ -17,6 +17,8 @@ pub enum AgentEvent {
     StatusSet(AgentStatusSet),
     Blocked(AgentBlocked),
     Unblocked(AgentUnblocked),
+    CustomerBlocked(AgentCustomerBlocked),
+    CustomerUnblocked(AgentCustomerUnblocked),
     RoundsPutOff(AgentRoundsPutOff),
     RoundsResumed(AgentRoundsResumed),
     PresenceReported(AgentPresenceReported),
@@ -165,4 +167,19 @@ pub struct AgentBlocked {
 pub struct AgentUnblocked {
     pub agent: AgentId,
     pub provider: ProviderId,
+}
+
+/// The agent keeps away from a customer: its inquiries come to it by no way from now on. Nobody else is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentCustomerBlocked {
+    pub agent: AgentId,
+    pub customer: CustomerId,
+    /// One of the customer's inquiries that it served. No subject: whoever may see that inquiry is not told.
+    pub known_by: InquiryId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentCustomerUnblocked {
+    pub agent: AgentId,
+    pub customer: CustomerId,
 }

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub enum ProviderEvent {
     Registered(ProviderRegistered),
     Updated(ProviderUpdated),
+    CustomerBlocked(ProviderCustomerBlocked),
+    CustomerUnblocked(ProviderCustomerUnblocked),
 }
 
 /// How far a provider may owe on one call server.
@@ -323,4 +325,19 @@ pub struct SourcePosition {
     pub hash: String,
     pub log: LogName,
     pub seq: Seq,
+}
+
+/// The provider takes no inquiry of this customer's from now on. What it has accepted already goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderCustomerBlocked {
+    pub customer: CustomerId,
+    /// One of the customer's inquiries about an offer of the provider's.
+    pub known_by: InquiryId,
+    pub provider: ProviderId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderCustomerUnblocked {
+    pub customer: CustomerId,
+    pub provider: ProviderId,
 }

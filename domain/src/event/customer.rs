@@ -29,7 +29,7 @@ pub struct CustomerForgotten {
     /// Of the erasure. Absent where this goes on with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourcePosition>,
-    /// More of it is open, and the next one ends then. Absent: that was all.
+    /// More of it is open, and the next one ends then. Absent: that was all, and nobody keeps away from it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }

@@ -122,6 +122,11 @@ enum Deed {
         agent: usize,
         on: bool,
     },
+    KeepAway {
+        agent: usize,
+        on: bool,
+    },
+    Erase,
     Traffic {
         location: usize,
         traffic: i64,
@@ -207,6 +212,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         1 => some.prop_map(|queue| Deed::RetireQueue { queue }),
         1 => (agent.clone(), 0usize..3).prop_map(|(agent, location)| Deed::Move { agent, location }),
         2 => (agent.clone(), 0u8..3).prop_map(|(agent, on)| Deed::Block { agent, on: on == 0 }),
+        2 => (agent.clone(), 0u8..3).prop_map(|(agent, on)| Deed::KeepAway { agent, on: on == 0 }),
+        1 => Just(Deed::Erase),
         3 => (0usize..2, 0i64..14, 1i64..60).prop_map(|(location, traffic, seconds)| Deed::Traffic { location, traffic, seconds }),
         1 => (5i64..14, 0u32..4).prop_map(|(traffic, sessions)| Deed::Limits { traffic, sessions }),
         4 => (0i64..12_000_000).prop_map(|microseconds| Deed::Pass { microseconds }),
@@ -416,6 +423,12 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
         Deed::Move { agent, location } => market.sits(AGENTS[*agent], ["Graz", "Linz", "Wels"][*location]),
         Deed::Block { agent, on } => {
             market.blocks(AGENTS[*agent], *on).unwrap();
+        }
+        Deed::KeepAway { agent, on } => {
+            let _ = market.keeps_away(AGENTS[*agent], *on);
+        }
+        Deed::Erase => {
+            market.forgets(CUSTOMER).unwrap();
         }
         Deed::Traffic { location, traffic, seconds } => {
             market.traffic(["Graz", "Linz"][*location], &traffic.to_string(), *seconds).unwrap();

@@ -100,7 +100,12 @@ impl<'a> Fold<'a> {
 
     fn rows(&self, e: &Recorded) -> Result<(), HistoryError> {
         match &e.event {
-            Event::Provider(ProviderEvent::Registered(_) | ProviderEvent::Updated(_)) => Ok(()),
+            Event::Provider(
+                ProviderEvent::Registered(_)
+                | ProviderEvent::Updated(_)
+                | ProviderEvent::CustomerBlocked(_)
+                | ProviderEvent::CustomerUnblocked(_),
+            ) => Ok(()),
             Event::Offer(OfferEvent::Published(o)) => self.offer(o.offer, o.provider),
             Event::Offer(OfferEvent::Accepted(o)) => {
                 self.offer(o.offer, o.provider)?;

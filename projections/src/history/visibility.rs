@@ -6,7 +6,7 @@
 //! | operator | everything |
 //! | provider | itself, its offers, its webhooks, its wallets, whom it blocks, and its offers' inquiries, auctions, reservations, sessions, settlements |
 //! | finance | wallets, settlements, credit limits |
-//! | agent | whatever has it among the subjects, but providers' blocks: no report of presence has, so those are operators' alone |
+//! | agent | whatever has it among the subjects, whom it blocks itself too, but not who blocks it: no report of presence has, so those are operators' alone |
 //! | customer | its own acceptances and inquiries, and their sessions' opening, agents, MAIN channel, its messages, and end |
 //!
 //! Before anything else: what a bid does in an open sealed auction is absent to all but its bidder, who
@@ -207,6 +207,8 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
     match &event.event {
         Event::Provider(ProviderEvent::Registered(e)) => e.provider == id,
         Event::Provider(ProviderEvent::Updated(e)) => e.provider == id,
+        Event::Provider(ProviderEvent::CustomerBlocked(e)) => e.provider == id,
+        Event::Provider(ProviderEvent::CustomerUnblocked(e)) => e.provider == id,
         Event::Offer(OfferEvent::Published(e)) => e.provider == id,
         Event::Offer(OfferEvent::Revised(e)) => facts.provider_of(e.offer) == Some(id),
         Event::Offer(OfferEvent::Paused(e)) => facts.provider_of(e.offer) == Some(id),
@@ -232,7 +234,10 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
             | AgentEvent::PresenceReported(_)
-            | AgentEvent::StandingValueSet(_),
+            | AgentEvent::StandingValueSet(_)
+            // Whom an agent keeps away from is its own.
+            | AgentEvent::CustomerBlocked(_)
+            | AgentEvent::CustomerUnblocked(_),
         ) => false,
         Event::Customer(_) | Event::Queue(_) => false,
         Event::Webhook(e) => e.provider() == id,

@@ -8,7 +8,7 @@ use super::notice::{NOTICES_MAX, NoticeRow, notice_of};
 use domain::event::agent::{AgentEvent, Will, WillReason};
 use domain::event::reservation::{ReservationEvent, ReservationOpened};
 use domain::event::session::SessionEvent;
-use domain::ids::{AgentId, InquiryId, ProviderId, ReservationId, SessionId};
+use domain::ids::{AgentId, CustomerId, InquiryId, ProviderId, ReservationId, SessionId};
 use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
 use domain::state::StandingValue;
@@ -69,6 +69,8 @@ pub struct AgentRow {
     pub values: Arc<[StandingValue]>,
     /// Whose inquiries do not come to it, in order. Nothing that the agent is shown.
     pub blocked_by: Arc<[ProviderId]>,
+    /// Customers whom it keeps away from, in order. Nothing that anybody else is shown.
+    pub blocks: Arc<[CustomerId]>,
 }
 
 /// A pending reservation of an agent. Sorts by deadline.
@@ -88,6 +90,13 @@ pub struct Engagement {
     pub conference: bool,
 }
 
+/// Somebody keeps away from a customer: by which inquiry the two know each other, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerBlock {
+    pub inquiry: InquiryId,
+    pub since: Timestamp,
+}
+
 /// An agent and what it has before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
@@ -96,6 +105,7 @@ pub struct Agent {
     sessions: Vec<Engagement>,
     wrap_ups: Vec<Engagement>,
     notices: VecDeque<NoticeRow>,
+    blocks: BTreeMap<CustomerId, CustomerBlock>,
     /// The status before this one, and since when: taken up again where this one lasted no time.
     before: (AgentStatus, Timestamp),
 }
@@ -115,6 +125,23 @@ impl Agent {
     /// The newest `NOTICES_MAX`, oldest first.
     pub fn notices(&self) -> &VecDeque<NoticeRow> {
         &self.notices
+    }
+
+    /// Whom it keeps away from, by id.
+    pub fn blocks(&self, after: Option<CustomerId>) -> impl Iterator<Item = (CustomerId, CustomerBlock)> {
+        self.blocks.range(super::past(after)).map(|(customer, block)| (*customer, *block))
+    }
+    /// `block`: absent where it is taken back. Of one that is set again the first counts.
+    fn keep_away(&mut self, customer: CustomerId, block: Option<CustomerBlock>) {
+        match block {
+            Some(block) => {
+                self.blocks.entry(customer).or_insert(block);
+            }
+            None => {
+                self.blocks.remove(&customer);
+            }
+        }
+        self.row.blocks = self.blocks.keys().copied().collect();
     }
 
     /// Derives load and status. Called once at the end of every event that touched the agent.
@@ -219,6 +246,7 @@ impl Agents {
                     registered_at: recorded.time,
                     values: Arc::new([]),
                     blocked_by: Arc::new([]),
+                    blocks: Arc::new([]),
                 };
                 let before = (row.status, row.status_since);
                 let agent = Agent {
@@ -227,6 +255,7 @@ impl Agents {
                     sessions: Vec::new(),
                     wrap_ups: Vec::new(),
                     notices: VecDeque::new(),
+                    blocks: BTreeMap::new(),
                     before,
                 };
                 if self.by_id.insert(e.agent, agent).is_some() {
@@ -272,6 +301,15 @@ impl Agents {
             // The agent's row says the same to it as before, `seq` included.
             AgentEvent::Blocked(e) => return self.block(e.agent, e.provider, Some(recorded.time)),
             AgentEvent::Unblocked(e) => return self.block(e.agent, e.provider, None),
+            AgentEvent::CustomerBlocked(e) => {
+                let block = CustomerBlock { inquiry: e.known_by, since: recorded.time };
+                self.known(e.agent)?.keep_away(e.customer, Some(block));
+                return Ok(());
+            }
+            AgentEvent::CustomerUnblocked(e) => {
+                self.known(e.agent)?.keep_away(e.customer, None);
+                return Ok(());
+            }
             // How far the platform has looked for what waits for it is no news to the agent.
             AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_) => return Ok(()),
             // A status follows from what an agent says and does; being seen is neither.
@@ -279,6 +317,13 @@ impl Agents {
         };
         self.known(id)?.settle(recorded);
         Ok(())
+    }
+
+    /// The customer is erased, and nothing of it is left.
+    pub(super) fn forget(&mut self, customer: CustomerId) {
+        for agent in self.by_id.values_mut().filter(|agent| agent.blocks.contains_key(&customer)) {
+            agent.keep_away(customer, None);
+        }
     }
 
     /// `since`: absent where the block is taken back. Of one that is set again the first time counts.

@@ -2,6 +2,7 @@
 //! how far each call server's acceptances go, and whose offers they were of. What happens to an acceptance is in
 //! `market`, and what is known of customers in history.
 
+use super::agent::CustomerBlock;
 use super::error::Misfit;
 use domain::event::Event;
 use domain::event::community::{
@@ -96,6 +97,8 @@ pub(super) struct Community {
     met: BTreeSet<(ProviderId, LogName)>,
     /// Since when, the first time.
     erased: BTreeMap<CustomerId, Timestamp>,
+    /// Of whom each provider takes no inquiry.
+    blocked: BTreeMap<ProviderId, BTreeMap<CustomerId, CustomerBlock>>,
 }
 
 impl Community {
@@ -141,6 +144,16 @@ impl Community {
         self.met.contains(&(provider, log.clone()))
     }
 
+    /// Of whom a provider takes no inquiry, by id.
+    pub(super) fn blocked_by(
+        &self,
+        provider: ProviderId,
+        after: Option<CustomerId>,
+    ) -> impl Iterator<Item = (CustomerId, CustomerBlock)> {
+        let all = self.blocked.get(&provider).into_iter();
+        all.flat_map(move |all| all.range(super::past(after))).map(|(customer, block)| (*customer, *block))
+    }
+
     pub(super) fn erased_at(&self, customer: CustomerId) -> Option<Timestamp> {
         self.erased.get(&customer).copied()
     }
@@ -155,6 +168,10 @@ impl Community {
             Event::CallServer(event) => self.on_call_server(event, recorded),
             Event::Customer(CustomerEvent::Erased(e)) => {
                 self.erased.entry(e.customer).or_insert(recorded.time);
+                for blocked in self.blocked.values_mut() {
+                    blocked.remove(&e.customer);
+                }
+                self.blocked.retain(|_, blocked| !blocked.is_empty());
                 Ok(())
             }
             // The call server's own log has these.
@@ -191,6 +208,17 @@ impl Community {
                 }
             }
             ProviderEvent::Updated(e) => self.update_provider(e, recorded),
+            // Of one that is set again the first counts.
+            ProviderEvent::CustomerBlocked(e) => {
+                let block = CustomerBlock { inquiry: e.known_by, since: recorded.time };
+                self.blocked.entry(e.provider).or_default().entry(e.customer).or_insert(block);
+                Ok(())
+            }
+            ProviderEvent::CustomerUnblocked(e) => {
+                self.blocked.entry(e.provider).or_default().remove(&e.customer);
+                self.blocked.retain(|_, blocked| !blocked.is_empty());
+                Ok(())
+            }
         }
     }
 

@@ -121,7 +121,12 @@ impl Market {
         match &recorded.event {
             Event::Provider(_) | Event::Offer(_) | Event::Webhook(_) => Err(Misfit::WrongLog),
             // What ends of it has events of its own.
-            Event::Customer(CustomerEvent::Forgotten(_)) => Ok(()),
+            Event::Customer(CustomerEvent::Forgotten(e)) => {
+                if e.until.is_none() {
+                    self.agents.forget(e.customer);
+                }
+                Ok(())
+            }
             Event::Customer(CustomerEvent::Erased(_)) => Err(Misfit::WrongLog),
             Event::CallServer(event) => self.on_call_server(event, recorded),
             Event::Queue(event) => self.queues.on_queue(event, recorded),

@@ -103,7 +103,9 @@ pub fn notice_of(recorded: &Recorded, is_second: bool, changes: bool) -> Option<
             | AgentEvent::PresenceReported(_)
             | AgentEvent::StandingValueSet(_)
             | AgentEvent::Blocked(_)
-            | AgentEvent::Unblocked(_),
+            | AgentEvent::Unblocked(_)
+            | AgentEvent::CustomerBlocked(_)
+            | AgentEvent::CustomerUnblocked(_),
         )
         | Event::Provider(_)
         | Event::Offer(_)

@@ -6,7 +6,7 @@
 //! first rows of all are kept.
 
 use super::account::{AccountRow, HeldFor, HoldRow};
-use super::agent::{Agent, AgentRow, AgentStatus, Engagement, PendingReservation};
+use super::agent::{Agent, AgentRow, AgentStatus, CustomerBlock, Engagement, PendingReservation};
 use super::auction::{AuctionRow, BidRow};
 use super::community::{CallServerRow, OfferRow, ProviderRow};
 use super::dossier::Dossier;
@@ -55,6 +55,15 @@ impl Live {
     /// When this customer was erased, if it was.
     pub fn erased_at(&self, customer: CustomerId) -> Option<Timestamp> {
         read(&self.community).view.erased_at(customer)
+    }
+    /// Of whom a provider takes no inquiry, by id.
+    pub fn blocks_of_provider(
+        &self,
+        id: ProviderId,
+        after: Option<CustomerId>,
+        limit: usize,
+    ) -> Vec<(CustomerId, CustomerBlock)> {
+        read(&self.community).view.blocked_by(id, after).take(limit).collect()
     }
     /// Every customer that was erased.
     pub fn erased(&self) -> Vec<CustomerId> {
@@ -230,6 +239,15 @@ impl Live {
     ) -> Vec<(AgentId, Timestamp)> {
         let page = |market: &Market| market.agents.blocked_by(provider, after).take(limit).collect();
         self.page(None, limit, page, |(agent, _)| *agent)
+    }
+    /// Customers whom an agent keeps away from, by id.
+    pub fn blocks_of_agent(
+        &self,
+        id: AgentId,
+        after: Option<CustomerId>,
+        limit: usize,
+    ) -> Vec<(CustomerId, CustomerBlock)> {
+        self.of_agent(id, |agent| agent.blocks(after).take(limit).collect()).unwrap_or_default()
     }
     /// Pending reservations, nearest deadline first.
     pub fn agent_pending(&self, id: AgentId) -> Vec<PendingReservation> {

@@ -730,6 +730,10 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("others", AgentRoundsPutOff { agent, others: vec![ANN], until: MORNING }.into()),
         ("", AgentRoundsResumed { agent }.into()),
         ("", AgentBlocked { agent, provider: PROVIDER }.into()),
+        ("", ProviderCustomerBlocked { customer, known_by: inquiry, provider: PROVIDER }.into()),
+        ("", ProviderCustomerUnblocked { customer, provider: PROVIDER }.into()),
+        ("", AgentCustomerBlocked { agent, customer, known_by: inquiry }.into()),
+        ("", AgentCustomerUnblocked { agent, customer }.into()),
         ("", AgentUnblocked { agent, provider: PROVIDER }.into()),
         (
             "",

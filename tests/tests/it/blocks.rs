@@ -93,3 +93,100 @@ fn a_blocked_agent_gets_nothing_of_the_provider_and_is_not_told_also_after_a_kil
     assert_eq!(blocked(&mut town.provider, &provider), Some(vec![]));
     town.agents[0].1.give("claimInquiry", claim, "session { id }");
 }
+
+/// Who keeps away from a customer, as the viewer sees it; none where it does not.
+fn kept(client: &mut Client, owner: &str) -> Option<Value> {
+    let block = "blocks(first: 9) { edges { node { agent { id } customer { id masked email } inquiry { id } } } }";
+    let document =
+        format!("query($id: ID!) {{ node(id: $id) {{ ... on Agent {{ {block} }} ... on Provider {{ {block} }} }} }}");
+    let seen = client.ask(&document, json!({"id": owner}));
+    seen["node"]["blocks"]["edges"].as_array().map(|edges| edges.iter().map(|edge| edge["node"].clone()).collect())
+}
+
+#[test]
+fn an_agent_and_a_provider_keep_away_from_a_customer_until_it_is_erased() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 2);
+    let (ann, provider) = (town.agents[0].0.clone(), town.provider_id.clone());
+    let offer = town.offer(json!({"claim": {}}), json!({}));
+    let accepted = town.accept(&house, &offer);
+    let mut carla = house.client(&text(&accepted["customerToken"]));
+    let first = accepted["inquiry"]["id"].clone();
+    let of_first = json!({"inquiryId": first});
+    assert_eq!(refused(&mut town.agents[0].1, "blockCustomer", of_first.clone()), "NOT_FOUND", "not served yet");
+    let claimed = town.agents[0].1.give("claimInquiry", of_first.clone(), "session { id } inquiry { customer { id } }");
+    let customer = claimed["inquiry"]["customer"]["id"].clone();
+    assert_eq!(refused(&mut town.agents[1].1, "blockCustomer", of_first.clone()), "NOT_FOUND", "another one served it");
+    assert_eq!(refused(&mut town.agents[1].1, "blockCustomer", json!({"customerId": customer})), "NOT_FOUND");
+    assert_eq!(refused(&mut town.agents[0].1, "blockCustomer", json!({})), "INVALID");
+    let other = json!({"inquiryId": first, "agentId": town.agents[1].0});
+    assert_eq!(refused(&mut town.agents[0].1, "blockCustomer", other), "NOT_FOUND");
+
+    // While they talk. The customer goes on, and finds nothing of it.
+    let made = town.agents[0].1.give(
+        "blockCustomer",
+        json!({"customerId": customer}),
+        "block { inquiry { id } agent { id } }",
+    );
+    assert_eq!(made["block"], json!({"inquiry": {"id": first}, "agent": null}));
+    town.agents[0].1.give("endSession", json!({"sessionId": claimed["session"]["id"]}), "session { id }");
+    town.agents[0].1.give("completeWrapUp", json!({"sessionId": claimed["session"]["id"]}), "session { id }");
+    let again = json!({"offerId": offer.0, "linkId": offer.1, "channel": "MESSAGE"});
+    let second = carla.give("acceptOffer", again.clone(), "inquiry { id }")["inquiry"]["id"].clone();
+    let claim = json!({"inquiryId": second});
+    assert_eq!(refused(&mut town.agents[0].1, "claimInquiry", claim.clone()), "NOT_ALLOWED_NOW");
+    let mine = kept(&mut town.agents[0].1, &ann).unwrap();
+    assert_eq!((&mine[0]["customer"]["id"], &mine[0]["inquiry"]["id"]), (&customer, &first));
+    assert_eq!(mine[0]["customer"]["email"], "carla@example.org", "it has talked with her");
+    assert_eq!(kept(&mut town.operator, &ann).unwrap()[0]["customer"]["id"], customer);
+    for client in [&mut town.provider, &mut town.agents[1].1, &mut carla] {
+        assert_eq!(kept(client, &ann), None);
+    }
+    let trail = "query($id: ID) { auditTrail(subject: $id, first: 100) { edges { node { type } } } }";
+    let told = |client: &mut Client, subject: &Value| {
+        client.ask(trail, json!({"id": subject})).to_string().contains("agent.customer_blocked")
+    };
+    assert!(told(&mut town.agents[0].1, &json!(ann)) && told(&mut town.operator, &customer));
+    assert!(!told(&mut carla, &customer) && !told(&mut town.provider, &json!(provider)));
+    assert!(!told(&mut town.provider, &first), "nor with the inquiry that it was named by");
+
+    // The provider takes nothing more of her; what is open is served.
+    let made = town.provider.give(
+        "blockCustomer",
+        json!({"customerId": customer}),
+        "block { customer { id masked } blockedAt }",
+    );
+    assert_eq!(made["block"]["customer"], json!({"id": customer, "masked": true}));
+    assert_eq!(refused(&mut carla, "acceptOffer", again.clone()), "NOT_ALLOWED_NOW");
+    let start = json!({"offerId": offer.0, "customerId": customer, "topic": "cards/lost", "channel": "MESSAGE"});
+    assert_eq!(refused(&mut town.operator, "startInquiry", start.clone()), "NOT_ALLOWED_NOW");
+    assert_eq!(refused(&mut town.agents[0].1, "startInquiry", start), "NOT_ALLOWED_NOW");
+    town.agents[1].1.give("claimInquiry", claim, "session { id }");
+    let rival = town.operator.give("registerProvider", json!({"name": "Rival House"}), "provider { id }");
+    let rival = text(&rival["provider"]["id"]);
+    let mut client = house.client(&house.token("provider", Some(&rival)));
+    assert_eq!(refused(&mut client, "blockCustomer", json!({"customerId": customer})), "NOT_FOUND", "none of its own");
+    assert_eq!(refused(&mut client, "blockCustomer", of_first.clone()), "NOT_FOUND");
+    assert_eq!(kept(&mut client, &provider), None);
+
+    // Killed and back, taken back and set again, and gone with her.
+    house.kill();
+    let house = House::open(&scratch.join("data"));
+    town.move_to(&house);
+    let mut carla = carla.at(&house);
+    assert_eq!(refused(&mut carla, "acceptOffer", again.clone()), "NOT_ALLOWED_NOW");
+    let gone = town.provider.give("unblockCustomer", of_first.clone(), "block { blockedAt }");
+    assert_eq!(gone["block"], Value::Null);
+    carla.give("acceptOffer", again, "inquiry { id }");
+    let on_behalf = json!({"customerId": customer, "providerId": provider});
+    town.operator.give("blockCustomer", on_behalf.clone(), "block { blockedAt }");
+    assert_eq!(kept(&mut town.provider, &provider).unwrap().as_array().map(Vec::len), Some(1));
+    town.operator.give("eraseCustomer", json!({"customerId": customer}), "customer { erasedAt }");
+    assert_eq!(kept(&mut town.provider, &provider), Some(json!([])));
+    tests::eventually("what was open of her has ended", || {
+        (kept(&mut town.agents[0].1, &ann) == Some(json!([]))).then_some(())
+    });
+    assert_eq!(refused(&mut town.agents[0].1, "blockCustomer", of_first), "NOT_ALLOWED_NOW");
+    assert_eq!(refused(&mut town.operator, "blockCustomer", on_behalf), "NOT_ALLOWED_NOW");
+}

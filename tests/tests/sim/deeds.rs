@@ -5,7 +5,7 @@
 
 use crate::dice::Dice;
 use crate::house::log;
-use crate::known::{Known, KnownMarket};
+use crate::known::{Known, KnownMarket, KnownSession};
 use crate::menu::{self, grid, skill, topic};
 use crate::trade;
 use domain::actor::Actor;
@@ -41,12 +41,16 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 47] = [
+const WEIGHTS: [(usize, Draw); 51] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
     (1, block_agent),
     (2, unblock_agent),
+    (1, keep_away),
+    (2, come_back),
+    (1, trade::block_customer),
+    (4, trade::unblock_customer),
     (13, trade::accept_offer),
     (12, consent),
     (5, decline),
@@ -199,6 +203,20 @@ fn unblock_agent(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> 
     let (agent, provider) = dice.pick(&market(known, log)?.blocked)?;
     let actor = if dice.percent(80) { Actor::Provider(provider) } else { operator() };
     Some((log.clone(), actor, Command::UnblockAgent { agent, provider }))
+}
+
+/// By an agent that has talked with the customer.
+fn keep_away(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let all = &market(known, log)?.sessions;
+    let at = dice.throw(all.len().max(1));
+    let KnownSession { agent, customer, inquiry, .. } = all.get(at)?.clone();
+    let actor = if dice.percent(80) { Actor::Agent(agent) } else { operator() };
+    Some((log.clone(), actor, Command::BlockCustomer { owner: Party::Agent(agent), customer, inquiry }))
+}
+fn come_back(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (agent, customer) = dice.pick(&market(known, log)?.kept)?;
+    let actor = if dice.percent(80) { Actor::Agent(agent) } else { operator() };
+    Some((log.clone(), actor, Command::UnblockCustomer { owner: Party::Agent(agent), customer }))
 }
 
 /// Named for a while, changed, taken back. Some end at the very instant at which a reservation lapses.

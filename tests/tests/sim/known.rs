@@ -74,6 +74,7 @@ pub struct KnownMarket {
     pub claimable: Vec<InquiryId>,
     pub queues: Vec<QueueId>,
     pub blocked: Vec<(AgentId, ProviderId)>,
+    pub kept: Vec<(AgentId, CustomerId)>,
     /// When it was last heard of.
     pub now: Timestamp,
 }
@@ -93,6 +94,9 @@ pub struct Known {
     pub providers: Vec<ProviderId>,
     pub offers: Vec<KnownOffer>,
     pub paused: Vec<OfferId>,
+    pub blocked: Vec<(ProviderId, CustomerId)>,
+    /// Of every acceptance.
+    pub accepted: Vec<(ProviderId, CustomerId, InquiryId)>,
     pub erased: BTreeSet<CustomerId>,
     pub markets: BTreeMap<LogName, KnownMarket>,
 }
@@ -128,6 +132,11 @@ impl Known {
             Event::Customer(CustomerEvent::Erased(e)) => {
                 self.erased.insert(e.customer);
             }
+            Event::Provider(ProviderEvent::CustomerBlocked(e)) => self.blocked.push((e.provider, e.customer)),
+            Event::Provider(ProviderEvent::CustomerUnblocked(e)) => {
+                self.blocked.retain(|one| *one != (e.provider, e.customer));
+            }
+            Event::Offer(OfferEvent::Accepted(e)) => self.accepted.push((e.provider, e.customer, e.inquiry)),
             Event::Offer(OfferEvent::Paused(e)) => self.paused.push(e.offer),
             Event::Offer(OfferEvent::Resumed(e)) => self.paused.retain(|offer| *offer != e.offer),
             _ => {}
@@ -146,6 +155,8 @@ impl KnownMarket {
     fn learn(&mut self, event: &Event) {
         match event {
             Event::Agent(AgentEvent::Registered(e)) => self.agents.push(e.agent),
+            Event::Agent(AgentEvent::CustomerBlocked(e)) => self.kept.push((e.agent, e.customer)),
+            Event::Agent(AgentEvent::CustomerUnblocked(e)) => self.kept.retain(|one| *one != (e.agent, e.customer)),
             Event::Agent(AgentEvent::Blocked(e)) => self.blocked.push((e.agent, e.provider)),
             Event::Agent(AgentEvent::Unblocked(e)) => self.blocked.retain(|one| *one != (e.agent, e.provider)),
             Event::Queue(QueueEvent::Opened(e)) => self.queues.push(e.queue),

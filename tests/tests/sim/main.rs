@@ -81,6 +81,7 @@ const MUST_COME_UP: &[&str] = &[
     "refused: SESSION_CLOSED",
     "refused: a provider that cannot pay",
     "refused: who is blocked",
+    "refused: who keeps away",
     "refused: who started it",
     "selection: after a cool-off",
     "selection: best_skilled/1",

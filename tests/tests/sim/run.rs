@@ -132,6 +132,9 @@ impl Tally {
                     if *refusal == Refusal::AgentBlocked {
                         tally.count("refused: who is blocked");
                     }
+                    if *refusal == Refusal::AgentKeepsAway {
+                        tally.count("refused: who keeps away");
+                    }
                     if *refusal == Refusal::AgentStartedIt {
                         tally.count("refused: who started it");
                     }

@@ -9,6 +9,7 @@ use domain::actor::Actor;
 use domain::command::{Acceptance, Command, Content, OfferChange};
 use domain::event::community::{Classified, CreditLimit, Curve, CustomerKey, Location, TopicScore};
 use domain::event::inquiry::InformationOutcome;
+use domain::event::wallet::Party;
 use domain::ids::{AgentId, CustomerId, ProviderId};
 use domain::log::LogName;
 use domain::patch::Patch;
@@ -91,6 +92,20 @@ pub fn erase_customer(dice: &mut Dice, known: &Known, log: &LogName) -> Option<D
     let (_, customer) = dice.recent(&known.markets.get(log)?.inquiries)?;
     let reason = dice.percent(50).then(|| sealed(customer));
     Some((LogName::community(), operator(), Command::EraseCustomer { customer, reason }))
+}
+
+/// By a provider whose offer the customer has accepted.
+pub fn block_customer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    let (provider, customer, inquiry) = dice.recent(&known.accepted)?;
+    let actor = if dice.percent(80) { Actor::Provider(provider) } else { operator() };
+    let command = Command::BlockCustomer { owner: Party::Provider(provider), customer, inquiry };
+    Some((LogName::community(), actor, command))
+}
+pub fn unblock_customer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
+    let (provider, customer) = dice.pick(&known.blocked)?;
+    let actor = if dice.percent(80) { Actor::Provider(provider) } else { operator() };
+    let command = Command::UnblockCustomer { owner: Party::Provider(provider), customer };
+    Some((LogName::community(), actor, command))
 }
 
 pub fn revise_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {

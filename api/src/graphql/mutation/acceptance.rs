@@ -18,7 +18,7 @@ use domain::community::{OfferNow, check_acceptance, check_start};
 use domain::event::Event;
 use domain::event::community::OfferEvent;
 use domain::event::inquiry::InformationOutcome;
-use domain::ids::{CustomerId, InquiryId, ProviderId};
+use domain::ids::{AgentId, CustomerId, InquiryId, ProviderId};
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
 use domain::sealed::Sealed;
@@ -109,16 +109,21 @@ async fn may_turn_to(call: &Call, id: CustomerId, provider: ProviderId) -> Step<
     let Actor::Agent(agent) = call.actor else {
         return Ok(!blocking(move || house.history.inquiries(&filter, None, 1)).await?.is_empty());
     };
-    let filter = InquiryFilter { agent: Some(agent), ..filter };
+    Ok(served(call, agent, filter).await?.is_some())
+}
+
+/// Of the inquiries that a filter finds, the latest that an agent was in a session of. History has caught up.
+pub(super) async fn served(call: &Call, agent: AgentId, filter: InquiryFilter) -> Step<Option<InquiryId>> {
+    let (house, filter) = (call.app.clone(), InquiryFilter { agent: Some(agent), ..filter });
     let rows = blocking(move || house.history.inquiries(&filter, None, SERVED_LOOKED_AT)).await?;
     for row in rows {
         let dossier = call.app.dossier(row.id).await?;
         let served = |dossier: &Dossier| dossier.session().is_some_and(|session| session.had(agent));
         if dossier.is_some_and(|dossier| dossier.read(served)) {
-            return Ok(true);
+            return Ok(Some(row.id));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 async fn accept_offer(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> Step<AcceptOfferPayload> {

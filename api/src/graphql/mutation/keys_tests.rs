@@ -225,6 +225,10 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&ann, "claimInquiry", json!({ "inquiryId": asked }), "session { id }").await;
     table.does(&ann, "confirmTopics", json!({ "inquiryId": asked, "topics": ["cards"] }), "inquiry { topics }").await;
 
+    let block = json!({ "inquiryId": asked });
+    table.does(&ann, "blockCustomer", block.clone(), "block { customer { id } inquiry { id } blockedAt }").await;
+    table.does(&ann, "unblockCustomer", block, "block { blockedAt }").await;
+
     table.does(&operator, "eraseCustomer", json!({ "customerId": customer.1 }), "customer { erasedAt }").await;
 
     let all: BTreeSet<String> = rights::ALL.iter().map(|(mutation, _)| (*mutation).to_owned()).collect();

@@ -402,6 +402,7 @@ fn example(mutation: &str) -> Value {
         "updateAgent" => json!({ "agentId": "x" }),
         "setAgentStatus" => json!({ "status": "BREAK", "reason": "r" }),
         "blockAgent" | "unblockAgent" => json!({ "agentId": "x" }),
+        "blockCustomer" | "unblockCustomer" => json!({ "inquiryId": "x" }),
         "setStandingValue" => json!({ "topic": "cards", "direction": "FORWARD" }),
         "reportLocationTraffic" => json!({ "callServer": "main", "location": "l", "traffic": "1" }),
         "declareQueue" => json!({ "callServer": "main", "topic": "t" }),

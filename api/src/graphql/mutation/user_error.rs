@@ -124,7 +124,9 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::Invalid { .. } => UserErrorCode::Invalid,
             Refusal::NotFound { .. } => UserErrorCode::NotFound,
             Refusal::NameTaken => UserErrorCode::NameTaken,
-            Refusal::NotAllowedNow { .. } | Refusal::AgentBlocked => UserErrorCode::NotAllowedNow,
+            Refusal::NotAllowedNow { .. } | Refusal::AgentBlocked | Refusal::AgentKeepsAway => {
+                UserErrorCode::NotAllowedNow
+            }
             Refusal::LimitReached { .. } => UserErrorCode::LimitReached,
             Refusal::KeyReused { .. } => UserErrorCode::IdempotencyKeyReused,
             Refusal::OfferRetired => UserErrorCode::OfferRetired,
@@ -214,6 +216,7 @@ impl From<Refusal> for UserError {
             | Refusal::AgentNotIndependent
             | Refusal::AgentStartedIt
             | Refusal::AgentBlocked
+            | Refusal::AgentKeepsAway
             | Refusal::LocationAvoided
             | Refusal::InquiryClosed
             | Refusal::ReservationLapsed
@@ -271,6 +274,7 @@ mod tests {
             Refusal::AgentNotIndependent,
             Refusal::AgentStartedIt,
             Refusal::AgentBlocked,
+            Refusal::AgentKeepsAway,
             Refusal::LocationAvoided,
             Refusal::InquiryClosed,
             Refusal::ReservationLapsed,

@@ -233,8 +233,13 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
         },
         // An agent is no subject of it, so it does not come here.
         Event::Agent(AgentEvent::PresenceReported(_)) => None,
-        // It is not told who blocks it.
-        Event::Agent(AgentEvent::Blocked(_) | AgentEvent::Unblocked(_)) => None,
+        // It is not told who blocks it, and whom it blocks it knows.
+        Event::Agent(
+            AgentEvent::Blocked(_)
+            | AgentEvent::Unblocked(_)
+            | AgentEvent::CustomerBlocked(_)
+            | AgentEvent::CustomerUnblocked(_),
+        ) => None,
         Event::Agent(
             AgentEvent::Registered(_)
             | AgentEvent::Updated(_)

@@ -71,7 +71,13 @@ fn agent_of(event: &Recorded) -> Option<AgentId> {
 /// Bids, messages and money change nothing of what an agent does.
 fn changes_an_agent(event: &Event) -> bool {
     match event {
-        Event::Agent(AgentEvent::PresenceReported(_) | AgentEvent::Blocked(_) | AgentEvent::Unblocked(_)) => false,
+        Event::Agent(
+            AgentEvent::PresenceReported(_)
+            | AgentEvent::Blocked(_)
+            | AgentEvent::Unblocked(_)
+            | AgentEvent::CustomerBlocked(_)
+            | AgentEvent::CustomerUnblocked(_),
+        ) => false,
         Event::Agent(
             AgentEvent::Registered(_)
             | AgentEvent::Updated(_)

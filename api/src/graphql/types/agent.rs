@@ -1,6 +1,7 @@
 //! Agents: who assists, as far as each viewer may know.
 
 use super::account::Account;
+use super::block::{Block, BlockConnection};
 use super::call_server::CallServer;
 use super::connection::{Pager, connection};
 use super::enums::{AgentStatus, AgentWill, StatusReason};
@@ -183,6 +184,15 @@ impl Agent {
     }
     async fn standing_values(&self) -> Option<Vec<StandingValue>> {
         self.sees_status().then(|| self.row.values.iter().map(StandingValue::from).collect())
+    }
+    /// Customers whom it keeps away from, by id. The agent's own and operators'.
+    async fn blocks(
+        &self,
+        ctx: &Context<'_>,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<Option<BlockConnection>, Error> {
+        Block::all(app(ctx), &self.eyes, Party::Agent(self.row.id), first, after)
     }
     async fn notices(
         &self,

@@ -7,7 +7,7 @@ use super::connection::Pager;
 use super::enums::ProviderState;
 use super::eyes::Eyes;
 use super::offer::{Offer, OfferConnection};
-use super::rights::{sees_blocks_of, sees_customer_keys, sees_money_of, sees_provider};
+use super::rights::{sees_customer_keys, sees_money_of, sees_provider};
 use crate::app::App;
 use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, Json};
@@ -66,17 +66,14 @@ impl Provider {
         }
         Account::of(app(ctx), &self.eyes, None, owner).await.map(Some)
     }
-    /// Whom it keeps from its inquiries, by id. The provider's own and operators'.
+    /// Agents whom it keeps from its inquiries, and customers of whom it takes none, by id. The provider's own and operators'.
     async fn blocks(
         &self,
         ctx: &Context<'_>,
         first: i32,
         after: Option<Cursor>,
     ) -> Result<Option<BlockConnection>, Error> {
-        if !sees_blocks_of(&self.eyes.viewer, self.row.id) {
-            return Ok(None);
-        }
-        Block::of_provider(app(ctx), &self.eyes, self.row.id, first, after).map(Some)
+        Block::all(app(ctx), &self.eyes, Party::Provider(self.row.id), first, after)
     }
     async fn webhooks(&self, ctx: &Context<'_>) -> Option<Vec<Webhook>> {
         Webhook::of(app(ctx), &self.eyes, self.row.id)

@@ -378,9 +378,9 @@ pub(crate) fn sees_customer_keys(viewer: &Actor, provider: ProviderId) -> bool {
     *viewer == Actor::Provider(provider) || matches!(viewer, Actor::Operator(_))
 }
 
-/// Whom it keeps from its inquiries: its own, and operators'. Never whom it blocks.
-pub(crate) fn sees_blocks_of(viewer: &Actor, provider: ProviderId) -> bool {
-    *viewer == Actor::Provider(provider) || matches!(viewer, Actor::Operator(_))
+/// Whom it keeps away from: its own, and operators'. Never whom it blocks.
+pub(crate) fn sees_blocks_of(viewer: &Actor, party: Party) -> bool {
+    is_party(viewer, party) || matches!(viewer, Actor::Operator(_))
 }
 
 /// Until closing nobody learns what was bid, or that anybody did.

@@ -264,12 +264,14 @@ fn once_free(agent: &AgentRow) -> Applicant<'_> {
         load: 0,
         capacity: 1,
         blocked_by: &agent.blocked_by,
+        blocks: &agent.blocks,
     }
 }
 
 fn demand(inquiry: &InquiryRow) -> Demand<'_> {
     Demand {
         provider: inquiry.provider,
+        customer: inquiry.customer,
         independent_agents_only: inquiry.terms.independent_agents_only,
         unpaid: inquiry.started_by.filter(|_| inquiry.terms.allocation.is_paid_by_provider()),
         desired_skills: &inquiry.desired_skills,

@@ -62,6 +62,8 @@ pub struct Auditor {
     capacities: BTreeMap<AgentId, u32>,
     /// By whom each agent is blocked.
     blocked: BTreeSet<(AgentId, Party)>,
+    /// Whom each agent keeps away from.
+    keeps: BTreeSet<(AgentId, CustomerId)>,
     available: BTreeSet<AgentId>,
     /// Who goes offline then, unless it is reported again.
     present_until: BTreeMap<AgentId, Timestamp>,
@@ -116,6 +118,9 @@ impl Auditor {
                     "it goes on when it said that it would"
                 );
                 assert!(e.until.is_none_or(|until| until > at), "commands come in between");
+                if e.until.is_none() {
+                    self.keeps.retain(|(_, customer)| *customer != e.customer);
+                }
             }
             Event::Inquiry(event) => self.sees_inquiry(event, at),
             Event::Auction(event) => self.sees_auction(event, at),
@@ -156,6 +161,12 @@ impl Auditor {
             }
             Event::Agent(AgentEvent::Unblocked(e)) => {
                 self.blocked.remove(&(e.agent, Party::Provider(e.provider)));
+            }
+            Event::Agent(AgentEvent::CustomerBlocked(e)) => {
+                self.keeps.insert((e.agent, e.customer));
+            }
+            Event::Agent(AgentEvent::CustomerUnblocked(e)) => {
+                self.keeps.remove(&(e.agent, e.customer));
             }
             Event::Agent(AgentEvent::StatusSet(e)) => {
                 let until = self.present_until.remove(&e.agent);
@@ -349,6 +360,8 @@ impl Auditor {
     fn are_not_kept_apart(&self, agent: AgentId, inquiry: InquiryId) {
         let provider = self.providers[&inquiry];
         assert!(!self.blocked.contains(&(agent, provider)), "{provider:?} blocks {agent}, who gets {inquiry}");
+        let customer = self.customers[&inquiry];
+        assert!(!self.keeps.contains(&(agent, customer)), "{agent} keeps away from {customer}, and gets {inquiry}");
     }
 
     fn frees(&mut self, agent: AgentId, auction: AuctionId) {
@@ -539,6 +552,8 @@ impl Auditor {
         assert!(!wrong, "an agent's load is its pending reservations and open sessions");
         let known: usize = state.roster.iter().map(|id| state.agents.get(*id).unwrap().blocked_by.len()).sum();
         assert_eq!(known, self.blocked.len(), "who is blocked is known, and nobody else");
+        let known: usize = state.roster.iter().map(|id| state.agents.get(*id).unwrap().blocks.len()).sum();
+        assert_eq!(known, self.keeps.len(), "who keeps away from whom is known, and of whom is erased nothing");
         let wrong = state.agents.any_keyed(|id, row| row.present_until != self.present_until.get(&id).copied());
         assert!(!wrong, "who is AVAILABLE and was reported is bound, and nobody else");
         assert_eq!(state.inquiries.len(), self.open_inquiries.len());
@@ -589,6 +604,7 @@ impl Auditor {
                     && one.rounds_at.is_none()
                     && !declined(agent)
                     && !self.blocked.contains(&(agent, Party::Provider(row.provider)))
+                    && !self.keeps.contains(&(agent, row.customer))
             });
             assert!(!idle, "{id} waits, and an agent is free for it");
             false

@@ -59,6 +59,8 @@ macro_rules! payloads {
 payloads! {
     Provider(ProviderEvent::Registered) = "provider.registered";
     Provider(ProviderEvent::Updated) = "provider.updated";
+    Provider(ProviderEvent::CustomerBlocked) = "provider.customer_blocked";
+    Provider(ProviderEvent::CustomerUnblocked) = "provider.customer_unblocked";
     Offer(OfferEvent::Published) = "offer.published";
     Offer(OfferEvent::Revised) = "offer.revised";
     Offer(OfferEvent::Retired) = "offer.retired";
@@ -110,6 +112,8 @@ payloads! {
     Agent(AgentEvent::StandingValueSet) = "agent.standing_value_set";
     Agent(AgentEvent::Blocked) = "agent.blocked";
     Agent(AgentEvent::Unblocked) = "agent.unblocked";
+    Agent(AgentEvent::CustomerBlocked) = "agent.customer_blocked";
+    Agent(AgentEvent::CustomerUnblocked) = "agent.customer_unblocked";
     Agent(AgentEvent::RoundsResumed) = "agent.rounds_resumed";
     Agent(AgentEvent::PresenceReported) = "agent.presence_reported";
     Wallet(WalletEvent::Opened) = "wallet.opened";

@@ -360,6 +360,15 @@ impl Market {
         };
         self.asks(Actor::Provider(provider), command)
     }
+    /// The agent keeps away from the customer of the inquiry, or no longer.
+    pub fn keeps_away(&mut self, agent: AgentId, on: bool) -> Answer {
+        let (owner, customer, inquiry) = (Party::Agent(agent), CUSTOMER, self.inquiry);
+        let command = match on {
+            true => Command::BlockCustomer { owner, customer, inquiry },
+            false => Command::UnblockCustomer { owner, customer },
+        };
+        self.agent(agent, command)
+    }
     /// What the agent would pay or take for a topic.
     pub fn values(
         &mut self,

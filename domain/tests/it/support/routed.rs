@@ -96,6 +96,7 @@ fn could(state: &State, id: AgentId, agent: &Agent, inquiry: &Inquiry, now: Time
         && independent
         && !paid_for_its_own
         && !agent.blocked_by.contains(&inquiry.provider)
+        && !agent.blocks.contains(&inquiry.customer)
         && skilled
         && !refused
         && price(state, id, agent, inquiry, now).is_some()

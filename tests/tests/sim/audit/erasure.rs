@@ -29,7 +29,8 @@ pub fn forgotten<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entr
         }
     }
     let first = open.iter().min().map(|(at, _)| *at);
-    must!(entry, first.is_some() || !began, "erasure", "has nothing to end");
+    let kept = market.agents.values().any(|agent| agent.keeps_from.contains(customer));
+    must!(entry, first.is_some() || kept || !began, "erasure", "has nothing to end");
     let ended: BTreeSet<&str> = group.iter().filter_map(ended_by).collect();
     let right = ended.len() == usize::from(first.is_some())
         && ended.iter().all(|id| open.iter().any(|(at, other)| other == id && Some(*at) == first));
@@ -37,6 +38,11 @@ pub fn forgotten<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entr
     let until = (open.len() > 1).then_some(entry.time + PAUSE);
     must!(entry, entry.int_if("until") == until, "erasure", "goes on at {until:?}");
     market.forgets.extend(until.map(|until| (customer, until)));
+    if until.is_none() {
+        for agent in market.agents.values_mut() {
+            agent.keeps_from.remove(customer);
+        }
+    }
     Ok(())
 }
 

@@ -29,6 +29,7 @@ pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
         "agent.status_set" => status_set(market, entry, group),
         "agent.rounds_put_off" | "agent.rounds_resumed" => rounds_wait(market, entry),
         "agent.blocked" | "agent.unblocked" => blocks::agent(market, entry),
+        "agent.customer_blocked" | "agent.customer_unblocked" => blocks::customer(market, entry),
         "agent.standing_value_set" => standing::set(market, entry),
         "inquiry.selection_made" => selection::made(market, entry, group),
         "agent.presence_reported" => presence_reported(market, entry),

@@ -37,6 +37,8 @@ pub struct Agent<'a> {
     pub values: Vec<Value<'a>>,
     /// Providers that keep it from their inquiries.
     pub blocked_by: BTreeSet<Id<'a>>,
+    /// Customers whom it keeps away from.
+    pub keeps_from: BTreeSet<Id<'a>>,
 }
 
 impl Agent<'_> {
@@ -329,6 +331,9 @@ impl<'a> Market<'a> {
             |wanted: &(&str, i64)| row.skills.iter().any(|(name, level)| *level >= wanted.1 && covers(name, wanted.0));
         if row.blocked_by.contains(inquiry.provider) {
             Some("BLOCKED")
+        } else if row.keeps_from.contains(inquiry.customer) {
+            // Nobody is to read it from the record.
+            Some("NOT_AVAILABLE")
         } else if inquiry.independent && row.affiliated == Some(inquiry.provider) || inquiry.unpaid == Some(agent) {
             Some("NOT_INDEPENDENT")
         } else if !row.available || !row.wrap_ups.is_empty() || !row.guest_in.is_empty() {

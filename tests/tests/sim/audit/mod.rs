@@ -25,7 +25,7 @@
 pub mod answers;
 pub mod award;
 pub mod bids;
-mod blocks;
+pub mod blocks;
 pub mod chain;
 mod conference;
 pub mod deadlines;
@@ -145,6 +145,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
     }
     limits::audit(&logs, over)?;
     proofs::audit(community)?;
+    blocks::audit(community)?;
     erasure::audit(&logs)?;
     // Last, so that what is wrong with a log is told as such.
     feeds::audit(&books.watches, &logs)?;
