@@ -612,7 +612,8 @@ impl App {
     }
 
     /// Seals text for a data subject, with a key that is durable before this returns.
-    pub async fn seal(self: &Arc<App>, subject: Subject, text: String) -> Result<Sealed, Error> {
+    /// Nothing where its subject is erased.
+    pub async fn seal(self: &Arc<App>, subject: Subject, text: String) -> Result<Option<Sealed>, Error> {
         let vault = self.vault.clone();
         let sealed = tokio::task::spawn_blocking(move || {
             let name = subject.to_string();
@@ -621,11 +622,8 @@ impl App {
             Ok::<_, store::vault::VaultError>(Sealed { ciphertext: ciphertext.into(), subject })
         });
         match sealed.await {
-            Ok(Ok(sealed)) => Ok(sealed),
-            Ok(Err(store::vault::VaultError::Erased)) => Err(code(
-                ErrorCode::BadRequest,
-                "This person's data has been erased; nothing more can be recorded of it.",
-            )),
+            Ok(Ok(sealed)) => Ok(Some(sealed)),
+            Ok(Err(store::vault::VaultError::Erased)) => Ok(None),
             Ok(Err(error)) => Err(vault_failed(&error, "Personal data cannot be sealed now; try again.")),
             Err(_) => Err(code(ErrorCode::Internal, "Sealing failed.")),
         }

@@ -65,11 +65,16 @@ pub struct Demand<'a> {
     /// Who started it, where the provider pays: nobody makes work for itself at another's cost.
     pub unpaid: Option<AgentId>,
     pub desired_skills: &'a [Skill],
+    /// Its customer is erased: nobody gets it any more.
+    pub ends_soon: bool,
 }
 
 /// Why an agent may not take an inquiry now, in order of precedence; `Ok` where it may. Decisions and
 /// lists both ask here.
 pub fn suits(agent: Applicant<'_>, demand: Demand<'_>) -> Result<(), Refusal> {
+    if demand.ends_soon {
+        return Err(Refusal::InquiryClosed);
+    }
     if block::holds(agent.blocked_by, demand.provider) {
         return Err(Refusal::AgentBlocked);
     }
@@ -118,6 +123,7 @@ impl Auction {
             independent_agents_only: self.independent_agents_only,
             unpaid: self.unpaid,
             desired_skills: &self.desired_skills,
+            ends_soon: self.ends_soon,
         }
     }
 }
@@ -130,6 +136,7 @@ impl Inquiry {
             independent_agents_only: self.terms.independent_agents_only,
             unpaid: self.unpaid,
             desired_skills: &self.desired_skills,
+            ends_soon: self.ends_soon,
         }
     }
 }

@@ -484,6 +484,7 @@ pub fn apply(state: &mut State, event: &AuctionEvent, at: Timestamp) {
                 independent_agents_only: inquiry.terms.independent_agents_only,
                 unpaid: inquiry.unpaid,
                 desired_skills: inquiry.desired_skills.clone(),
+                ends_soon: inquiry.ends_soon,
                 rules: state.shared.rules(inquiry.offer, &e.rules),
                 round: e.round,
                 phase: AuctionPhase::Open,

@@ -70,7 +70,7 @@ fn agent_of<'a>(state: &'a State, agent: AgentId, provider: ProviderId, ctx: &Ct
 pub fn block_customer(state: &State, owner: Party, customer: CustomerId, known_by: InquiryId, ctx: &Ctx) -> Decided {
     let blocks = blocks_of(state, owner, ctx)?;
     if state.erased.get(customer).is_some() {
-        return Err(erased());
+        return Err(Refusal::CustomerErased);
     }
     let (most, message) = match owner {
         Party::Agent(_) => (CUSTOMERS_OF_AGENT_MAX, "An agent blocks at most 1,000 customers."),
@@ -110,10 +110,6 @@ fn blocks_of<'a>(state: &'a State, owner: Party, ctx: &Ctx) -> Result<&'a [Custo
             Party::Provider(_) => "providerId",
         },
     })
-}
-
-pub(crate) fn erased() -> Refusal {
-    Refusal::NotAllowedNow { message: "This customer's data was erased." }
 }
 
 /// Whether some agent of this call server keeps away from the customer.

@@ -188,6 +188,8 @@ pub enum Command {
         accepted_at: Timestamp,
         source: SourcePosition,
     },
+    /// In place of what could not be sealed, since its customer is erased: refused, but for a repeat, whose key is known.
+    RecordOfErased,
     /// `community` has erased it: what of it is open here ends.
     ForgetCustomer {
         customer: CustomerId,
@@ -404,6 +406,8 @@ pub mod rights {
     use crate::actor::Role::*;
 
     pub const PROCESS: Right = ("", &[System]);
+    /// In place of whichever mutation it stands for.
+    pub const RECORDED: Right = ("", &[Customer, Agent]);
     pub const REGISTER_PROVIDER: Right = ("registerProvider", &[Operator]);
     pub const UPDATE_PROVIDER: Right = ("updateProvider", &[Operator]);
     pub const OPEN_CALL_SERVER: Right = ("openCallServer", &[Operator]);
@@ -531,6 +535,7 @@ impl Command {
             Command::GrantCreditLimits { .. } => rights::PROCESS,
             Command::RegisterInquiry { .. } => rights::PROCESS,
             Command::ForgetCustomer { .. } => rights::PROCESS,
+            Command::RecordOfErased => rights::RECORDED,
             Command::ReportPresence { .. } => rights::PROCESS,
             Command::RegisterAgent { .. } => rights::REGISTER_AGENT,
             Command::UpdateAgent { .. } => rights::UPDATE_AGENT,

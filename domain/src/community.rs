@@ -509,7 +509,7 @@ fn accepted(
     ctx: &Ctx,
 ) -> Decided {
     if state.erased.get(acceptance.customer).is_some() {
-        return Err(block::erased());
+        return Err(Refusal::CustomerErased);
     }
     let provider = state.providers.get(offer.provider).expect("an offer's provider was registered before it");
     if provider.blocks(acceptance.customer) {

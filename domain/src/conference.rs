@@ -149,8 +149,8 @@ fn demand<'a>(state: &State, session: &Session, desired_skills: &'a [Skill]) -> 
     let inquiry = state.inquiries.get(session.inquiry).expect("an open session has its inquiry");
     let independent_agents_only = inquiry.terms.independent_agents_only;
     // A third agent is paid by nobody.
-    let (provider, customer) = (inquiry.provider, inquiry.customer);
-    Demand { provider, customer, independent_agents_only, unpaid: None, desired_skills }
+    let (provider, customer, ends_soon) = (inquiry.provider, inquiry.customer, inquiry.ends_soon);
+    Demand { provider, customer, independent_agents_only, unpaid: None, desired_skills, ends_soon }
 }
 
 /// An invitation that ends in the same decision: the state still counts it.

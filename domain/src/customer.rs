@@ -2,7 +2,8 @@
 //! from it.
 //!
 //! One inquiry with each decision: an auction's end alone may be a thousand events, and a queue must see each
-//! leave before the next.
+//! leave before the next. From the first decision on nobody gets any of them (`ends_soon`): no selection, claim, bid,
+//! award, consent or invitation, and no agent is blamed for what it is asked about them.
 //!
 //! Not here: the key that is deleted, and who is a customer at all (the edge knows both), and what agents still have
 //! to wrap up: that is their work and their money.
@@ -95,10 +96,28 @@ pub fn apply(state: &mut State, event: &CustomerEvent) {
             if let Some(until) = e.until {
                 state.set_timer(until, Timer::ForgetsOn(e.customer));
                 state.erased.put(&mut state.journal, e.customer, Erased { goes_on: Some(until) });
+                end_soon(state, e.customer);
             } else {
                 // Until nothing of it is left they are kept apart.
                 block::forget(state, e.customer);
             }
+        }
+    }
+}
+
+/// What of it is open, and every auction over that, is to end.
+fn end_soon(state: &mut State, customer: CustomerId) {
+    let mut open = Vec::new();
+    state.inquiries.any_keyed(|id, row| {
+        if row.customer == customer && is_open(row) && !row.ends_soon {
+            open.push((id, row.auction()));
+        }
+        false
+    });
+    for (id, auction) in open {
+        state.inquiries.change(&mut state.journal, id, |row| row.ends_soon = true);
+        if let Some(auction) = auction {
+            state.auctions.change(&mut state.journal, auction, |row| row.ends_soon = true);
         }
     }
 }

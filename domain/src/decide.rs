@@ -76,6 +76,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::RegisterInquiry { acceptance, accepted_at, source } => {
             inquiry::register(state, acceptance, *accepted_at, source, ctx)
         }
+        Command::RecordOfErased => Err(Refusal::CustomerErased),
         Command::ForgetCustomer { customer: id, source } => customer::forget(state, *id, source, ctx),
         Command::ReportPresence { agents, node } => agent::report_presence(state, agents, node),
         Command::RegisterAgent { agent, display_name, location, skills, capacity, affiliated_with, credit_limit } => {

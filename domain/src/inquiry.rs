@@ -208,7 +208,7 @@ pub fn resume(state: &State, id: InquiryId, ctx: &Ctx) -> Result<Vec<Event>, Ref
             return Err(Refusal::NotAllowedNow { message: "The inquiry is not withdrawn." });
         }
     }
-    if inquiry.place_kept_until.is_none_or(|until| until <= ctx.now) {
+    if inquiry.ends_soon || inquiry.place_kept_until.is_none_or(|until| until <= ctx.now) {
         return Err(Refusal::PlaceLost);
     }
 
@@ -323,6 +323,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 selects_at: None,
                 place_kept_until: None,
                 comebacks: 0,
+                ends_soon: false,
                 session: None,
                 settlement: None,
             };

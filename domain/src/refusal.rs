@@ -70,6 +70,8 @@ pub enum Refusal {
     AgentNotIndependent,
     /// The provider pays for it, and the agent made the work itself.
     AgentStartedIt,
+    /// There is nobody any more whom it could be recorded for.
+    CustomerErased,
     /// Its provider keeps the agent from it.
     AgentBlocked,
     /// The agent keeps away from its customer. Both are told in the same words.
@@ -122,7 +124,10 @@ impl Refusal {
             Refusal::Invalid { .. } => "INVALID",
             Refusal::NotFound { .. } => "NOT_FOUND",
             Refusal::NameTaken => "NAME_TAKEN",
-            Refusal::NotAllowedNow { .. } | Refusal::AgentBlocked | Refusal::AgentKeepsAway => "NOT_ALLOWED_NOW",
+            Refusal::NotAllowedNow { .. }
+            | Refusal::AgentBlocked
+            | Refusal::AgentKeepsAway
+            | Refusal::CustomerErased => "NOT_ALLOWED_NOW",
             Refusal::LimitReached { .. } => "LIMIT_REACHED",
             Refusal::KeyReused { .. } => "IDEMPOTENCY_KEY_REUSED",
             Refusal::OfferRetired => "OFFER_RETIRED",
@@ -195,6 +200,7 @@ impl Refusal {
             Refusal::AgentAtCapacity => "The agent has as many inquiries as it can take.".into(),
             Refusal::AgentNotIndependent => "The offer takes only agents that are independent of its provider.".into(),
             Refusal::AgentStartedIt => "You started this inquiry; another agent is paid for it.".into(),
+            Refusal::CustomerErased => "This customer's data was erased; nothing more is recorded of it.".into(),
             Refusal::AgentBlocked | Refusal::AgentKeepsAway => "This inquiry goes to other agents.".into(),
             Refusal::LocationAvoided => "Too much goes on where the agent sits; bid short of the buy-now price.".into(),
             Refusal::InquiryTaken => "Another agent has the inquiry.".into(),
@@ -247,6 +253,7 @@ impl Refusal {
             | Refusal::AgentStartedIt
             | Refusal::AgentBlocked
             | Refusal::AgentKeepsAway
+            | Refusal::CustomerErased
             | Refusal::LocationAvoided
             | Refusal::InquiryTaken
             | Refusal::InquiryClosed
@@ -276,6 +283,7 @@ impl Refusal {
             | Refusal::AgentKeepsAway
             | Refusal::LocationAvoided => true,
             Refusal::Forbidden
+            | Refusal::CustomerErased
             | Refusal::Invalid { .. }
             | Refusal::NotFound { .. }
             | Refusal::NameTaken

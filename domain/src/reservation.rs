@@ -58,10 +58,13 @@ pub fn view(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
 pub fn accept(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
     let row = own(state, id, ctx)?;
     still_pending(row, ctx)?;
+    let inquiry = state.inquiries.get(row.inquiry).expect("a pending reservation has its inquiry");
+    if inquiry.ends_soon {
+        return Err(Refusal::ReservationRescinded);
+    }
     if let Some(invited) = &row.invitation {
         return Ok(conference::accept(state, id, row, invited, ctx));
     }
-    let inquiry = state.inquiries.get(row.inquiry).expect("a pending reservation has its inquiry");
 
     // After this point the agent has the inquiry.
     let mut events: Vec<Event> = vec![
@@ -100,17 +103,14 @@ pub fn decline(state: &State, id: ReservationId, reason: &Option<Sealed>, ctx: &
 }
 
 /// No answer in time. `late`: the platform was down at the deadline, so nobody is blamed and selection
-/// starts anew.
+/// starts anew. Nor is anybody where the customer is erased: who consents then is refused.
 pub fn lapse(state: &State, id: ReservationId, late: bool, ctx: &Ctx) -> Vec<Event> {
     let row = state.reservations.get(id).expect("a timer goes with its reservation");
-    if late {
+    let ends_soon = state.inquiries.get(row.inquiry).is_some_and(|inquiry| inquiry.ends_soon);
+    if late || ends_soon {
         let (_, mut next) = ask_next(state, id, row, None, ctx);
-        let rescinded = ReservationRescinded {
-            agent: row.agent,
-            inquiry: row.inquiry,
-            reason: RescindReason::PlatformLate,
-            reservation: id,
-        };
+        let reason = if ends_soon { RescindReason::InquiryGone } else { RescindReason::PlatformLate };
+        let rescinded = ReservationRescinded { agent: row.agent, inquiry: row.inquiry, reason, reservation: id };
         next.insert(0, rescinded.into());
         return next;
     }

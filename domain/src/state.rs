@@ -188,6 +188,8 @@ pub struct Inquiry {
     pub place_kept_until: Option<Timestamp>,
     /// How often its customer came back.
     pub comebacks: u32,
+    /// Its customer is erased, and its end is on its way: nobody gets it any more.
+    pub ends_soon: bool,
     pub session: Option<SessionId>,
     pub settlement: Option<SettlementId>,
 }
@@ -222,12 +224,14 @@ pub enum AuctionPhase {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Auction {
     pub inquiry: InquiryId,
-    /// Of the inquiry, which never changes them: a bid asks for them without looking there.
+    /// Of the inquiry, which never changes these: a bid asks for them without looking there.
     pub provider: ProviderId,
     pub customer: CustomerId,
     pub independent_agents_only: bool,
     pub unpaid: Option<AgentId>,
     pub desired_skills: Arc<[Skill]>,
+    /// Of the inquiry, which sets it once: its customer is erased.
+    pub ends_soon: bool,
     pub rules: Arc<AuctionRules>,
     pub round: u32,
     pub phase: AuctionPhase,

@@ -287,7 +287,7 @@ fn over(visit: &Visit) -> Response {
 
 /// Whoever accepted with this form before was erased.
 fn is_about_key(error: &Value) -> bool {
-    error["field"][0] == "idempotencyKey"
+    error["code"] == "INVALID" && error["field"][0] == "idempotencyKey"
 }
 
 fn told(language: Language, error: &Value, about_proof: bool) -> String {
@@ -438,7 +438,9 @@ impl Shown {
                 (self.consent(language)) (self.buttons(language, link)) "</form>"
             )
         });
-        let paused = form.is_none().then(|| html!("<p role=\"status\">" (paused(language)) "</p>"));
+        // Said once: who pressed as it was being paused is told by the alert.
+        let paused =
+            (form.is_none() && alert.is_none()).then(|| html!("<p role=\"status\">" (paused(language)) "</p>"));
         let opens_at = moment(language, &self.opens_at, &self.hours["zone"]).filter(|_| form.is_some());
         let closed = opens_at.map(|opens_at| {
             html!(

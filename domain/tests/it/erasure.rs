@@ -2,7 +2,7 @@
 //! and nobody else's is touched.
 
 use crate::community::{front, plain};
-use crate::support::market::names;
+use crate::support::market::{names, statuses};
 use crate::support::*;
 use domain::actor::Actor;
 use domain::auction::ROUNDS_PAUSE;
@@ -97,6 +97,53 @@ fn who_is_asked_is_asked_no_more_and_is_free() {
     assert_eq!(names(&events), wanted);
     assert!(market.who(ANN).is_free());
     assert_eq!(market.held(ANN), eur("0.00"));
+}
+
+/// One ends with each decision; meanwhile the others are nobody's, by whatever way.
+#[test]
+fn what_is_still_to_end_is_nobodys() {
+    let routed = |policy| OfferTerms {
+        allocation: Allocation::Routed { direction: Direction::Reverse, policy, price: Some(eur("3.00")) },
+        ..terms::terms(forward(Open))
+    };
+    // Queued, to be claimed.
+    let mut market = Market::with(&[ANN]);
+    market.inquires(claimed(), &["help"]);
+    market.inquires(claimed(), &["help"]);
+    market.forgets(CUSTOMER).unwrap();
+    assert_eq!(market.claims(ANN).unwrap_err(), Refusal::InquiryClosed);
+
+    // In an auction that closes before it has its turn: the bid is passed over, and nobody is asked.
+    let mut market = Market::with(&[ANN]);
+    market.inquires(claimed(), &["help"]);
+    market.auctions(forward(Open));
+    market.bid(ANN, "5.00");
+    let auction = market.inquiry_auction().unwrap();
+    market.forgets(CUSTOMER).unwrap();
+    let amount = eur("6.00");
+    assert_eq!(market.agent(ANN, Command::PlaceBid { auction, amount }).unwrap_err(), Refusal::InquiryClosed);
+
+    // Asked already: who consents is refused, and who does not is not blamed.
+    let mut market = Market::with(&[ANN]);
+    market.inquires(claimed(), &["help"]);
+    let brief = OfferTerms { consent_window: Span(ROUNDS_PAUSE.0 / 2), ..routed(RoutingPolicy::LongestIdle) };
+    market.inquires(brief, &["help"]);
+    assert_eq!(market.asked().map(|(agent, _)| agent), Some(ANN));
+    market.forgets(CUSTOMER).unwrap();
+    assert_eq!(market.accepts(ANN).unwrap_err(), Refusal::ReservationRescinded);
+    let events = market.pass(Span(ROUNDS_PAUSE.0 / 2));
+    assert_eq!(names(&events), ["reservation.rescinded", "inquiry.selection_made", "inquiry.requeued"]);
+    assert!(market.who(ANN).is_free() && statuses(&events).is_empty());
+    let events = market.pass(ROUNDS_PAUSE);
+    assert_eq!(names(&events), ["customer.forgotten", "inquiry.withdrawn", "queue.retired"]);
+
+    // A conversation's end frees its agent, who is not selected for the same customer's next.
+    let mut market = Market::with(&[ANN]);
+    market.inquires(routed(RoutingPolicy::LongestIdle), &["help"]);
+    market.accepts(ANN).unwrap();
+    market.inquires(OfferTerms { wrap_up: None, ..routed(RoutingPolicy::LongestIdle) }, &["help"]);
+    let events = market.forgets(CUSTOMER).unwrap();
+    assert!(!names(&events).contains(&"reservation.opened"), "{:?}", names(&events));
 }
 
 #[test]
@@ -207,11 +254,11 @@ fn nothing_is_accepted_for_who_was_erased_and_erasing_again_is_recorded_again() 
     }
     for _ in 0..2 {
         assert_eq!(names(&front.market.operator(erase.clone()).unwrap()), ["customer.erased"]);
-        assert!(matches!(front.accepts(|_| {}), Err(Refusal::NotAllowedNow { .. })));
+        assert!(matches!(front.accepts(|_| {}), Err(Refusal::CustomerErased)));
     }
     let start = domain::command::Acceptance { link: None, topics: vec![topic("cards/lost")], ..front.acceptance() };
     let started = front.market.operator(Command::StartInquiry(Box::new(start)));
-    assert!(matches!(started, Err(Refusal::NotAllowedNow { .. })), "nor does anybody turn to it");
+    assert!(matches!(started, Err(Refusal::CustomerErased)), "nor does anybody turn to it");
     front.accepts(|ask| ask.customer = OTHER).unwrap();
     // What is refused of everybody is said first.
     assert_eq!(front.accepts(|ask| ask.offer_revision = Some(9)), Err(Refusal::StaleRevision { current: 1 }));

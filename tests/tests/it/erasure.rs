@@ -203,9 +203,16 @@ fn an_erased_customer_is_gone_everywhere_and_nothing_brings_it_back() {
     // By an operator alone; who is not there is not found.
     let nobody = erase(&mut town.operator, "cus_00000000000000000000000000", &key());
     assert_eq!(nobody["userErrors"][0]["code"], "NOT_FOUND");
+    let talked = "query($id: ID!) { inquiry(id: $id) { session { id } } }";
+    let session = town.operator.ask(talked, json!({"id": her.talks}))["inquiry"]["session"]["id"].clone();
+    let (said, said_key) = (json!({"sessionId": session, "notes": "noted-in-time"}), key());
+    let in_time = town.agents[0].1.give_keyed("saveNotes", said.clone(), &said_key, "seq");
     let once = key();
     let erased = erase(&mut town.operator, &her.id, &once);
     assert_eq!(erased["userErrors"], json!([]));
+    // Whose answer was lost learns that it was recorded, though there is no key to seal it with any more.
+    let repeated = town.agents[0].1.give_keyed("saveNotes", said, &said_key, "seq");
+    assert_eq!((&repeated["seq"], &repeated["replayed"]), (&in_time["seq"], &json!(true)), "{repeated}");
     let erased_at = text(&erased["customer"]["erasedAt"]);
     assert_eq!((erased["replayed"].clone(), &erased["log"]), (json!(false), &json!("community")));
     let again = erase(&mut town.operator, &her.id, &once);
@@ -239,14 +246,12 @@ fn an_erased_customer_is_gone_everywhere_and_nothing_brings_it_back() {
     assert_eq!(held["viewer"]["agent"]["wallets"][0]["held"]["amount"], "0.00", "{held}");
     assert_eq!(inquiry(&mut town.operator, &other)["state"], "QUEUED");
     // Her agent wraps up; there is no key for what it would write.
-    let talked = "query($id: ID!) { inquiry(id: $id) { session { id } } }";
-    let session = town.operator.ask(talked, json!({"id": her.talks}))["inquiry"]["session"]["id"].clone();
     let session = json!({"sessionId": session});
     let mut noted = session.clone();
     noted["notes"] = json!("noted-about-her");
-    let (document, variables) = tests::command("completeWrapUp", noted, &key(), "session { id }");
-    let refused = town.agents[0].1.send(&document, variables).unwrap();
-    assert!(refused["errors"][0]["message"].as_str().unwrap().contains("erased"), "{refused}");
+    let refused = town.agents[0].1.give_keyed("completeWrapUp", noted, &key(), "session { id }");
+    assert_eq!(refused["userErrors"][0]["code"], "NOT_ALLOWED_NOW", "{refused}");
+    assert_eq!(refused["userErrors"][0]["retryable"], false, "{refused}");
     town.agents[0].1.give("completeWrapUp", session, "session { id }");
     // Her places are others' again.
     let of = inquiry(&mut town.operator, &her.waits)["offer"]["id"].clone();
@@ -340,6 +345,8 @@ fn the_form_of_an_erased_customer_makes_a_new_one() {
         let edges = seen["inquiries"]["edges"].as_array().unwrap().clone();
         edges.iter().map(|edge| text(&edge["node"]["customer"]["id"])).collect::<Vec<_>>()
     };
+    let other_content = browse(&house, "POST", &link, "", &(form(&shown.field("proof")) + "&title=Elsewhere"));
+    assert!(other_content.html.contains("sent before with other content"), "{}", other_content.html);
     let her = customer(&mut town)[0].clone();
     assert_eq!(erase(&mut town.operator, &her, &key())["userErrors"], json!([]));
 

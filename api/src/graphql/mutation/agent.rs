@@ -53,7 +53,7 @@ async fn register_agent(call: &Call, input: &RegisterAgentInput) -> Step<AgentPa
     known_provider(call, new.affiliated_with)?;
     let log = new.call_server.clone();
     let minted = AgentId(mint(call)?);
-    let name = call.app.seal(minted.into(), input.display_name.clone()).await?;
+    let name = call.seal_for(minted, input.display_name.clone()).await?;
     let done = call.submit(&log, input.command(new, minted, name)).await?;
     // On a replay, the one that was registered then.
     let agent = done.one(|event| match event {

@@ -154,11 +154,29 @@ impl Call {
         found.ok_or(Stop::from(Refusal::NotFound { field }))
     }
 
+    /// Nothing where there is nothing to seal, or nobody to seal it for any more: what it belongs to is decided without.
     pub(super) async fn seal(&self, subject: impl Into<Subject>, text: Option<String>) -> Step<Option<Sealed>> {
         match text {
-            Some(text) => Ok(Some(self.app.seal(subject.into(), text).await?)),
+            Some(text) => Ok(self.app.seal(subject.into(), text).await?),
             None => Ok(None),
         }
+    }
+
+    /// For what is nobody's to erase. Errors: INTERNAL where it was.
+    pub(super) async fn seal_for(&self, subject: impl Into<Subject>, text: String) -> Step<Sealed> {
+        let gone = || code(ErrorCode::Internal, "The key of what is registered is gone.").into();
+        self.app.seal(subject.into(), text).await?.ok_or_else(gone)
+    }
+
+    /// The command that records a text. Whose subject is erased gets none: it is refused there, unless it was recorded
+    /// before under this key.
+    pub(super) async fn recording(
+        &self,
+        subject: impl Into<Subject>,
+        text: String,
+        command: impl FnOnce(Sealed) -> Command,
+    ) -> Step<Command> {
+        Ok(self.app.seal(subject.into(), text).await?.map_or(Command::RecordOfErased, command))
     }
 }
 

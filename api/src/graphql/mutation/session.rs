@@ -106,8 +106,9 @@ async fn send_message(call: &Call, input: &SendMessageInput) -> Step<MessagePayl
     let channel = parse::id(&input.channel_id, "channelId")?;
     parse::text(&Path::Input.member("text"), &input.text, MESSAGE_CHARS_MAX)?;
     let place = place(call, session).await?;
-    let text = call.app.seal(place.customer.into(), input.text.clone()).await?;
-    let done = submit(call, &place, Command::SendMessage { session, channel, text }).await?;
+    let message = |text| Command::SendMessage { session, channel, text };
+    let command = call.recording(place.customer, input.text.clone(), message).await?;
+    let done = submit(call, &place, command).await?;
     let message = done.one(|event| match event {
         Event::Session(SessionEvent::MessageSent(e)) => Some(e.message),
         _ => None,
@@ -186,8 +187,9 @@ async fn save_notes(call: &Call, input: &SaveNotesInput) -> Step<SessionPayload>
     let session = parse::id(&input.session_id, "sessionId")?;
     parse::text_or_nothing(&Path::Input.member("notes"), &input.notes, NOTES_CHARS_MAX)?;
     let place = place(call, session).await?;
-    let notes = call.app.seal(place.customer.into(), input.notes.clone()).await?;
-    let done = submit(call, &place, Command::SaveNotes { session, notes }).await?;
+    let notes = |notes| Command::SaveNotes { session, notes };
+    let command = call.recording(place.customer, input.notes.clone(), notes).await?;
+    let done = submit(call, &place, command).await?;
     payload(call, &done, &place).await
 }
 
@@ -201,8 +203,12 @@ async fn extend_wrap_up(call: &Call, input: &ExtendWrapUpInput) -> Step<SessionP
 async fn complete_wrap_up(call: &Call, input: &CompleteWrapUpInput) -> Step<SessionPayload> {
     let (session, information) = input.parse()?;
     let place = place(call, session).await?;
-    let information = call.seal(place.customer, information).await?;
-    let done = submit(call, &place, Command::CompleteWrapUp { session, information }).await?;
+    let complete = |information| Command::CompleteWrapUp { session, information };
+    let command = match information {
+        Some(text) => call.recording(place.customer, text, |sealed| complete(Some(sealed))).await?,
+        None => complete(None),
+    };
+    let done = submit(call, &place, command).await?;
     payload(call, &done, &place).await
 }
 

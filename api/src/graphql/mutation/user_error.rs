@@ -124,9 +124,10 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::Invalid { .. } => UserErrorCode::Invalid,
             Refusal::NotFound { .. } => UserErrorCode::NotFound,
             Refusal::NameTaken => UserErrorCode::NameTaken,
-            Refusal::NotAllowedNow { .. } | Refusal::AgentBlocked | Refusal::AgentKeepsAway => {
-                UserErrorCode::NotAllowedNow
-            }
+            Refusal::NotAllowedNow { .. }
+            | Refusal::AgentBlocked
+            | Refusal::AgentKeepsAway
+            | Refusal::CustomerErased => UserErrorCode::NotAllowedNow,
             Refusal::LimitReached { .. } => UserErrorCode::LimitReached,
             Refusal::KeyReused { .. } => UserErrorCode::IdempotencyKeyReused,
             Refusal::OfferRetired => UserErrorCode::OfferRetired,
@@ -217,6 +218,7 @@ impl From<Refusal> for UserError {
             | Refusal::AgentStartedIt
             | Refusal::AgentBlocked
             | Refusal::AgentKeepsAway
+            | Refusal::CustomerErased
             | Refusal::LocationAvoided
             | Refusal::InquiryClosed
             | Refusal::ReservationLapsed
@@ -275,6 +277,7 @@ mod tests {
             Refusal::AgentStartedIt,
             Refusal::AgentBlocked,
             Refusal::AgentKeepsAway,
+            Refusal::CustomerErased,
             Refusal::LocationAvoided,
             Refusal::InquiryClosed,
             Refusal::ReservationLapsed,

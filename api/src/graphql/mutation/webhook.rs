@@ -67,7 +67,7 @@ async fn create_webhook(call: &Call, input: &CreateWebhookInput) -> Step<Webhook
     target.addresses(loopback).await.map_err(refused)?;
     let webhook = WebhookId(mint(call)?);
     let secret = fresh_secret();
-    let sealed = call.app.seal(webhook.into(), secret.clone()).await?;
+    let sealed = call.seal_for(webhook, secret.clone()).await?;
     let command = Command::CreateWebhook { webhook, provider, url: input.url.clone(), types, secret: sealed };
     let done = call.submit(&LogName::effects(), command).await?;
     // On a replay, the one that was made then; its secret was shown then.
@@ -82,7 +82,7 @@ async fn create_webhook(call: &Call, input: &CreateWebhookInput) -> Step<Webhook
 async fn rotate_webhook_secret(call: &Call, input: &WebhookActionInput) -> Step<WebhookPayload> {
     let webhook = own(call, parse::id(&input.webhook_id, "webhookId")?, "webhookId")?;
     let secret = fresh_secret();
-    let sealed = call.app.seal(webhook.into(), secret.clone()).await?;
+    let sealed = call.seal_for(webhook, secret.clone()).await?;
     let done = call.submit(&LogName::effects(), Command::RotateWebhookSecret { webhook, secret: sealed }).await?;
     let secret = (!done.replayed).then_some(secret);
     Ok(WebhookPayload::new(&done, Webhook::load(&call.app, &call.actor, webhook), secret))

@@ -166,8 +166,9 @@ impl Customer {
             attributes.and_then(|all| if self.is_masked() { only(all, &self.shown) } else { Some(all.clone()) });
         Ok(shown.map(Json))
     }
-    async fn masked(&self) -> bool {
-        self.is_masked()
+    /// So is whoever was erased, to everybody.
+    async fn masked(&self, ctx: &Context<'_>) -> bool {
+        self.is_masked() || app(ctx).live.erased_at(self.id).is_some()
     }
     async fn since(&self, ctx: &Context<'_>) -> Result<DateTime, Error> {
         let known = self.row(app(ctx)).await?.map(|row| row.since).or(self.accepted_at);

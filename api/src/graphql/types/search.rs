@@ -275,6 +275,8 @@ fn demand(inquiry: &InquiryRow) -> Demand<'_> {
         independent_agents_only: inquiry.terms.independent_agents_only,
         unpaid: inquiry.started_by.filter(|_| inquiry.terms.allocation.is_paid_by_provider()),
         desired_skills: &inquiry.desired_skills,
+        // For some moments; what is decided knows it.
+        ends_soon: false,
     }
 }
 

@@ -37,6 +37,11 @@ pub fn forgotten<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entr
     must!(entry, right, "erasure", "ends {ended:?} of {open:?}");
     let until = (open.len() > 1).then_some(entry.time + PAUSE);
     must!(entry, entry.int_if("until") == until, "erasure", "goes on at {until:?}");
+    if until.is_some() {
+        for (_, id) in &open {
+            market.inquiries.get_mut(id).expect("just seen").ends_soon = true;
+        }
+    }
     market.forgets.extend(until.map(|until| (customer, until)));
     if until.is_none() {
         for agent in market.agents.values_mut() {

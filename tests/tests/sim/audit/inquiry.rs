@@ -194,6 +194,7 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let begins_at = terms.get("hours").filter(|_| comes).and_then(|hours| hours::opening(hours, entry.time));
     must!(entry, entry.int_if("begins_at") == begins_at, "business hours", "begins at {begins_at:?}");
     let row = Inquiry {
+        ends_soon: false,
         unpaid: entry.text_if("started_by").filter(|_| way.provider_pays()),
         step: if begins_at.is_some() { Step::Early } else { Step::Queued },
         begins_at,
@@ -252,6 +253,7 @@ pub fn reservation<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [En
             let opens = group.iter().any(|other| other.is("session.opened") && other.text("inquiry") == inquiry);
             let pays = group.iter().any(|other| other.is("settlement.escrowed") && other.text("inquiry") == inquiry);
             must!(entry, opens && pays == price.is_some(), "atomic", "consent opens the session and pays");
+            must!(entry, !market.inquiries[inquiry].ends_soon, "erasure", "is given what is to end");
             market.inquiries.get_mut(inquiry).expect("known").owed = price;
         }
         "reservation.declined.v1" => {
@@ -263,6 +265,7 @@ pub fn reservation<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [En
             row.lapsed = true;
             let breaks = group.iter().any(|other| other.is("agent.status_set") && other.text("agent") == agent);
             let available = market.agents.get(agent).is_some_and(|agent| agent.available);
+            must!(entry, !market.inquiries[inquiry].ends_soon, "erasure", "is blamed for what is to end");
             must!(entry, due && breaks == available, "lapses", "lapses before {}, or without a break", row.deadline);
         }
         "reservation.rescinded.v1" => {
@@ -274,7 +277,8 @@ pub fn reservation<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [En
                     auction.holds.remove(provider);
                 }
             }
-            let gone = group.iter().any(|other| other.is("inquiry.withdrawn") && other.text("inquiry") == inquiry);
+            let gone = group.iter().any(|other| other.is("inquiry.withdrawn") && other.text("inquiry") == inquiry)
+                || market.inquiries[inquiry].ends_soon;
             must!(entry, gone == (entry.text("reason") == "INQUIRY_GONE"), "lapses", "is rescinded for no reason");
         }
         other => must!(entry, false, "known events", "{other}"),

@@ -72,6 +72,8 @@ pub struct Inquiry<'a> {
     pub accepted_at: i64,
     /// Who started it, where the provider pays: it is for somebody else then.
     pub unpaid: Option<Id<'a>>,
+    /// Its customer is erased: until it ends nobody gets it.
+    pub ends_soon: bool,
     pub way: Way<'a>,
     pub topics: Vec<&'a str>,
     pub consent_window: i64,
@@ -329,7 +331,9 @@ impl<'a> Market<'a> {
         let Some(row) = self.agents.get(agent) else { return Some("NOT_REGISTERED") };
         let skilled =
             |wanted: &(&str, i64)| row.skills.iter().any(|(name, level)| *level >= wanted.1 && covers(name, wanted.0));
-        if row.blocked_by.contains(inquiry.provider) {
+        if inquiry.ends_soon {
+            Some("NOT_AVAILABLE")
+        } else if row.blocked_by.contains(inquiry.provider) {
             Some("BLOCKED")
         } else if row.keeps_from.contains(inquiry.customer) {
             // Nobody is to read it from the record.
