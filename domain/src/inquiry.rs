@@ -323,7 +323,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 selects_at: None,
                 place_kept_until: None,
                 comebacks: 0,
-                ends_soon: false,
+                ends_soon: state.erased.get(e.customer).is_some(),
                 session: None,
                 settlement: None,
             };

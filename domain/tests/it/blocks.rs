@@ -356,7 +356,7 @@ fn who_is_erased_is_kept_from_nobody_once_nothing_of_it_is_left() {
     market.inquires(routed(), &["help"]);
     assert_eq!(names(&market.forgets(CUSTOMER).unwrap())[..2], ["customer.forgotten", "inquiry.withdrawn"]);
     assert_eq!(*market.who(ANN).blocks, [CUSTOMER]);
-    assert!(matches!(market.keeps_away(BEN, true), Err(Refusal::NotAllowedNow { .. })), "it is being erased");
+    assert!(matches!(market.keeps_away(BEN, true), Err(Refusal::CustomerErased)), "it is being erased");
     market.pass(seconds(1));
     assert!(market.who(ANN).blocks.is_empty() && market.state.erased.is_empty());
 }
@@ -407,7 +407,7 @@ fn of_whom_a_provider_blocks_nothing_is_accepted_for_it_however_it_comes() {
     front.market.operator(block.clone()).unwrap();
     front.market.operator(Command::EraseCustomer { customer, reason: None }).unwrap();
     assert!(front.market.state.providers.get(provider).unwrap().blocks.is_empty());
-    assert!(matches!(front.market.operator(block), Err(Refusal::NotAllowedNow { .. })));
+    assert!(matches!(front.market.operator(block), Err(Refusal::CustomerErased)));
 }
 
 #[test]
