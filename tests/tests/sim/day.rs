@@ -5,9 +5,11 @@
 //! stores fail, nodes crash between any two steps, clocks jump and step back, readers lag. All of it is
 //! drawn from the seed, and nothing else is.
 
+use crate::audit::glances::Glance;
 use crate::deeds::{self, Deed};
 use crate::dice::Dice;
 use crate::evening;
+use crate::glances;
 use crate::handover;
 use crate::house::{House, LOGS, Spring, Trap, lock, log};
 use crate::menu::topic;
@@ -17,7 +19,7 @@ use crate::watchers::Watchers;
 use domain::command::Command;
 use domain::event::agent::Will;
 use domain::event::wallet::Party;
-use domain::ids::AgentId;
+use domain::ids::{AgentId, CustomerId};
 use domain::log::LogName;
 use domain::time::Timestamp;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ pub struct Day {
     pub house: Arc<House>,
     pub readers: Readers,
     pub watchers: Watchers,
+    pub glances: Vec<Glance>,
     pub dice: Dice,
     pub now: i64,
     /// How far each node's clock is off.
@@ -63,9 +66,9 @@ pub fn live_through(seed: u64, history: bool) -> Day {
     let readers = Readers::new(history);
     let skew = [0, 0];
     let (letters, keyed) = (vec![], vec![]);
-    let watchers = Watchers::default();
+    let (watchers, glances) = (Watchers::default(), vec![]);
     let (now, evening) = (MORNING, false);
-    let mut day = Day { house, readers, watchers, dice, now, skew, letters, keyed, keys: 0, step: 0, evening };
+    let mut day = Day { house, readers, watchers, glances, dice, now, skew, letters, keyed, keys: 0, step: 0, evening };
     day.morning();
     let steps = 80 + day.dice.throw(160);
     for step in 0..steps {
@@ -121,6 +124,18 @@ impl Day {
                 self.simply((log.clone(), deeds::operator(), available));
             }
         }
+        if self.dice.percent(6) {
+            self.crowd_comes();
+        }
+    }
+
+    fn crowd_comes(&mut self) {
+        lock(&self.house.known).crowded = true;
+        for customer in std::iter::once(None).chain((101..108).map(|number| Some(CustomerId(number)))) {
+            let deed = trade::crowd(&mut self.dice, &lock(&self.house.known), customer);
+            deed.into_iter().for_each(|deed| self.simply(deed));
+        }
+        handover::step(&self.house, &mut self.dice, 0, &log("main"), 100);
     }
 
     /// Sent once, to the first node.
@@ -146,6 +161,9 @@ impl Day {
         for node in 0..2 {
             let batches = if self.dice.percent(70) { usize::MAX } else { self.dice.throw(3) };
             self.house.deal(node, batches);
+        }
+        if self.dice.percent(5) {
+            self.glances.extend(glances::take(&mut self.dice, &self.house));
         }
         for node in 0..2 {
             if !self.house.is_up(node) && self.dice.percent(30) {

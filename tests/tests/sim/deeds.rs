@@ -41,7 +41,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 51] = [
+const WEIGHTS: [(usize, Draw); 52] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
@@ -79,6 +79,7 @@ const WEIGHTS: [(usize, Draw); 51] = [
     (3, report_traffic),
     (1, register_agent),
     (1, declare_queue),
+    (3, merge_queues),
     (1, retire_queue),
     (1, trade::erase_customer),
     (1, trade::revise_offer),
@@ -114,6 +115,9 @@ pub fn draw(dice: &mut Dice, known: &Known) -> Deed {
 /// Who is asked, who talks, who wraps up: mostly they go on.
 fn what_waits(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Draw> {
     let market = market(known, log)?;
+    if known.crowded && dice.percent(3) {
+        return Some(merge_queues);
+    }
     if market.reservations.iter().any(|one| one.pending && one.by.is_some()) && dice.percent(12) {
         return Some(take_back);
     }
@@ -510,6 +514,17 @@ pub fn declare(dice: &mut Dice, log: &LogName, name: &str) -> Deed {
     let priority_credit = Span::seconds(dice.one(&[0, 20, 600]));
     let topic = topic(name);
     (log.clone(), operator(), Command::DeclareQueue { priority_credit, topic, required_skills })
+}
+/// One or two into another; now and then all that there are, so that more stands in them than one decision moves.
+fn merge_queues(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let all = &market(known, log)?.queues;
+    let into = dice.pick(all)?;
+    let from = match dice.throw(if known.crowded { 3 } else { 12 }) {
+        0 => all.iter().rev().filter(|queue| **queue != into).take(50).copied().collect(),
+        1 => vec![dice.pick(all)?, dice.pick(all)?],
+        _ => vec![dice.pick(all)?],
+    };
+    Some((log.clone(), operator(), Command::MergeQueues { from, into }))
 }
 fn retire_queue(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let queue = dice.pick(&market(known, log)?.queues)?;

@@ -22,6 +22,7 @@ pub fn of(day: &Day) -> Books {
         ups: record.ups.iter().map(|up| Up { log: up.log.to_string(), at: up.at.0, length: up.length }).collect(),
         ticks: record.ticks.iter().map(|entropy| entropy.command_id().to_string()).collect(),
         watches: day.watchers.watches(),
+        glances: day.glances.clone(),
     }
 }
 

@@ -245,7 +245,7 @@ impl House {
     fn feeds_beside(&self, live: &Arc<Live>) -> (Arc<Feeds>, Dealer) {
         let (live, store) = (live.clone(), self.store.clone());
         let queues_of = Arc::new(move |inquiry| match live.inquiry(inquiry) {
-            Some(row) => Ok(row.queues.to_vec()),
+            Some(row) => Ok(row.all_queues().collect()),
             None => Ok(recorded_queues(&store, inquiry)),
         });
         Feeds::by_hand(Arc::new(self.store.clone()), queues_of, Arc::new(|_, _| Vec::new()), INBOX)
@@ -427,11 +427,12 @@ fn recorded_queues(store: &MemoryStore, inquiry: InquiryId) -> Vec<QueueId> {
         let raw = store.read(&log, 0, usize::MAX >> 1).expect("the store in memory can be read");
         raw.into_iter().map(move |raw| Recorded::open(&log, raw).expect("what was written reads"))
     });
-    let mut registered = events.filter_map(|event| match event.event {
-        Event::Inquiry(InquiryEvent::Registered(e)) if e.inquiry == inquiry => Some(e.queues),
-        _ => None,
+    let queues = events.flat_map(|event| match event.event {
+        Event::Inquiry(InquiryEvent::Registered(e)) if e.inquiry == inquiry => e.queues,
+        Event::Inquiry(InquiryEvent::Moved(e)) if e.inquiry == inquiry => vec![e.into],
+        _ => vec![],
     });
-    registered.next().unwrap_or_default()
+    queues.collect()
 }
 
 fn assert_crash(payload: Box<dyn std::any::Any + Send>) {

@@ -99,6 +99,8 @@ pub struct Known {
     pub accepted: Vec<(ProviderId, CustomerId, InquiryId)>,
     pub erased: BTreeSet<CustomerId>,
     pub markets: BTreeMap<LogName, KnownMarket>,
+    /// Many came in the morning, about very much.
+    pub crowded: bool,
 }
 
 impl Known {

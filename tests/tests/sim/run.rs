@@ -11,6 +11,7 @@ use domain::event::Event;
 use domain::event::agent::{AgentEvent, WillReason};
 use domain::event::auction::AuctionEvent;
 use domain::event::inquiry::{InquiryEvent, SelectionMade};
+use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::refusal::Refusal;
 use std::cell::RefCell;
@@ -80,6 +81,14 @@ impl Tally {
             Event::Agent(AgentEvent::StandingValueSet(e)) if e.value.is_none() => {
                 self.count("standing value: taken back")
             }
+            Event::Inquiry(InquiryEvent::Moved(e)) => {
+                let ways = [
+                    ("merge: already there", e.already),
+                    ("merge: away", e.away),
+                    ("merge: moved by a timer", event.actor == Actor::System),
+                ];
+                ways.iter().filter(|(_, so)| *so).for_each(|(what, _)| self.count(*what));
+            }
             _ => {}
         }
     }
@@ -89,6 +98,10 @@ impl Tally {
             let selects = |e: &SelectionMade| e.agent.is_some() && !e.why.rule.starts_with("claim");
             if matches!(&group[0].event, Event::Inquiry(InquiryEvent::SelectionMade(e)) if selects(e)) {
                 self.count("selection: after a cool-off");
+            }
+            let merges = |event: &&Arc<Recorded>| matches!(event.event, Event::Queue(QueueEvent::Merged(_)));
+            if group.iter().filter(merges).count() > 1 {
+                self.count("merge: several queues");
             }
             let opens = |event: &Arc<Recorded>| matches!(event.event, Event::Auction(AuctionEvent::Opened(_)));
             let bids = |event: &&Arc<Recorded>| matches!(event.event, Event::Auction(AuctionEvent::BidPlaced(_)));
@@ -148,6 +161,7 @@ impl Tally {
         *tally.0.entry("from a snapshot: long past".into()).or_default() += record.restored_behind as u64;
         *tally.0.entry("feed: went on elsewhere".into()).or_default() += day.watchers.resumed as u64;
         *tally.0.entry("feed: read the log again".into()).or_default() += day.watchers.behind as u64;
+        *tally.0.entry("feed: stood elsewhere".into()).or_default() += day.watchers.elsewhere as u64;
         *tally.0.entry("as of".into()).or_default() += u64::from(lock(&day.house.fallen).is_some());
         *tally.0.entry("deadline".into()).or_default() += record.ticks.len() as u64;
         tally

@@ -13,7 +13,8 @@ use domain::event::wallet::Party;
 use domain::ids::{AgentId, CustomerId, ProviderId};
 use domain::log::LogName;
 use domain::patch::Patch;
-use domain::terms::Initiator;
+use domain::terms::{Initiator, OfferTerms};
+use domain::time::Span;
 use rust_decimal::Decimal;
 
 pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
@@ -78,6 +79,44 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
     }
     let actor = if dice.percent(50) { Actor::Anonymous } else { Actor::Customer(customer) };
     Some((LogName::community(), actor, Command::AcceptOffer(Box::new(acceptance))))
+}
+
+/// An offer that a crowd accepts at once, each about as much as can be: more stands in those queues than one decision
+/// moves. `None`: it is published first.
+pub fn crowd(dice: &mut Dice, known: &Known, customer: Option<CustomerId>) -> Option<Deed> {
+    let Some(customer) = customer else {
+        let terms = OfferTerms { max_wait: Span::minutes(60), hours: None, ..menu::terms(dice) };
+        let terms = OfferTerms { max_open: None, daily_budget: None, relaxation: vec![], ..terms };
+        let provider = *known.providers.last()?;
+        return Some((
+            LogName::community(),
+            Actor::Provider(provider),
+            Command::PublishOffer { provider, terms, links: vec![] },
+        ));
+    };
+    let offer = known.offers.last()?;
+    let topics: Vec<_> = (0..50).map(|number| topic(&format!("many/{number}"))).collect();
+    let acceptance = Acceptance {
+        offer: offer.id,
+        offer_revision: None,
+        link: None,
+        known_topics: topics.clone(),
+        topics,
+        question: offer.terms.accepts_questions.then(|| sealed(customer)),
+        classified: None,
+        content: None,
+        channel: offer.terms.channels[0],
+        initiator: Initiator::Customer,
+        language: None,
+        customer,
+        information: InformationOutcome::New,
+        proven_by: None,
+        profile: None,
+        terms_version: None,
+        waiting: vec![],
+        community_origins: vec![],
+    };
+    Some((LogName::community(), Actor::Customer(customer), Command::AcceptOffer(Box::new(acceptance))))
 }
 
 /// What a classifier might find, published or not.

@@ -7,10 +7,14 @@
 use crate::audit::feeds::{Began, Watch};
 use crate::dice::Dice;
 use crate::house::{House, lock, log};
+use domain::event::Event;
+use domain::event::auction::AuctionEvent;
 use domain::ids::Subject;
 use domain::log::{LogName, Seq};
 use projections::feed::{Mark, Reader, Step, Watched};
+use projections::live::Live;
 use store::backend::EventStore;
+use store::recorded::Recorded;
 
 #[derive(Default)]
 pub struct Watchers {
@@ -18,6 +22,8 @@ pub struct Watchers {
     pub resumed: usize,
     /// Readers that had to read the log again: they had fallen behind their inbox.
     pub behind: usize,
+    /// Events of an inquiry that stood in another queue at the time.
+    pub elsewhere: usize,
 }
 
 struct Watcher {
@@ -64,19 +70,23 @@ impl Watchers {
         let watcher = &mut self.all[at];
         if !watcher.is_connected(house) {
             watcher.feed = None;
-            let goes_on = !watcher.seen.is_empty();
+            let goes_on = watcher.last.is_some();
             if watcher.connect(house, nodes) {
                 self.resumed += usize::from(goes_on);
             }
         }
-        let Some((_, _, reader)) = &mut watcher.feed else { return };
+        let Some((node, _, reader)) = &mut watcher.feed else { return };
         let mut left = most;
         while left > 0 {
             match reader.step().expect("nothing was lost") {
                 Step::Event(event) => {
                     watcher.last = Some(event.raw.head().into());
-                    watcher.seen.push((event.seq, event.raw.hash));
                     left -= 1;
+                    if is_shown(&watcher.watched, &event, &house.live(*node)) {
+                        watcher.seen.push((event.seq, event.raw.hash));
+                    } else {
+                        self.elsewhere += 1;
+                    }
                 }
                 Step::Read => {
                     self.behind += usize::from(!reader.is_catching_up());
@@ -97,6 +107,24 @@ impl Watchers {
         });
         watches.collect()
     }
+}
+
+/// As `api` shows a queue's feed: of an inquiry that was moved, what happened while it stood there. Whatever else is
+/// watched concerns its reader whenever it happened.
+fn is_shown(watched: &[Watched], event: &Recorded, live: &Live) -> bool {
+    let row = projections::inquiry_of(&event.subjects).and_then(|id| live.dossier(id));
+    let stood_in = |queue| {
+        let row = row.as_ref().and_then(|dossier| dossier.read(|dossier| dossier.inquiry().cloned()));
+        row.is_none_or(|row| row.all_queues().any(|one| one == queue) && row.stood_in(queue, event.seq))
+    };
+    let names = |subject: Subject| event.subjects.contains(&subject);
+    let opens = matches!(event.event, Event::Auction(AuctionEvent::Opened(_)));
+    watched.iter().any(|one| match *one {
+        Watched::Queue(id) => names(id.into()) || stood_in(id),
+        Watched::Agent(id) => opens || names(id.into()),
+        Watched::Inquiry(id) => names(id.into()),
+        Watched::Agents => event.subjects.iter().any(|subject| matches!(subject, Subject::AgentId(_))),
+    })
 }
 
 /// An id, or every agent's.

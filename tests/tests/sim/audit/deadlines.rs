@@ -30,6 +30,7 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.selects_at?, *id))));
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((inquiry::relaxes_at(one)?, *id))));
     due.extend(places::ends(market));
+    due.extend(market.queues.iter().filter_map(|(id, one)| Some((one.moves_at?, *id))));
     due.extend(market.forgets.iter().map(|(id, at)| (*at, *id)));
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.kept_until?, *id))));
     due.extend(market.invitations.iter().filter(|(_, one)| one.pending).map(|(id, one)| (one.deadline, *id)));

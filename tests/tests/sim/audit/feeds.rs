@@ -26,13 +26,10 @@ pub struct Watch {
 pub fn audit(watches: &[Watch], logs: &BTreeMap<&str, Vec<Entry>>) -> Audited {
     for watch in watches {
         let entries = logs.get(watch.log.as_str()).map_or(&[][..], Vec::as_slice);
-        let mut queues: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for entry in entries.iter().filter(|entry| entry.is("inquiry.registered")) {
-            queues.insert(entry.text("inquiry"), texts(&entry.data, "queues"));
-        }
+        let stays = stays(entries);
         let theirs: Vec<(u64, [u8; 32])> = entries
             .iter()
-            .filter(|entry| concerns(watch, entry, &queues))
+            .filter(|entry| concerns(watch, entry, &stays))
             .map(|entry| (entry.seq, entry.hash))
             .collect();
         let from = match watch.began {
@@ -55,11 +52,39 @@ pub fn audit(watches: &[Watch], logs: &BTreeMap<&str, Vec<Entry>>) -> Audited {
     Ok(())
 }
 
-fn concerns(watch: &Watch, entry: &Entry, queues: &BTreeMap<&str, Vec<&str>>) -> bool {
+/// From when on, and until when, an inquiry's events are a queue's: the move itself is both queues'. Where nobody moves it
+/// away they are for good.
+struct Stay<'a> {
+    queue: &'a str,
+    from: u64,
+    until: u64,
+}
+
+fn stays(entries: &[Entry]) -> BTreeMap<&str, Vec<Stay<'_>>> {
+    let mut stays: BTreeMap<&str, Vec<Stay<'_>>> = BTreeMap::new();
+    let stay = |entry: &Entry, queue| Stay { queue, from: entry.seq, until: u64::MAX };
+    for entry in entries {
+        if entry.is("inquiry.registered") {
+            let queues = texts(&entry.data, "queues").into_iter();
+            stays.insert(entry.text("inquiry"), queues.map(|queue| stay(entry, queue)).collect());
+        }
+        if entry.is("inquiry.moved") {
+            let (from, into) = (entry.text("from"), entry.text("into"));
+            let of = stays.entry(entry.text("inquiry")).or_default();
+            of.iter_mut().filter(|one| one.queue == from).for_each(|one| one.until = entry.seq);
+            if of.iter().all(|one| one.queue != into) {
+                of.push(stay(entry, into));
+            }
+        }
+    }
+    stays
+}
+
+fn concerns(watch: &Watch, entry: &Entry, stays: &BTreeMap<&str, Vec<Stay<'_>>>) -> bool {
     watch.watched.iter().any(|watched| {
         let Some(id) = watched else { return entry.subjects.iter().any(|subject| subject.starts_with("agt_")) };
-        let of_inquiry =
-            |subject: &String| queues.get(subject.as_str()).is_some_and(|queues| queues.contains(&id.as_str()));
+        let stood = |one: &Stay<'_>| one.queue == id && (one.from..=one.until).contains(&entry.seq);
+        let of_inquiry = |subject: &String| stays.get(subject.as_str()).is_some_and(|stays| stays.iter().any(stood));
         let to_every_agent = id.starts_with("agt_") && entry.is("auction.opened");
         to_every_agent || entry.subjects.contains(id) || entry.subjects.iter().any(of_inquiry)
     })

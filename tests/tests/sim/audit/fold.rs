@@ -5,7 +5,7 @@ use super::entry::{Entry, int, list, text, texts};
 use super::market::{Agent, Auction, Fate, Market, Phase, Queue, Step};
 use super::pricing::Rules;
 use super::selection::Way;
-use super::{Audited, bids, blocks, erasure, inquiry, money, must, places, selection, standing};
+use super::{Audited, bids, blocks, erasure, inquiry, merges, money, must, places, selection, standing};
 use serde_json::Value;
 
 /// In no report for this long.
@@ -24,6 +24,8 @@ pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
         "customer.forgotten" => erasure::forgotten(market, entry, group),
         "queue.opened" => queue_opened(market, entry),
         "queue.retired" => queue_retired(market, entry),
+        "queue.merged" => merges::merged(market, entry, group),
+        "queue.merge_put_off" => merges::put_off(market, entry, group),
         "agent.registered" => agent_registered(market, entry),
         "agent.updated" => agent_updated(market, entry),
         "agent.status_set" => status_set(market, entry, group),
@@ -62,16 +64,27 @@ fn queue_opened<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         skills: skills(&entry.data, "required_skills"),
         credit: entry.int_if("priority_credit").unwrap_or(0),
         standing: Default::default(),
+        into: None,
+        has_merged: false,
+        moves_at: None,
     };
     market.queues.insert(entry.text("queue"), queue);
     Ok(())
 }
 
 fn queue_retired(market: &mut Market<'_>, entry: &Entry) -> Audited {
-    let queue = market.queues.remove(entry.text("queue"));
-    must!(entry, queue.as_ref().is_some_and(|queue| queue.standing.is_empty()), "queues", "is not there, or not empty");
-    let generated = queue.is_some_and(|queue| queue.origin == "QUESTION");
+    let id = entry.text("queue");
+    let Some(queue) = market.queues.get(id) else { return unknown(entry) };
+    let goes = queue.standing.is_empty() && queue.into.is_none();
+    must!(entry, goes, "queues", "is not empty, or was merged");
+    let generated = queue.origin == "QUESTION" && !queue.has_merged;
     must!(entry, entry.text_if("last").is_none() || generated, "queues", "only generated queues retire by themselves");
+    // With it goes what leads to it; nobody is on the way.
+    let leads: Vec<&str> = market.queues.keys().filter(|other| merges::end_of(market, other) == id).copied().collect();
+    for other in leads {
+        let moving = market.queues.remove(other).is_some_and(|queue| !queue.standing.is_empty());
+        must!(entry, !moving, "merges", "{other} leads there, and somebody stands in it");
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::entry::{Entry, text, texts};
 use super::fold::{skills, unknown};
 use super::market::{Fate, Inquiry, Market, Reservation, Session, Step, covers};
 use super::selection::{self, Way};
-use super::{Audited, conference, erasure, hours, must};
+use super::{Audited, conference, erasure, hours, merges, must};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A customer that leaves may come back so long, and so often.
@@ -50,6 +50,7 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             return Ok(());
         }
         "inquiry.relaxed.v1" => return relaxed(market, entry),
+        "inquiry.moved.v1" => return merges::moved(market, entry, group),
         "inquiry.requeued.v1" => {
             let from = matches!(row.step, Step::InAuction | Step::Reserved) && row.session.is_none();
             must!(entry, from, "consumed once", "goes back from {:?}", row.step);
@@ -113,14 +114,12 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
     }
     (row.step, row.waits_since, row.selects_at, row.chosen) = (Step::Closed, None, None, None);
     row.begins_at = None;
-    market.queues.values_mut().for_each(|queue| {
-        queue.standing.remove(id);
-    });
+    market.queues.values_mut().for_each(|queue| queue.leaves(id));
     Ok(())
 }
 
 /// Every skill that is asked for anywhere, at the highest level.
-fn wanted<'a>(own: &[(&'a str, i64)], topics: &[&'a str], of_queues: &[(&'a str, i64)]) -> BTreeMap<&'a str, i64> {
+pub fn wanted<'a>(own: &[(&'a str, i64)], topics: &[&'a str], of_queues: &[(&'a str, i64)]) -> BTreeMap<&'a str, i64> {
     let mut all: BTreeMap<&str, i64> = topics.iter().map(|topic| (*topic, 1)).collect();
     for (name, level) in own.iter().chain(of_queues) {
         let known = all.entry(name).or_default();
@@ -135,6 +134,14 @@ pub fn relaxes_at(row: &Inquiry<'_>) -> Option<i64> {
     Some(row.waits_since? + 0.max(after - (row.max_wait - row.wait_left)))
 }
 
+/// With so many rings entered: the topics that name a skill, and how much lower levels may be.
+pub fn ring_of<'r, 'a>(row: &'r Inquiry<'a>, rings: usize) -> (&'r [&'a str], i64) {
+    let Some(ring) = rings.checked_sub(1).and_then(|at| row.relaxation.get(at)) else { return (&row.topics, 0) };
+    let any = ring.get("any_topic").is_some_and(|any| *any == true);
+    let lower = ring.get("lower_levels").and_then(|levels| levels.as_i64()).unwrap_or(0);
+    (if any { &[] } else { &row.topics }, lower)
+}
+
 /// `inquiry.relaxed`: in time, one ring after another, and what is asked for is what that ring says.
 fn relaxed<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let id = entry.text("inquiry");
@@ -143,9 +150,7 @@ fn relaxed<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let in_time = entry.is_tick() && row.step == Step::Queued && due.is_some_and(|due| due <= entry.time);
     must!(entry, in_time, "relaxation", "is relaxed before {due:?}");
     must!(entry, entry.int("ring") == row.rings as i64 + 1, "relaxation", "{} rings were before", row.rings);
-    let ring = &row.relaxation[row.rings];
-    let topics = if ring.get("any_topic").is_some_and(|any| *any == true) { &[][..] } else { &row.topics };
-    let lower = ring.get("lower_levels").and_then(|levels| levels.as_i64()).unwrap_or(0);
+    let (topics, lower) = ring_of(row, row.rings + 1);
     let of_queues: Vec<_> = row.queues.iter().flat_map(|queue| market.queues[queue].skills.clone()).collect();
     let asked: BTreeMap<&str, i64> = wanted(&row.own_skills, topics, &of_queues)
         .into_iter()
@@ -167,7 +172,7 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         .queues
         .iter()
         .filter(|(_, queue)| topics.iter().any(|topic| covers(queue.topic, topic)))
-        .map(|(id, _)| *id)
+        .map(|(id, _)| merges::end_of(market, id))
         .collect();
     let queues = texts(&entry.data, "queues");
     let found: BTreeSet<&str> = queues.iter().copied().collect();
@@ -377,9 +382,7 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         (inquiry.waits_since, inquiry.selects_at) = (None, None);
         inquiry.session = Some(id);
         inquiry.step = Step::Engaged;
-        market.queues.values_mut().for_each(|queue| {
-            queue.standing.remove(about);
-        });
+        market.queues.values_mut().for_each(|queue| queue.leaves(about));
         let row = market.agents.get_mut(agent).expect("who consents is registered");
         row.sessions.insert(id);
         row.worked_at = entry.time;

@@ -262,6 +262,20 @@ pub struct Queue<'a> {
     /// What a step of priority is worth.
     pub credit: i64,
     pub standing: BTreeSet<Id<'a>>,
+    /// Which it was merged into; its topic leads there.
+    pub into: Option<Id<'a>>,
+    /// Others were merged into it: it does not retire by itself.
+    pub has_merged: bool,
+    /// Who stands in it yet moves then.
+    pub moves_at: Option<i64>,
+}
+
+impl Queue<'_> {
+    /// Where it was the last, nobody is left to move.
+    pub fn leaves(&mut self, inquiry: &str) {
+        self.standing.remove(inquiry);
+        self.moves_at = self.moves_at.filter(|_| !self.standing.is_empty());
+    }
 }
 
 #[derive(Default)]

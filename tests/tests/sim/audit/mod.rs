@@ -10,6 +10,8 @@
 //! pricing    what bids cost and which may stand; award: who must win, and what the others are told
 //! selection  who has an inquiry without an auction; standing: what agents would pay or take, and bids by it
 //! blocks     who is kept from whom
+//! merges     what moves from queues that were merged
+//! glances    who stands where, as views show it
 //! places     where too much goes on
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
 //! limits     what an offer may have open and cost in a day
@@ -33,11 +35,13 @@ pub mod entry;
 pub mod erasure;
 pub mod feeds;
 pub mod fold;
+pub mod glances;
 pub mod handover;
 mod hours;
 pub mod inquiry;
 pub mod limits;
 pub mod market;
+mod merges;
 pub mod money;
 pub mod places;
 pub mod pricing;
@@ -49,6 +53,7 @@ use answers::Told;
 use deadlines::Up;
 use entry::{Entry, groups};
 use feeds::Watch;
+use glances::Glance;
 use market::Market;
 use std::collections::{BTreeMap, HashSet};
 
@@ -71,6 +76,7 @@ pub struct Books {
     /// The commands that timers made, on either node.
     pub ticks: HashSet<String>,
     pub watches: Vec<Watch>,
+    pub glances: Vec<Glance>,
 }
 
 /// What cannot be, and where it shows.
@@ -118,6 +124,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
     let community = logs.get("community").unwrap_or(&none);
     for (log, entries) in logs.iter().filter(|(log, _)| **log != "community") {
         let ups: Vec<&Up> = books.ups.iter().filter(|up| up.log == *log).collect();
+        let glances: Vec<&Glance> = books.glances.iter().filter(|one| one.log == *log).collect();
         let mut market = Market::default();
         for group in groups(entries) {
             known(&market, group)?;
@@ -132,6 +139,8 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
             }
             standing::after(&mut market, group.last().expect("a group has events"))?;
             deadlines::after(&market, group, due, &ups)?;
+            merges::after(&market, group)?;
+            glances::after(&market, group, &glances)?;
             market.stands(group)?;
         }
         handover::audit(log, entries, community, over)?;

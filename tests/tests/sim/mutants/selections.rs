@@ -284,10 +284,12 @@ fn asked_in_the_chain(lines: &mut Vec<Line>) -> Option<()> {
     asked_all_the_same(lines, "ALREADY_ASKED")
 }
 fn cool_off_forgotten(lines: &mut Vec<Line>) -> Option<()> {
-    // It finds nobody, so nothing after it tells of it; and a command comes next, which no timer may be left for.
+    // It finds nobody, so nothing after it tells of it; and something else comes next, for which no earlier timer may be
+    // left.
     let rings = |at: &usize| {
         let group = group_of(lines, *at);
-        if lines.get(group.end).is_none_or(|next| envelope(next)["role"] == "SYSTEM") {
+        let about = |line: &Line| data(line)["inquiry"] == data(&lines[*at])["inquiry"];
+        if group.end == lines.len() || lines[group_of(lines, group.end)].iter().any(about) {
             return false;
         }
         is(&lines[*at], "inquiry.selection_made") && data(&lines[*at]).get("agent").is_none() && group.len() == 1
