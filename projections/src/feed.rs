@@ -518,6 +518,8 @@ impl Reader {
                     }
                     self.feeds.leave(&self.log, &self.watched, &self.inbox);
                     self.inbox = self.feeds.join(&self.log, &self.watched)?;
+                    // What came by the inbox may have moved an inquiry to another queue.
+                    self.queues.clear();
                     Ok(Step::Read)
                 }
             };

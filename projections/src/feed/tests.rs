@@ -6,7 +6,7 @@ use crate::flipped::Flipped;
 use crate::history::fixture::opened;
 use domain::actor::Actor;
 use domain::event::agent::{AgentStatusSet, Will, WillReason};
-use domain::event::inquiry::InquiryRequeued;
+use domain::event::inquiry::{InquiryMoved, InquiryRequeued};
 use domain::event::queue::QueueRetired;
 use domain::ids::AuctionId;
 use domain::terms::AuctionFormat;
@@ -283,6 +283,33 @@ fn an_opening_wakes_the_agents_that_could_bid_and_stands_in_the_log_for_all() {
     assert_eq!(drain(&mut even, 1), [3]);
     // Who reads it from the log decides for itself.
     assert_eq!(drain(&mut watch(&house, 2, Some(start)), 2), [1, 3]);
+}
+
+/// It read of an inquiry before that was moved, heard of the move at its inbox, and fell behind after that.
+#[test]
+fn who_reads_again_knows_where_an_inquiry_was_moved_meanwhile() {
+    let store = Arc::new(MemoryStore::default());
+    let stands_in = Arc::new(Mutex::new(vec![QueueId(1)]));
+    let queues = stands_in.clone();
+    let queues_of: QueuesOf = Arc::new(move |_| Ok(lock(&queues).clone()));
+    let (feeds, dealer) = Feeds::by_hand(store.clone(), queues_of, Arc::new(|_, _| Vec::new()), INBOX);
+    let mut house = House { store, feeds, log: LOG.parse().unwrap(), written: Vec::new() };
+    house.write(vec![requeued(7), retired(2)]);
+    while dealer.deal(&house.feeds) {}
+    let mut reader = house.feeds.follow_from_start(&house.log, vec![Watched::Queue(QueueId(2))]).unwrap();
+    assert_eq!(drain(&mut reader, 1), [1], "what is about the queue itself");
+    *lock(&stands_in) = vec![QueueId(1), QueueId(2)];
+    let (inquiry, from, into) = (InquiryId(7), QueueId(1), QueueId(2));
+    let moved = InquiryMoved { already: false, away: false, desired_skills: vec![], from, inquiry, into };
+    house.write(vec![moved.into()]);
+    assert!(dealer.deal(&house.feeds));
+    assert_eq!(drain(&mut reader, 1), [2]);
+    let many = 2 * INBOX as Seq;
+    for _ in 0..many {
+        house.write(vec![requeued(7)]);
+    }
+    while dealer.deal(&house.feeds) {}
+    assert_eq!(drain(&mut reader, many as usize), (3..3 + many).collect::<Vec<_>>());
 }
 
 /// A reader of one agent, and many events that are not its own, dealt or not.
