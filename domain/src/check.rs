@@ -136,8 +136,7 @@ fn amount(path: &[&str], amount: Decimal, currency: Currency) -> Checked {
 pub const RINGS_MAX: usize = 5;
 
 /// Each ring comes later than the one before, asks for less, and comes before the wait is over.
-fn relaxation(terms: &OfferTerms) -> Checked {
-    let rings = &terms.relaxation;
+pub fn rings(rings: &[RelaxationRing], max_wait: Span) -> Checked {
     if rings.len() > RINGS_MAX {
         return Err(Refusal::invalid(&["relaxation"], format!("at most {RINGS_MAX} rings")));
     }
@@ -148,7 +147,7 @@ fn relaxation(terms: &OfferTerms) -> Checked {
         if ring.after <= before.after || ring.after < Span::seconds(1) {
             return wrong(&["after"], "later than the ring before, and PT1S at least");
         }
-        if ring.after >= terms.max_wait {
+        if ring.after >= max_wait {
             return wrong(&["after"], "before maxWait is over");
         }
         if ring.lower_levels >= u32::from(SKILL_LEVEL_MAX) {
@@ -193,7 +192,7 @@ pub fn terms(terms: &OfferTerms) -> Checked {
     }
     span(&["consentWindow"], terms.consent_window, Span::seconds(1), CONSENT_WINDOW_MAX)?;
     span(&["maxWait"], terms.max_wait, Span::seconds(1), MAX_WAIT_MAX)?;
-    relaxation(terms)?;
+    rings(&terms.relaxation, terms.max_wait)?;
     if terms.priority > PRIORITY_MAX {
         return Err(Refusal::invalid(&["priority"], "0 to 10"));
     }

@@ -98,7 +98,7 @@ impl Market {
             languages: vec![],
             locations: vec![],
         };
-        let opened = done(community.handle(order(opening, &operator)))?;
+        let opened = done(community.handle(order(opening, &operator, Entropy::draw())))?;
         let Event::CallServer(domain::event::community::CallServerEvent::Opened(facts)) = &opened[0].event else {
             return Err("opening a call server opened none".into());
         };
@@ -108,7 +108,7 @@ impl Market {
             locations: vec![],
             source: position(&opened[0]),
         };
-        done(floor.handle(taken_over(start, &opened[0])))?;
+        done(floor.handle(taken_over(start, &opened[0], Entropy::draw())))?;
         let registering = Command::RegisterProvider {
             name: "Recorded market".to_owned(),
             homepage: None,
@@ -116,7 +116,7 @@ impl Market {
             credit_limits: vec![],
             customer_keys: vec![],
         };
-        let registered = done(community.handle(order(registering, &operator)))?;
+        let registered = done(community.handle(order(registering, &operator, Entropy::draw())))?;
         let provider = match &registered[0].event {
             Event::Provider(domain::event::community::ProviderEvent::Registered(facts)) => facts.provider,
             _ => return Err("registering a provider registered none".into()),
@@ -170,9 +170,9 @@ impl Market {
                     affiliated_with: None,
                     credit_limit: Some(credit),
                 };
-                orders.push((order(register, &self.operator), self.now()));
+                orders.push((order(register, &self.operator, Entropy::draw()), self.now()));
                 let available = Command::SetAgentStatus { agent: *agent, will: Will::Available, note: None };
-                orders.push((order(available, &Actor::Agent(*agent)), self.now()));
+                orders.push((order(available, &Actor::Agent(*agent), Entropy::draw()), self.now()));
             }
             for answer in self.floor.handle_all(orders) {
                 done(answer)?;
@@ -236,7 +236,7 @@ impl Market {
         };
         let links = vec![NewLink { label: title.to_owned(), topic: self.topic.clone() }];
         let publish = Command::PublishOffer { provider: self.provider, terms, links };
-        let published = done(self.community.handle(order(publish, &Actor::Provider(self.provider))))?;
+        let published = done(self.community.handle(order(publish, &Actor::Provider(self.provider), Entropy::draw())))?;
         let Event::Offer(OfferEvent::Published(facts)) = &published[0].event else {
             return Err("publishing an offer published none".into());
         };
@@ -265,8 +265,11 @@ impl Market {
             known_topics: vec![],
             community_origins: vec![],
         };
-        let accepted =
-            done(self.community.handle(order(Command::AcceptOffer(Box::new(acceptance)), &Actor::Customer(customer))))?;
+        let accepted = done(self.community.handle(order(
+            Command::AcceptOffer(Box::new(acceptance)),
+            &Actor::Customer(customer),
+            Entropy::draw(),
+        )))?;
         let Event::Offer(OfferEvent::Accepted(facts)) = &accepted[0].event else {
             return Err("accepting an offer recorded no acceptance".into());
         };
@@ -275,7 +278,7 @@ impl Market {
             accepted_at: accepted[0].time,
             source: position(&accepted[0]),
         };
-        let registered = done(self.floor.handle(taken_over(register, &accepted[0])))?;
+        let registered = done(self.floor.handle(taken_over(register, &accepted[0], Entropy::draw())))?;
         let opened = registered.iter().find_map(|event| match &event.event {
             Event::Auction(AuctionEvent::Opened(opened)) => Some(opened.auction),
             _ => None,
@@ -299,7 +302,7 @@ impl Market {
         if short && debt.is_positive() {
             let reference = "debts of earlier auctions".to_owned();
             let pay = Command::CreditWallet { owner, amount: debt, reference };
-            done(self.floor.handle(order(pay, &Actor::Finance("replay".into()))))?;
+            done(self.floor.handle(order(pay, &Actor::Finance("replay".into()), Entropy::draw())))?;
         }
         Ok(())
     }
@@ -314,7 +317,14 @@ impl Market {
             self.clock.turn((*last).max(self.clock.now()));
         }
         let place = |(agent, amount, at): &(AgentId, Money, Timestamp)| {
-            (order(Command::PlaceBid { auction: lot.auction, amount: *amount }, &Actor::Agent(*agent)), *at)
+            (
+                order(
+                    Command::PlaceBid { auction: lot.auction, amount: *amount },
+                    &Actor::Agent(*agent),
+                    Entropy::draw(),
+                ),
+                *at,
+            )
         };
         let answers = self.floor.handle_all(bids.iter().map(place).collect());
         answers
@@ -343,17 +353,20 @@ impl Market {
             inquiry.reservation().and_then(|id| state.reservations.get(id).map(|row| (id, row.agent, row.price)));
         let Some((reservation, agent, price)) = pending else {
             let withdraw = Command::WithdrawInquiry { inquiry: lot.inquiry, reason: None };
-            done(self.floor.handle(order(withdraw, &Actor::Customer(lot.customer))))?;
+            done(self.floor.handle(order(withdraw, &Actor::Customer(lot.customer), Entropy::draw())))?;
             return Ok(None);
         };
-        let consented =
-            done(self.floor.handle(order(Command::AcceptReservation { reservation }, &Actor::Agent(agent))))?;
+        let consented = done(self.floor.handle(order(
+            Command::AcceptReservation { reservation },
+            &Actor::Agent(agent),
+            Entropy::draw(),
+        )))?;
         let session = consented.iter().find_map(|event| match &event.event {
             Event::Session(SessionEvent::Opened(opened)) => Some(opened.session),
             _ => None,
         });
         let session = session.ok_or("consent opened no session")?;
-        done(self.floor.handle(order(Command::EndSession { session }, &Actor::Agent(agent))))?;
+        done(self.floor.handle(order(Command::EndSession { session }, &Actor::Agent(agent), Entropy::draw())))?;
         Ok(price)
     }
 }
@@ -371,8 +384,8 @@ fn is_about_the_bid(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::BidTooLow { .. } | Refusal::Invalid { .. } | Refusal::LimitReached { .. })
 }
 
-fn order(command: Command, actor: &Actor) -> Order {
-    let entropy = Entropy::draw();
+/// Nobody asks twice: it has no key. `entropy` is drawn, or counted where the bytes are to be the same each time.
+pub(super) fn order(command: Command, actor: &Actor, entropy: Entropy) -> Order {
     Order {
         command,
         actor: actor.clone(),
@@ -385,12 +398,12 @@ fn order(command: Command, actor: &Actor) -> Order {
     }
 }
 
-fn taken_over(command: Command, source: &Recorded) -> Order {
+pub(super) fn taken_over(command: Command, source: &Recorded, entropy: Entropy) -> Order {
     Order {
         id: source.correlation,
         causation: Some(source.id),
         source: Some(position(source)),
-        ..order(command, &Actor::System)
+        ..order(command, &Actor::System, entropy)
     }
 }
 

@@ -127,6 +127,35 @@ fn by_policy_the_same_month_is_the_same_bytes_with_recorded_figures_beside() {
     assert!(replayed["patience_of_abandoners"]["p99"].as_u64() <= Some(1_000), "{replayed}");
 }
 
+/// Whoever stands ahead waits less, whoever is helped by anybody too; and it is the same each time.
+#[test]
+fn priorities_and_rings_change_what_comes_of_a_day() {
+    let Some(month) = month() else { return };
+    let scratch = Scratch::new();
+    let policy = scratch.join("p.json");
+    let day = |text: &str| {
+        fs::write(&policy, text).unwrap();
+        let more = ["--from", "1999-01-04", "--to", "1999-01-04", "--json", "--policy", policy.to_str().unwrap()];
+        let (ran, again) = (replay(&month, &more), replay(&month, &more));
+        assert!(ran.out == again.out, "{}\n{}", ran.out, again.out);
+        report(&ran)
+    };
+    let wait = |told: &Value, topic: &str| {
+        let row = told["topics"].as_array().unwrap().iter().find(|row| row["topic"] == topic).unwrap();
+        row["replayed"]["wait"]["mean"].as_f64().unwrap()
+    };
+    let plain = day("{}");
+    let ahead = r#"{"priority_credit_s": 60, "topics": {"bank/ps": {"priority": 10}}}"#;
+    let ahead = day(ahead);
+    assert!(wait(&ahead, "bank/ps") < wait(&plain, "bank/ps"), "{ahead}");
+    assert!(wait(&ahead, "bank/nw") > wait(&plain, "bank/nw"), "somebody waits for it: {ahead}");
+    let credit = r#"{"topics": {"bank/ps": {"priority_credit_s": 60}}}"#;
+    assert_eq!(day(credit)["all"], plain["all"], "a credit alone moves nobody");
+    // Others help out with what few agents know.
+    let helped = day(r#"{"relaxation": [{"after_s": 60, "any_topic": true}]}"#);
+    assert!(wait(&helped, "bank/ne") < wait(&plain, "bank/ne"), "{helped}");
+}
+
 #[test]
 fn a_replayed_day_is_served_and_verified() {
     let Some(month) = month() else { return };
@@ -203,16 +232,52 @@ fn wrong_use_is_told_from_a_wrong_file() {
     assert_eq!(asked(&["--from", "yesterday"]).0, 2);
     assert_eq!(asked(&["--policy", path]).0, 2, "a file that is not there");
     assert_eq!(asked(&["--as-recorded", "--policy", path]).0, 2);
+    let row = "1,,PS,1999-01-03T08:00:00,1999-01-03T08:00:05,,,AGENT,1999-01-03T08:00:05,1999-01-03T08:01:00,A1,\n";
+    fs::write(&calls, format!("{HEADER}{row}")).unwrap();
+    let ring = |text: &str| {
+        format!("{{\"max_wait_s\": 100, \"relaxation\": [{{\"after_s\": 5, \"lower_levels\": 1}}, {text}]}}")
+    };
     for (text, wanted) in [
-        ("{\n  \"rooting\": \"LONGEST_IDLE\"}", "unknown field `rooting`"),
+        ("{\n  \"rooting\": \"LONGEST_IDLE\"}", "p.json: rooting: unknown field `rooting`"),
         ("{\n  \"rooting\": \"LONGEST_IDLE\"}", "line 2 column"),
-        ("{\"routing\": \"BEST_VALUE\"}", "needs money"),
-        ("{\"consent_after_s\": 20}", "below consent_window_s"),
+        ("{\"routing\": \"BEST_VALUE\"}", "routing: BEST_VALUE needs money"),
+        ("{\"routing\": \"BEST\"}", "routing: unknown variant `BEST`"),
+        ("{\"consent_after_s\": 20}", "consent_after_s: must be below consent_window_s"),
+        ("{\"max_wait_s\": \"PT1H\"}", "max_wait_s: invalid type"),
+        ("{\"max_wait_s\": -1}", "max_wait_s: invalid value"),
+        ("{\"max_wait_s\": 0}", "max_wait_s: 1 to 5184000"),
+        ("{\"consent_window_s\": 3601}", "consent_window_s: 1 to 3600"),
+        ("{\"wrap_up_s\": 86401}", "wrap_up_s: 0 to 86400"),
+        ("{\"priority\": 11}", "priority: 0 to 10"),
+        ("{\"priority_credit_s\": 86401}", "priority_credit_s: 0 to 86400"),
+        ("{\"topics\": {\"bank/ps\": {\"priority\": 11}}}", "topics.bank/ps.priority: 0 to 10"),
+        ("{\"topics\": {\"bank/ps\": {\"priority_credit_s\": 86401}}}", "topics.bank/ps.priority_credit_s: 0 to 86400"),
+        ("{\"topics\": {\"bank/ps\": {\"prio\": 1}}}", "topics.bank/ps.prio: unknown field `prio`"),
+        ("{\"topics\": {\"bank/zz\": {\"priority\": 1}}}", "topics.bank/zz: no call of the file is of this type"),
+        ("{\"topics\": {\"Bank!\": {}}}", "topics"),
+        (&ring("{\"after_s\": 4, \"any_topic\": true, \"lower_levels\": 1}"), "relaxation.1.after_s: "),
+        (&ring("{\"after_s\": 100, \"any_topic\": true, \"lower_levels\": 1}"), "relaxation.1.after_s: "),
+        (&ring("{\"after_s\": 9, \"lower_levels\": 10}"), "relaxation.1.lower_levels: 0 to 9"),
+        (&ring("{\"after_s\": 9}"), "relaxation.1: "),
+        (&ring("{\"after\": 9}"), "relaxation.1.after: unknown field `after`"),
+        ("{\"topics\": {\"bank/ps\": {\"relaxation\": [{\"after_s\": 0}]}}}", "topics.bank/ps.relaxation.0.after_s: "),
+        ("[]", "p.json: a JSON object is wanted"),
+        ("{\"relaxation\": [[60, true]]}", "relaxation.0: a JSON object is wanted"),
+        ("{\"topics\": {\"bank/ps\": [1]}}", "topics.bank/ps: a JSON object"),
+        ("{", "line 1 column"),
     ] {
         fs::write(&policy, text).unwrap();
         let (code, err) = asked(&["--policy", path]);
-        assert!(code == 1 && err.contains(wanted) && err.contains("p.json"), "{code} {err}");
+        assert!(code == 2 && err.contains(wanted) && err.contains("p.json"), "{text}: {code} {err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
     }
     fs::write(&policy, "{\"routing\": \"ROUND_ROBIN\", \"wrap_up_s\": 5, \"consent_after_s\": 19}").unwrap();
+    assert_eq!(asked(&["--policy", path]), (0, String::new()));
+    fs::write(
+        &policy,
+        "{\"priority_credit_s\": 60, \"relaxation\": [{\"after_s\": 30, \"any_topic\": true}],
+          \"topics\": {\"bank/ps\": {\"priority\": 2, \"relaxation\": []}}}",
+    )
+    .unwrap();
     assert_eq!(asked(&["--policy", path]), (0, String::new()));
 }

@@ -1,11 +1,13 @@
-//! A call centre on a turned clock: one provider, one offer with a link for each topic, one call server, its agents.
+//! A call centre on a turned clock: one provider, a queue and a link for each topic, one offer for all topics that are
+//! promised the same, one call server, its agents.
 //! The same writers and decisions as `serve`, stepped by hand, in memory.
 //!
 //! It promises the same bytes each time: what is drawn elsewhere is counted here. So nothing in it is secret, and
 //! nothing in it has to be: agents are pseudonyms, and callers have neither names nor questions.
 
+use super::policy::Favour;
 use crate::cli::Failure;
-use crate::cli::market::{done, position};
+use crate::cli::market::{done, order, position, taken_over};
 use base64::Engine;
 use domain::actor::Actor;
 use domain::command::{Acceptance, ChannelReport, Command, NewLink};
@@ -30,7 +32,7 @@ use store::memory::MemoryStore;
 use store::raw::Head;
 use store::recorded::Recorded;
 use store::vault::{Key, Vault};
-use store::writer::order::{Answer, Entropy, Order};
+use store::writer::order::{Answer, Entropy};
 use store::writer::{Settings, Writer};
 
 const CALL_SERVER: &str = "replay";
@@ -56,12 +58,38 @@ impl Dice {
     }
 }
 
-/// What the offer promises.
+/// What every offer promises.
 pub(super) struct Promise {
     pub(super) allocation: Allocation,
     pub(super) consent_window: Span,
     pub(super) max_wait: Span,
     pub(super) wrap_up: Option<Span>,
+}
+
+impl Promise {
+    /// An offer has to take something, also where nobody calls.
+    fn terms(&self, favour: Favour, accepts_questions: bool) -> OfferTerms {
+        OfferTerms {
+            accepts_questions,
+            allocation: self.allocation.clone(),
+            channels: vec![ChannelKind::Telephone],
+            consent_window: self.consent_window,
+            daily_budget: None,
+            hours: None,
+            independent_agents_only: true,
+            links: vec![],
+            max_open: None,
+            max_wait: self.max_wait,
+            priority: favour.priority,
+            relaxation: favour.relaxation,
+            required_skills: vec![],
+            shown_before_consent: vec![],
+            terms: None,
+            title: "Recorded calls".to_owned(),
+            valid_until: None,
+            wrap_up: self.wrap_up,
+        }
+    }
 }
 
 pub(super) struct Floor {
@@ -72,14 +100,13 @@ pub(super) struct Floor {
     dice: Dice,
     /// Events of the call server that nobody has looked at yet.
     told: Arc<Mutex<Vec<Arc<Recorded>>>>,
-    offer: OfferId,
-    links: BTreeMap<Topic, LinkId>,
+    links: BTreeMap<Topic, (OfferId, LinkId)>,
     operator: Actor,
 }
 
 impl Floor {
     /// At `now`; nobody is registered yet.
-    pub(super) fn open(now: Timestamp, topics: &[Topic], promise: Promise) -> Result<Floor, Failure> {
+    pub(super) fn open(now: Timestamp, topics: &[(Topic, Favour)], promise: Promise) -> Result<Floor, Failure> {
         let clock = Arc::new(TurnedClock::new(now));
         let store = Arc::new(MemoryStore::new());
         let told: Arc<Mutex<Vec<Arc<Recorded>>>> = Arc::default();
@@ -104,7 +131,7 @@ impl Floor {
 
         let root: Topic = super::rows::ROOT.parse().expect("the constant is a topic");
         let opening = Command::OpenCallServer { name, topics: vec![root], languages: vec![], locations: vec![] };
-        let opened = done(community.handle(order(opening, &operator, &mut dice)))?;
+        let opened = done(community.handle(order(opening, &operator, dice.throw())))?;
         let Event::CallServer(CallServerEvent::Opened(facts)) = &opened[0].event else {
             return Err("opening a call server opened none".into());
         };
@@ -114,7 +141,7 @@ impl Floor {
             locations: vec![],
             source: position(&opened[0]),
         };
-        done(floor.handle(taken_over(start, &opened[0], &mut dice)))?;
+        done(floor.handle(taken_over(start, &opened[0], dice.throw())))?;
         let registering = Command::RegisterProvider {
             name: "Recorded calls".to_owned(),
             homepage: None,
@@ -122,47 +149,44 @@ impl Floor {
             credit_limits: vec![],
             customer_keys: vec![],
         };
-        let registered = done(community.handle(order(registering, &operator, &mut dice)))?;
+        let registered = done(community.handle(order(registering, &operator, dice.throw())))?;
         let Event::Provider(ProviderEvent::Registered(facts)) = &registered[0].event else {
             return Err("registering a provider registered none".into());
         };
         let provider = facts.provider;
-        let terms = OfferTerms {
-            // An offer has to take something, also where nobody calls.
-            accepts_questions: topics.is_empty(),
-            allocation: promise.allocation,
-            channels: vec![ChannelKind::Telephone],
-            consent_window: promise.consent_window,
-            daily_budget: None,
-            hours: None,
-            independent_agents_only: true,
-            links: vec![],
-            max_open: None,
-            max_wait: promise.max_wait,
-            priority: 0,
-            relaxation: vec![],
-            required_skills: vec![],
-            shown_before_consent: vec![],
-            terms: None,
-            title: "Recorded calls".to_owned(),
-            valid_until: None,
-            wrap_up: promise.wrap_up,
-        };
-        let links = topics.iter().map(|topic| NewLink { label: topic.to_string(), topic: topic.clone() }).collect();
-        let publish = Command::PublishOffer { provider, terms, links };
-        let published = done(community.handle(order(publish, &Actor::Provider(provider), &mut dice)))?;
-        let Event::Offer(OfferEvent::Published(facts)) = &published[0].event else {
-            return Err("publishing an offer published none".into());
-        };
-        let offer = facts.offer;
-        let links = facts.terms.links.iter().map(|link| (link.topic.clone(), link.id)).collect();
-        // Else each queue would be born with its first caller and retire with its last, over and over.
-        for topic in topics {
-            let declare =
-                Command::DeclareQueue { priority_credit: Span::ZERO, topic: topic.clone(), required_skills: vec![] };
-            done(floor.handle(order(declare, &operator, &mut dice)))?;
+        // An offer has one priority and its rings: topics of which the same is promised stand in one.
+        let mut offers: Vec<(Favour, Vec<&Topic>)> = vec![];
+        for (topic, favour) in topics {
+            let same = |known: &&mut (Favour, Vec<&Topic>)| {
+                (known.0.priority, &known.0.relaxation) == (favour.priority, &favour.relaxation)
+            };
+            match offers.iter_mut().find(same) {
+                Some((_, topics)) => topics.push(topic),
+                None => offers.push((favour.clone(), vec![topic])),
+            }
         }
-        Ok(Floor { clock, store, community, floor, dice, told, offer, links, operator })
+        if offers.is_empty() {
+            offers.push((Favour::default(), vec![]));
+        }
+        let mut links = BTreeMap::new();
+        for (favour, topics) in offers {
+            let terms = promise.terms(favour, topics.is_empty());
+            let new = topics.iter().map(|topic| NewLink { label: topic.to_string(), topic: (*topic).clone() });
+            let publish = Command::PublishOffer { provider, terms, links: new.collect() };
+            let published = done(community.handle(order(publish, &Actor::Provider(provider), dice.throw())))?;
+            let Event::Offer(OfferEvent::Published(facts)) = &published[0].event else {
+                return Err("publishing an offer published none".into());
+            };
+            let of = facts.terms.links.iter().map(|link| (link.topic.clone(), (facts.offer, link.id)));
+            links.extend(of);
+        }
+        // Else each queue would be born with its first caller and retire with its last, over and over.
+        for (topic, favour) in topics {
+            let priority_credit = favour.priority_credit;
+            let declare = Command::DeclareQueue { priority_credit, topic: topic.clone(), required_skills: vec![] };
+            done(floor.handle(order(declare, &operator, dice.throw())))?;
+        }
+        Ok(Floor { clock, store, community, floor, dice, told, links, operator })
     }
 
     /// `name` is a pseudonym: it is sealed as names are, with a key that the vault is given.
@@ -220,7 +244,7 @@ impl Floor {
     }
 
     fn give(&mut self, command: Command, actor: &Actor) -> Result<(), Failure> {
-        done(self.floor.handle(order(command, actor, &mut self.dice))).map(|_| ())
+        done(self.floor.handle(order(command, actor, self.dice.throw()))).map(|_| ())
     }
 
     /// A caller follows the link of `topic`.
@@ -230,10 +254,11 @@ impl Floor {
         customer: CustomerId,
         customer_is_new: bool,
     ) -> Result<InquiryId, Failure> {
+        let (offer, link) = *self.links.get(topic).ok_or("a call is about what no offer has")?;
         let acceptance = Acceptance {
-            offer: self.offer,
+            offer,
             offer_revision: None,
-            link: self.links.get(topic).copied(),
+            link: Some(link),
             topics: vec![],
             question: None,
             classified: None,
@@ -251,7 +276,7 @@ impl Floor {
             community_origins: vec![],
         };
         let accept = Command::AcceptOffer(Box::new(acceptance));
-        let accepted = done(self.community.handle(order(accept, &Actor::Customer(customer), &mut self.dice)))?;
+        let accepted = done(self.community.handle(order(accept, &Actor::Customer(customer), self.dice.throw())))?;
         let Event::Offer(OfferEvent::Accepted(facts)) = &accepted[0].event else {
             return Err("accepting an offer recorded no acceptance".into());
         };
@@ -260,7 +285,7 @@ impl Floor {
             accepted_at: accepted[0].time,
             source: position(&accepted[0]),
         };
-        done(self.floor.handle(taken_over(register, &accepted[0], &mut self.dice)))?;
+        done(self.floor.handle(taken_over(register, &accepted[0], self.dice.throw())))?;
         Ok(facts.inquiry)
     }
 
@@ -286,7 +311,7 @@ impl Floor {
 
     /// Whether the agent got it. `false`: the product refused, because the agent has another.
     pub(super) fn claim(&mut self, inquiry: InquiryId, agent: AgentId) -> Result<bool, Failure> {
-        let claim = order(Command::ClaimInquiry { inquiry }, &Actor::Agent(agent), &mut self.dice);
+        let claim = order(Command::ClaimInquiry { inquiry }, &Actor::Agent(agent), self.dice.throw());
         match self.floor.handle(claim) {
             Answer::Refused(Refusal::AgentAtCapacity) => Ok(false),
             answer => done(answer).map(|_| true),
@@ -300,27 +325,4 @@ pub(super) struct Open {
     pub(super) session: SessionId,
     pub(super) channel: ChannelId,
     pub(super) agent: AgentId,
-}
-
-fn order(command: Command, actor: &Actor, dice: &mut Dice) -> Order {
-    let entropy = dice.throw();
-    Order {
-        command,
-        actor: actor.clone(),
-        id: entropy.command_id(),
-        key: None,
-        causation: None,
-        source: None,
-        trace: None,
-        entropy,
-    }
-}
-
-fn taken_over(command: Command, source: &Recorded, dice: &mut Dice) -> Order {
-    Order {
-        id: source.correlation,
-        causation: Some(source.id),
-        source: Some(position(source)),
-        ..order(command, &Actor::System, dice)
-    }
 }

@@ -17,20 +17,21 @@
 mod figures;
 mod floor;
 mod play;
+mod policy;
 mod presence;
 mod rows;
 
 use self::figures::{Caller, Fate, Figures, Work, at_hour, figures, work};
 use self::play::{Played, Refused, Worker};
+use self::policy::Policy;
 use self::rows::{Answered, Call, End};
 use super::auctions::tell_history;
 use super::table::Table;
 use super::{Failure, Found, Misuse};
 use clap::Args;
-use domain::terms::RoutingPolicy;
 use domain::time::Span;
 use domain::topic::Topic;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,10 @@ pub(crate) struct Calls {
     #[arg(long)]
     to: Option<jiff::civil::Date>,
     /// How the house routes: a JSON object with any of routing (LONGEST_IDLE, BEST_SKILLED, ROUND_ROBIN),
-    /// consent_after_s, consent_window_s, wrap_up_s, max_wait_s, break_after_s
+    /// consent_after_s, consent_window_s, wrap_up_s, max_wait_s, break_after_s; priority (0 to 10),
+    /// priority_credit_s (what one of these steps is worth), relaxation (at most five rings, each
+    /// {"after_s": 60, "any_topic": true, "lower_levels": 0}); and topics, where the last three differ, by
+    /// topic: {"bank/nw": {"priority": 2}}
     #[arg(long, conflicts_with = "as_recorded")]
     policy: Option<PathBuf>,
     /// The log's own assignments, claimed at the recorded times
@@ -66,65 +70,6 @@ pub(crate) struct Calls {
     /// One line of JSON
     #[arg(long)]
     json: bool,
-}
-
-/// How the house routes, and what is supposed of agents. Whole seconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Policy {
-    routing: RoutingPolicy,
-    /// How long an agent takes to consent.
-    consent_after_s: u32,
-    consent_window_s: u32,
-    /// 0: none.
-    wrap_up_s: u32,
-    max_wait_s: u32,
-    /// A gap between an agent's conversations that is longer is a break.
-    break_after_s: u32,
-}
-
-impl Default for Policy {
-    fn default() -> Policy {
-        Policy {
-            routing: RoutingPolicy::LongestIdle,
-            consent_after_s: 0,
-            consent_window_s: 20,
-            wrap_up_s: 0,
-            max_wait_s: 3_600,
-            break_after_s: 1_800,
-        }
-    }
-}
-
-impl Policy {
-    fn read(path: &Path) -> Result<Policy, Failure> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| Misuse(format!("{shown} cannot be read: {error}")))?;
-        // The message ends with line and column.
-        let policy: Policy = serde_json::from_str(&text).map_err(|error| format!("{shown}: {error}"))?;
-        if policy.consent_after_s >= policy.consent_window_s {
-            return Err(format!("{shown}: consent_after_s must be below consent_window_s, or nobody consents").into());
-        }
-        if policy.routing == RoutingPolicy::BestValue {
-            return Err(format!("{shown}: routing BEST_VALUE needs money, which the log does not have").into());
-        }
-        Ok(policy)
-    }
-    fn consent_after(&self) -> Span {
-        Span::seconds(self.consent_after_s.into())
-    }
-    fn consent_window(&self) -> Span {
-        Span::seconds(self.consent_window_s.into())
-    }
-    fn max_wait(&self) -> Span {
-        Span::seconds(self.max_wait_s.into())
-    }
-    fn break_after(&self) -> Span {
-        Span::seconds(self.break_after_s.into())
-    }
-    fn wrap_up(&self) -> Option<Span> {
-        (self.wrap_up_s > 0).then(|| Span::seconds(self.wrap_up_s.into()))
-    }
 }
 
 /// What became of the rows that could be read: left out, left in the IVR, or an inquiry.
@@ -183,6 +128,10 @@ impl Calls {
         let policy = self.policy.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
         let mut table = Table::open(&self.calls, &rows::COLUMNS)?;
         let all = rows::read(&mut table);
+        if let Some(topic) = policy.topics.keys().find(|topic| all.iter().all(|call| call.topic != **topic)) {
+            let shown = self.policy.as_deref().unwrap_or(Path::new("")).display();
+            return Err(Misuse(format!("{shown}: topics.{topic}: no call of the file is of this type")).into());
+        }
         let mut counted = Rows { read: all.len(), unreadable: table.unreadable.len(), ..Rows::default() };
         let played = self.choose(&all, &mut counted)?;
         let workers = play::workers(&all, &played);

@@ -3,9 +3,9 @@
 //! What happens is read from the log, never remembered from what was asked: a caller is answered when a session
 //! opens, whatever led to it.
 
-use super::Policy;
 use super::figures::{Caller, Fate};
 use super::floor::{Floor, Open, Promise};
+use super::policy::{Favour, Policy};
 use super::presence::{Interval, present, same_day, union};
 use super::rows::{Answered, Call, End};
 use crate::cli::Failure;
@@ -144,7 +144,7 @@ pub(super) fn by_policy(
     };
     let there: Vec<Vec<Interval>> =
         workers.iter().map(|worker| present(worker.sessions.clone(), policy.break_after())).collect();
-    let mut run = Run::open(calls, workers, &there, promise, vault)?;
+    let mut run = Run::open(calls, workers, &there, promise, &|topic| policy.favour(topic), vault)?;
     run.consent_after = policy.consent_after();
     let lengths = lengths(calls);
     for (number, call) in calls.iter().enumerate() {
@@ -170,7 +170,7 @@ pub(super) fn as_recorded(calls: &[&Call], named: Vec<Worker>, vault: &Vault) ->
     let break_after = Policy::default().break_after();
     let there: Vec<Vec<Interval>> =
         workers.iter().map(|worker| present(worker.sessions.clone(), break_after)).collect();
-    let mut run = Run::open(calls, &workers, &there, promise, vault)?;
+    let mut run = Run::open(calls, &workers, &there, promise, &|_| Favour::default(), vault)?;
     run.claimant = claimant;
     for (number, call) in calls.iter().enumerate() {
         match &call.end {
@@ -262,6 +262,7 @@ impl<'a> Run<'a> {
         workers: &[Worker],
         there: &[Vec<Interval>],
         promise: Promise,
+        favour: &dyn Fn(&Topic) -> Favour,
         vault: &Vault,
     ) -> Result<Run<'a>, Failure> {
         let first_of = |call: &&Call| match call.answered() {
@@ -271,7 +272,7 @@ impl<'a> Run<'a> {
         let first = calls.iter().map(first_of).chain(there.iter().flatten().map(|(from, _)| *from)).min();
         let opened = Timestamp(first.unwrap_or_default().0 - Span::minutes(1).0);
         let topics: BTreeSet<Topic> = calls.iter().map(|call| call.topic.clone()).collect();
-        let topics: Vec<Topic> = topics.into_iter().collect();
+        let topics: Vec<(Topic, Favour)> = topics.into_iter().map(|topic| (topic.clone(), favour(&topic))).collect();
         let mut floor = Floor::open(opened, &topics, promise)?;
         let mut agents = Vec::with_capacity(workers.len());
         for worker in workers {
@@ -623,6 +624,50 @@ mod tests {
         ];
         let played = routed(&rows, &Policy { max_wait_s: 600, ..Policy::default() });
         assert_eq!(fates(&played), [(Fate::Answered, 0), (Fate::Expired, 600)]);
+    }
+
+    fn by(text: &str) -> Policy {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn who_has_priority_stands_ahead_by_its_credit() {
+        let rows = [
+            "1,PS,08:00:00,08:00:00,,,AGENT,08:00:00,08:01:00,A1",
+            "2,NW,08:00:10,08:00:10,08:00:10,08:01:00,AGENT,08:01:00,08:02:00,A1",
+            "3,PS,08:00:20,08:00:20,08:00:20,08:02:00,AGENT,08:02:00,08:03:00,A1",
+        ];
+        let waited =
+            |text: &str| fates(&routed(&rows, &by(text))).into_iter().map(|(_, waited)| waited).collect::<Vec<_>>();
+        let ps = |credit: u32| {
+            waited(&format!(r#"{{"priority_credit_s": {credit}, "topics": {{"bank/ps": {{"priority": 1}}}}}}"#))
+        };
+        assert_eq!(waited("{}"), [0, 50, 100]);
+        assert_eq!(ps(9), [0, 50, 100]);
+        assert_eq!(ps(11), [0, 110, 40]);
+        assert_eq!(waited(r#"{"priority": 1, "priority_credit_s": 60}"#), [0, 50, 100], "the same for everybody");
+        assert_eq!(
+            waited(r#"{"topics": {"bank/ps": {"priority": 1}, "bank/nw": {"priority_credit_s": 60}}}"#),
+            [0, 50, 100]
+        );
+    }
+
+    #[test]
+    fn less_is_asked_for_after_a_while() {
+        let rows = [
+            "1,PS,08:00:00,08:00:00,,,AGENT,08:00:00,08:05:00,A1",
+            "2,NW,08:00:00,08:00:00,,,AGENT,08:00:00,08:00:30,A2",
+            "3,PS,08:00:10,08:00:10,08:00:10,08:05:00,AGENT,08:05:00,08:05:20,A1",
+            "4,NW,08:06:00,08:06:00,,,AGENT,08:06:00,08:07:00,A2",
+        ];
+        let third = |text: &str| fates(&routed(&rows, &by(text)))[2];
+        assert_eq!(third("{}"), (Fate::Answered, 290));
+        let ring = r#"[{"after_s": 60, "any_topic": true}]"#;
+        assert_eq!(third(&format!(r#"{{"relaxation": {ring}}}"#)), (Fate::Answered, 60));
+        assert_eq!(third(&format!(r#"{{"topics": {{"bank/ps": {{"relaxation": {ring}}}}}}}"#)), (Fate::Answered, 60));
+        assert_eq!(third(&format!(r#"{{"topics": {{"bank/nw": {{"relaxation": {ring}}}}}}}"#)), (Fate::Answered, 290));
+        let no = format!(r#"{{"relaxation": {ring}, "topics": {{"bank/ps": {{"relaxation": []}}}}}}"#);
+        assert_eq!(third(&no), (Fate::Answered, 290));
     }
 
     #[test]
