@@ -36,13 +36,13 @@ use store::raw::{Head, Hex};
 use store::recorded::Recorded;
 use store::writer::order::{Answer, Entropy, Order};
 use target::Target;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Events read at once.
 const PAGE: usize = 256;
 const PAUSE: Duration = Duration::from_millis(500);
-/// On their way at once.
-const SENDING_MAX: usize = 16;
+/// On their way at once; of one provider far fewer (`board`).
+const SENDING_MAX: usize = 64;
 /// From one attempt to the next, in seconds: some three days in all, as the standard has it. Each is lengthened by up
 /// to a fifth, so that receivers that failed together are not asked together.
 const SCHEDULE: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -200,9 +200,9 @@ pub(crate) async fn send(app: Weak<App>) {
             let Ok(place) = places.clone().acquire_owned().await else { return };
             let app = strong.clone();
             tokio::spawn(async move {
+                let back = Back { app: app.clone(), provider: webhook.provider, _place: place };
                 attempt(&app, &webhook, &delivery).await;
-                drop(place);
-                app.board.fold(&[]);
+                drop(back);
             });
         }
         let due = strong.board.next_due();
@@ -216,6 +216,19 @@ pub(crate) async fn send(app: Weak<App>) {
         if let Ok(Err(_)) = tokio::time::timeout(pause, moved.changed()).await {
             return;
         }
+    }
+}
+
+/// Gives a place back however its attempt ends, and says so.
+struct Back {
+    app: Arc<App>,
+    provider: ProviderId,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        self.app.board.is_back(self.provider);
     }
 }
 

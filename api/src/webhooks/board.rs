@@ -1,7 +1,8 @@
 //! What is to be told to whom: the log `effects` as this node has folded it, and what is on its way.
 //!
 //! Promises: of one webhook and one inquiry (or whatever else the events are about) one delivery is on its way at a
-//! time, in the order of planning; what is claimed and not ended is due again after a start.
+//! time, in the order of planning; what is claimed and not ended is due again after a start. Of one provider so many are
+//! on their way at once that its receivers, however slow, leave places for others'.
 //!
 //! Not here: sending, and anything of deliveries that ended long ago: their last ones are kept for each webhook.
 
@@ -18,6 +19,8 @@ use tokio::sync::watch;
 
 /// Deliveries that ended, of one webhook.
 const ENDED_MAX: usize = 1_000;
+/// Of one provider, on their way at once.
+pub(super) const OF_A_PROVIDER_MAX: usize = 4;
 
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookRow {
@@ -52,6 +55,7 @@ pub(crate) struct DeliveryRow {
     pub(crate) last_status: Option<u16>,
     pub(crate) next_attempt_at: Option<Timestamp>,
     about: Subject,
+    provider: ProviderId,
 }
 
 #[derive(Default)]
@@ -61,7 +65,9 @@ struct Rows {
     /// Pending, in order.
     lines: BTreeMap<(WebhookId, Subject), VecDeque<DeliveryId>>,
     /// The first of each line that is not on its way.
-    due: BTreeSet<(Timestamp, DeliveryId)>,
+    due: BTreeMap<ProviderId, BTreeSet<(Timestamp, DeliveryId)>>,
+    /// Taken, and not back yet.
+    on_their_way: BTreeMap<ProviderId, usize>,
     ended: BTreeMap<WebhookId, VecDeque<DeliveryId>>,
     /// The last event of each log that something was planned for.
     planned: BTreeMap<LogName, Seq>,
@@ -126,24 +132,37 @@ impl Board {
         self.rows().planned.get(log).copied()
     }
 
-    /// Takes what is due, at most so many; each is on its way until its attempt is folded or [`Board::put_back`].
+    /// Takes what is due, at most so many; of each it must be said when it [came back](Board::is_back).
     pub(super) fn take_due(&self, now: Timestamp, most: usize) -> Vec<(WebhookRow, DeliveryRow)> {
         let mut rows = self.rows();
-        let ids: Vec<(Timestamp, DeliveryId)> =
-            rows.due.iter().take_while(|(at, _)| *at <= now).take(most).copied().collect();
-        for due in &ids {
-            rows.due.remove(due);
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some((provider, (at, id))) = rows.first_due().filter(|(_, (at, _))| *at <= now)
+        {
+            rows.undue(provider, id, Some(at));
+            let Some(delivery) = rows.deliveries.get(&id).cloned() else { continue };
+            let Some(webhook) = rows.webhooks.get(&delivery.webhook).cloned() else { continue };
+            *rows.on_their_way.entry(provider).or_default() += 1;
+            taken.push((webhook, delivery));
         }
-        let both = |(_, id): (Timestamp, DeliveryId)| {
-            let delivery = rows.deliveries.get(&id)?.clone();
-            Some((rows.webhooks.get(&delivery.webhook)?.clone(), delivery))
-        };
-        ids.into_iter().filter_map(both).collect()
+        taken
     }
 
-    /// When something is due next.
+    /// Something taken is no longer on its way, whatever came of it.
+    pub(super) fn is_back(&self, provider: ProviderId) {
+        {
+            let mut rows = self.rows();
+            let left = rows.on_their_way.remove(&provider).unwrap_or(0).saturating_sub(1);
+            if left > 0 {
+                rows.on_their_way.insert(provider, left);
+            }
+        }
+        self.moved.send_replace(());
+    }
+
+    /// When something is due next that may be taken now.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.rows().due.first().map(|(at, _)| *at)
+        self.rows().first_due().map(|(_, (at, _))| at)
     }
 
     /// An attempt that could not even be recorded.
@@ -153,12 +172,38 @@ impl Board {
         let is_first =
             row.is_some_and(|row| rows.lines.get(&(row.webhook, row.about)).and_then(VecDeque::front) == Some(&id));
         if is_first {
-            rows.due.insert((at, id));
+            rows.becomes_due(id, at);
         }
     }
 }
 
 impl Rows {
+    /// The earliest of those whose provider has a place left.
+    fn first_due(&self) -> Option<(ProviderId, (Timestamp, DeliveryId))> {
+        let has_place =
+            |provider: &ProviderId| self.on_their_way.get(provider).is_none_or(|count| *count < OF_A_PROVIDER_MAX);
+        let firsts = self.due.iter().filter(|(provider, _)| has_place(provider));
+        firsts.filter_map(|(provider, due)| Some((*provider, *due.first()?))).min_by_key(|(_, first)| *first)
+    }
+
+    fn becomes_due(&mut self, id: DeliveryId, at: Timestamp) {
+        if let Some(row) = self.deliveries.get(&id) {
+            self.due.entry(row.provider).or_default().insert((at, id));
+        }
+    }
+
+    /// `at`: where it is known. No set is left empty.
+    fn undue(&mut self, provider: ProviderId, id: DeliveryId, at: Option<Timestamp>) {
+        let Some(due) = self.due.get_mut(&provider) else { return };
+        match at {
+            Some(at) => drop(due.remove(&(at, id))),
+            None => due.retain(|(_, other)| *other != id),
+        }
+        if due.is_empty() {
+            self.due.remove(&provider);
+        }
+    }
+
     fn fold(&mut self, event: &WebhookEvent, at: Timestamp) {
         match event {
             WebhookEvent::Created(e) => {
@@ -206,6 +251,7 @@ impl Rows {
                     last_status: None,
                     next_attempt_at: Some(at),
                     about: e.about,
+                    provider: e.provider,
                 };
                 self.deliveries.insert(e.delivery, row);
                 self.stand_in_line(e.delivery);
@@ -231,15 +277,15 @@ impl Rows {
                         row.next_attempt_at = e.next_attempt_at;
                         let (id, next) = (row.id, e.next_attempt_at.unwrap_or(at));
                         // At a start the fold itself had put it there.
-                        self.due.retain(|(_, due)| *due != id);
-                        self.due.insert((next, id));
+                        self.undue(e.provider, id, None);
+                        self.becomes_due(id, next);
                         return;
                     }
                     DeliveryOutcome::Delivered => DeliveryState::Delivered,
                     DeliveryOutcome::Dead => DeliveryState::Dead,
                 };
                 let line = (row.webhook, row.about);
-                self.due.retain(|(_, due)| *due != e.delivery);
+                self.undue(e.provider, e.delivery, None);
                 if let Some(waiting) = self.lines.get_mut(&line) {
                     waiting.retain(|id| *id != e.delivery);
                     match waiting.front() {
@@ -268,7 +314,7 @@ impl Rows {
 
     fn make_due(&mut self, id: DeliveryId) {
         if let Some(at) = self.deliveries.get(&id).and_then(|row| row.next_attempt_at) {
-            self.due.insert((at, id));
+            self.becomes_due(id, at);
         }
     }
 
@@ -281,7 +327,15 @@ impl Rows {
             .flat_map(|(_, line)| line.iter().copied())
             .collect();
         self.lines.retain(|(of, _), _| *of != webhook);
-        self.due.retain(|(_, id)| !gone.contains(id));
+        if let Some(provider) = self.webhooks.get(&webhook).map(|row| row.provider) {
+            // All at once: they may be many.
+            let all: BTreeSet<DeliveryId> = gone.iter().copied().collect();
+            let due = self.due.entry(provider).or_default();
+            due.retain(|(_, id)| !all.contains(id));
+            if due.is_empty() {
+                self.due.remove(&provider);
+            }
+        }
         gone
     }
 

@@ -1,7 +1,7 @@
 //! One delivery, once: signed as Standard Webhooks says, sent to the address that was checked, and what came of it.
 //!
-//! Promises: 15 s for all of it; 64 KiB of the answer are read; no redirect is followed; nothing of the secret or the
-//! address is logged.
+//! Promises: 15 s for all of it, 5 s of them for an answer's body, and what it has said by its head counts; 64 KiB of the
+//! body are read; no redirect is followed; nothing of the secret or the address is logged.
 
 use super::target::{Refused, Target};
 use crate::graphql::scalars::DateTime;
@@ -23,11 +23,13 @@ use store::recorded::Recorded;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 const DEADLINE: Duration = Duration::from_secs(15);
+const BODY_DEADLINE: Duration = Duration::from_secs(5);
 const READ_MAX: usize = 64 * 1_024;
 const SECRET_BYTES: usize = 32;
 const PREFIX: &str = "whsec_";
@@ -91,11 +93,12 @@ pub(super) async fn send(
     signature: &str,
     body: String,
 ) -> Result<Option<Answered>, Refused> {
+    let ends = Instant::now() + DEADLINE;
     let all = async {
         let addresses = target.addresses(loopback).await?;
-        Ok(exchange(target, &addresses, delivery, timestamp, signature, body).await)
+        Ok(exchange(target, &addresses, delivery, timestamp, signature, body, ends).await)
     };
-    tokio::time::timeout(DEADLINE, all).await.unwrap_or(Ok(None))
+    tokio::time::timeout_at(ends, all).await.unwrap_or(Ok(None))
 }
 
 async fn exchange(
@@ -105,6 +108,7 @@ async fn exchange(
     timestamp: i64,
     signature: &str,
     body: String,
+    ends: Instant,
 ) -> Option<Answered> {
     let stream = TcpStream::connect(addresses).await.ok()?;
     let request = Request::builder()
@@ -121,9 +125,9 @@ async fn exchange(
     if target.tls {
         let name = ServerName::try_from(target.host.clone()).ok()?;
         let stream = TlsConnector::from(TLS.clone()).connect(name, stream).await.ok()?;
-        talk(stream, request).await
+        talk(stream, request, ends).await
     } else {
-        talk(stream, request).await
+        talk(stream, request, ends).await
     }
 }
 
@@ -139,6 +143,7 @@ static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
+    ends: Instant,
 ) -> Option<Answered> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
     let _ending = Ending(tokio::spawn(async move {
@@ -150,12 +155,16 @@ async fn talk(
     let mut body = response.into_body();
     let mut read = 0;
     // What it says is nobody's; it may finish saying it, so that it does not take an early end for a failure.
-    while let Some(Ok(frame)) = body.frame().await {
-        read += frame.data_ref().map_or(0, Bytes::len);
-        if read > READ_MAX {
-            break;
+    let rest = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > READ_MAX {
+                break;
+            }
         }
-    }
+    };
+    // A drip is no end, and no failure: it has answered.
+    let _ = tokio::time::timeout_at(ends.min(Instant::now() + BODY_DEADLINE), rest).await;
     Some(Answered { status, retry_after: retry_after.map(Duration::from_secs) })
 }
 

@@ -7,9 +7,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tests::{Client, House, Scratch, Town, eventually, text};
+use tests::{Client, House, Scratch, Town, eventually, eventually_within, text};
 
 const LOOPBACK: &[&str] = &["--loopback-webhooks"];
+/// Longer than anything is on its way.
+const LONG: Duration = Duration::from_secs(40);
 
 /// What came to a receiver.
 #[derive(Debug)]
@@ -113,6 +115,143 @@ fn is_signed(told: &Told, secret: &str) -> bool {
     expected.len() == 47 && told.signature.split(' ').any(|entry| entry == expected)
 }
 
+/// A receiver that does as `answers` says with each connection, on a thread of its own, and tells of each that came.
+fn odd(answers: fn(TcpStream)) -> (String, Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (says, came) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let says = says.clone();
+            std::thread::spawn(move || {
+                if hear(&stream).is_some() {
+                    let _ = says.send(());
+                    answers(stream);
+                }
+            });
+        }
+    });
+    (url, came)
+}
+
+/// Until whoever is told hangs up.
+fn waits(mut stream: TcpStream) {
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let _ = stream.read(&mut [0]);
+}
+fn drips(mut stream: TcpStream) {
+    // The connection's end shows as a failure to write.
+    for byte in b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n".iter().cycle() {
+        if stream.write_all(&[*byte]).is_err() {
+            return;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+fn drips_after_its_head(mut stream: TcpStream) {
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+    while stream.write_all(b"x").is_ok() {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+/// Without end, until whoever is told hangs up.
+fn floods(mut stream: TcpStream, head: &[u8], again: &[u8]) {
+    let much = again.repeat(1_024);
+    let _ = stream.write_all(head);
+    while stream.write_all(&much).is_ok() {}
+}
+fn floods_with_a_body(stream: TcpStream) {
+    floods(stream, b"HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 64]);
+}
+fn floods_with_headers(stream: TcpStream) {
+    floods(stream, b"HTTP/1.1 200 OK\r\n", b"x-flood: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n");
+}
+fn floods_with_one_header(stream: TcpStream) {
+    floods(stream, b"HTTP/1.1 200 OK\r\nx-flood: ", &[b'y'; 64]);
+}
+fn floods_with_promises(stream: TcpStream) {
+    floods(stream, b"", b"HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+/// The most memory that the house ever had, in KiB.
+fn peak(house: &House) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", house.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("the kernel counts it");
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn receivers_that_stall_stall_nobody_else() {
+    let scratch = Scratch::new();
+    let house = House::open_with(&scratch.join("data"), LOOPBACK);
+    let mut town = Town::found(&house, 1);
+    let offer = town.publish(rules(), json!({}));
+    let (url, came) = odd(waits);
+    let (stalled, _) = hook(&mut town.provider, &url, json!(["offer.accepted.v1"]));
+    // More than would be on their way at once; each is about an inquiry of its own.
+    for _ in 0..70 {
+        town.accept(&house, &offer);
+    }
+    came.recv_timeout(Duration::from_secs(10)).expect("the first is told");
+
+    let input = json!({"name": "Other Bank"});
+    let other = text(&town.operator.give("registerProvider", input, "provider { id }")["provider"]["id"]);
+    let mut stranger = house.client(&house.token("provider", Some(&other)));
+    let receiver = Hook::open(&[OK]);
+    hook(&mut stranger, &receiver.url(), json!(["offer.published.v1"]));
+    let input = json!({"providerId": other, "title": "Help", "links": [], "channels": ["MESSAGE"], "acceptsQuestions": true,
+        "allocation": {"auction": rules()}});
+    stranger.give("publishOffer", input, "offer { id }");
+    let told = receiver.told.recv_timeout(Duration::from_secs(5)).expect("nobody waits for the one that stalls");
+    assert_eq!(told.json()["type"], "offer.published.v1");
+
+    // Nothing was answered in time: that failed, and is tried again.
+    let failed = eventually_within(LONG, "the first has timed out", || {
+        deliveries(&mut town.provider, &stalled).into_iter().find(|one| one["attempts"] == 1)
+    });
+    assert_eq!((&failed["state"], &failed["lastStatus"]), (&json!("PENDING"), &Value::Null));
+    assert!(failed["nextAttemptAt"].is_string());
+}
+
+#[test]
+fn receivers_that_flood_or_drip_cost_little() {
+    let scratch = Scratch::new();
+    let house = House::open_with(&scratch.join("data"), LOOPBACK);
+    let mut town = Town::found(&house, 1);
+    let offer = town.publish(rules(), json!({}));
+    let odd = |town: &mut Town, answers| {
+        let (url, came) = odd(answers);
+        (hook(&mut town.provider, &url, json!(["offer.accepted.v1"])).0, came)
+    };
+    let answered = [odd(&mut town, floods_with_a_body), odd(&mut town, drips_after_its_head)];
+    let failed = [
+        odd(&mut town, floods_with_headers),
+        odd(&mut town, floods_with_one_header),
+        odd(&mut town, floods_with_promises),
+        odd(&mut town, drips),
+    ];
+    let before = peak(&house);
+    town.accept(&house, &offer);
+    for (webhook, came) in &answered {
+        came.recv_timeout(Duration::from_secs(30)).expect("it is told");
+        let done = eventually_within(LONG, "its head is its answer", || {
+            deliveries(&mut town.provider, webhook).into_iter().find(|one| one["state"] == "DELIVERED")
+        });
+        assert_eq!((&done["attempts"], &done["lastStatus"]), (&json!(1), &json!(200)));
+    }
+    for (webhook, came) in &failed {
+        came.recv_timeout(Duration::from_secs(30)).expect("it is told");
+        let tried = eventually_within(LONG, "it has no answer", || {
+            deliveries(&mut town.provider, webhook).into_iter().find(|one| one["attempts"].as_u64() > Some(0))
+        });
+        assert_eq!((&tried["state"], &tried["lastStatus"]), (&json!("PENDING"), &Value::Null));
+        // The one that failed is tried again.
+        came.recv_timeout(Duration::from_secs(30)).expect("it is told once more");
+    }
+    let more = peak(&house) - before;
+    assert!(more < 32 * 1_024, "{more} KiB more were needed");
+}
+
 fn rules() -> Value {
     json!({"direction": "FORWARD", "format": "SEALED_FIRST_PRICE", "currency": "EUR", "openFor": "PT2S"})
 }
@@ -123,7 +262,7 @@ fn hook(provider: &mut Client, url: &str, types: Value) -> (String, String) {
 }
 
 fn deliveries(provider: &mut Client, webhook: &str) -> Vec<Value> {
-    let document = "query($id: ID!) { node(id: $id) { ... on Webhook { disabledAt deliveries(first: 50) { edges { node { id state attempts lastStatus nextAttemptAt entry { type seq log redacted } } } } } } }";
+    let document = "query($id: ID!) { node(id: $id) { ... on Webhook { disabledAt deliveries(first: 100) { edges { node { id state attempts lastStatus nextAttemptAt entry { type seq log redacted } } } } } } }";
     let seen = provider.ask(document, json!({"id": webhook}));
     seen["node"]["deliveries"]["edges"].as_array().unwrap().iter().map(|edge| edge["node"].clone()).collect()
 }
