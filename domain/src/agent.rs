@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::event::agent::*;
 use crate::event::wallet::Party;
 use crate::ids::{AgentId, CustomerId, ProviderId};
+use crate::log::Seq;
 use crate::money::Money;
 use crate::patch::Patch;
 use crate::refusal::Refusal;
@@ -268,6 +269,14 @@ pub fn set_standing_value(
     Ok(vec![StandingValueSet { agent, direction, topic: topic.clone(), valid_until, value }.into()])
 }
 
+/// By the agent itself. What it was told is a view, so the edge says by which event; read again it is recorded again.
+pub fn read_notices(state: &State, agent: AgentId, through: Option<Seq>, ctx: &Ctx) -> Decided {
+    let own = ctx.actor == Actor::Agent(agent);
+    state.agents.get(agent).filter(|_| own).ok_or(Refusal::NotFound { field: "agentId" })?;
+    let through = through.ok_or(Refusal::NotFound { field: "noticeId" })?;
+    Ok(vec![AgentNoticesRead { agent, through }.into()])
+}
+
 /// Values are over: from now on the one for the next topic above counts, so what waits is looked at again.
 pub fn end_values(state: &State, agent: AgentId, ctx: &Ctx) -> Vec<Event> {
     let row = state.agents.get(agent).expect("a timer goes with its agent");
@@ -402,6 +411,8 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
         }
         AgentEvent::RoundsPutOff(e) => e.agents().for_each(|agent| set_rounds_at(state, agent, Some(e.until))),
         AgentEvent::RoundsResumed(e) => set_rounds_at(state, e.agent, None),
+        // What an agent was told is kept by the views.
+        AgentEvent::NoticesRead(_) => {}
         AgentEvent::PresenceReported(e) => {
             for agent in &e.agents {
                 let row = state.agents.get(*agent).expect("an agent is registered first");

@@ -360,7 +360,8 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
             | AgentEvent::PresenceReported(_)
             | AgentEvent::StandingValueSet(_)
             | AgentEvent::Blocked(_)
-            | AgentEvent::CustomerBlocked(_),
+            | AgentEvent::CustomerBlocked(_)
+            | AgentEvent::NoticesRead(_),
         )
         | Event::Reservation(
             ReservationEvent::Opened(_)

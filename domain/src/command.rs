@@ -8,7 +8,7 @@ use crate::event::community::{Classified, CreditLimit, CustomerKey, Location, Of
 use crate::event::inquiry::InformationOutcome;
 use crate::event::wallet::Party;
 use crate::ids::*;
-use crate::log::LogName;
+use crate::log::{LogName, Seq};
 use crate::money::Money;
 use crate::patch::Patch;
 use crate::sealed::Sealed;
@@ -254,6 +254,11 @@ pub enum Command {
         owner: Party,
         customer: CustomerId,
     },
+    /// `through`: the position of the event that told it; absent where the edge knows of no such notice.
+    ReadNotices {
+        agent: AgentId,
+        through: Option<Seq>,
+    },
     /// How much goes on at a location now, by whoever measures it.
     ReportLocationTraffic {
         location: String,
@@ -428,6 +433,7 @@ pub mod rights {
     pub const UNBLOCK_AGENT: Right = ("unblockAgent", &[Provider, Operator]);
     pub const BLOCK_CUSTOMER: Right = ("blockCustomer", &[Agent, Provider, Operator]);
     pub const UNBLOCK_CUSTOMER: Right = ("unblockCustomer", &[Agent, Provider, Operator]);
+    pub const READ_NOTICES: Right = ("readNotices", &[Agent]);
     pub const REPORT_LOCATION_TRAFFIC: Right = ("reportLocationTraffic", &[Operator]);
     pub const DECLARE_QUEUE: Right = ("declareQueue", &[Operator]);
     pub const MERGE_QUEUES: Right = ("mergeQueues", &[Operator]);
@@ -460,7 +466,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 50] = [
+    pub const ALL: [Right; 51] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -481,6 +487,7 @@ pub mod rights {
         UNBLOCK_AGENT,
         BLOCK_CUSTOMER,
         UNBLOCK_CUSTOMER,
+        READ_NOTICES,
         REPORT_LOCATION_TRAFFIC,
         DECLARE_QUEUE,
         MERGE_QUEUES,
@@ -545,6 +552,7 @@ impl Command {
             Command::UnblockAgent { .. } => rights::UNBLOCK_AGENT,
             Command::BlockCustomer { .. } => rights::BLOCK_CUSTOMER,
             Command::UnblockCustomer { .. } => rights::UNBLOCK_CUSTOMER,
+            Command::ReadNotices { .. } => rights::READ_NOTICES,
             Command::ReportLocationTraffic { .. } => rights::REPORT_LOCATION_TRAFFIC,
             Command::DeclareQueue { .. } => rights::DECLARE_QUEUE,
             Command::MergeQueues { .. } => rights::MERGE_QUEUES,

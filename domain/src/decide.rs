@@ -115,6 +115,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
             block::block_customer(state, *owner, *customer, *inquiry, ctx)
         }
         Command::UnblockCustomer { owner, customer } => block::unblock_customer(state, *owner, *customer, ctx),
+        Command::ReadNotices { agent, through } => agent::read_notices(state, *agent, *through, ctx),
         Command::ReportLocationTraffic { location, traffic, valid_for } => {
             location::report(state, location, *traffic, *valid_for, ctx)
         }

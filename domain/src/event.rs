@@ -152,6 +152,7 @@ impl Event {
                 AgentEvent::Unblocked(e) => two(e.agent, e.provider),
                 AgentEvent::CustomerBlocked(e) => two(e.agent, e.customer),
                 AgentEvent::CustomerUnblocked(e) => two(e.agent, e.customer),
+                AgentEvent::NoticesRead(e) => one(e.agent),
                 // Not its agents: their trails would hold little else.
                 AgentEvent::PresenceReported(e) => e.call_server.map_or_else(none, one),
             },
@@ -243,7 +244,8 @@ into_event! {
         RoundsPutOff(agent::AgentRoundsPutOff), RoundsResumed(agent::AgentRoundsResumed),
         PresenceReported(agent::AgentPresenceReported), StandingValueSet(agent::StandingValueSet),
         Blocked(agent::AgentBlocked), Unblocked(agent::AgentUnblocked),
-        CustomerBlocked(agent::AgentCustomerBlocked), CustomerUnblocked(agent::AgentCustomerUnblocked);
+        CustomerBlocked(agent::AgentCustomerBlocked), CustomerUnblocked(agent::AgentCustomerUnblocked),
+        NoticesRead(agent::AgentNoticesRead);
     Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet);
     Reservation(ReservationEvent): Opened(reservation::ReservationOpened), Viewed(reservation::ReservationViewed),
         Accepted(reservation::ReservationAccepted), Declined(reservation::ReservationDeclined),

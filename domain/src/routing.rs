@@ -370,7 +370,8 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
             | AgentEvent::CustomerUnblocked(_)
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
-            | AgentEvent::PresenceReported(_),
+            | AgentEvent::PresenceReported(_)
+            | AgentEvent::NoticesRead(_),
         )
         | Event::Provider(_)
         | Event::Offer(_)

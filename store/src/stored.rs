@@ -131,6 +131,7 @@ stored! {
     "agent.rounds_put_off.v1" => Agent(AgentEvent::RoundsPutOff);
     "agent.rounds_resumed.v1" => Agent(AgentEvent::RoundsResumed);
     "agent.presence_reported.v1" => Agent(AgentEvent::PresenceReported);
+    "agent.notices_read.v1" => Agent(AgentEvent::NoticesRead);
     "agent.standing_value_set.v1" => Agent(AgentEvent::StandingValueSet);
     "agent.blocked.v1" => Agent(AgentEvent::Blocked);
     "agent.unblocked.v1" => Agent(AgentEvent::Unblocked);

@@ -2,6 +2,7 @@
 //! platform has looked for what waits for them. What they are doing follows from reservations and sessions.
 
 use crate::ids::{AgentId, CallServerId, CustomerId, InquiryId, ProviderId};
+use crate::log::Seq;
 use crate::money::Money;
 use crate::patch::Patch;
 use crate::sealed::Sealed;
@@ -23,6 +24,7 @@ pub enum AgentEvent {
     RoundsResumed(AgentRoundsResumed),
     PresenceReported(AgentPresenceReported),
     StandingValueSet(StandingValueSet),
+    NoticesRead(AgentNoticesRead),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,4 +184,13 @@ pub struct AgentCustomerBlocked {
 pub struct AgentCustomerUnblocked {
     pub agent: AgentId,
     pub customer: CustomerId,
+}
+
+/// The agent has read what it was told by the events up to and including one of them. Read already is read still: the
+/// first time counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentNoticesRead {
+    pub agent: AgentId,
+    /// The position of that event in this log.
+    pub through: Seq,
 }

@@ -110,3 +110,16 @@ fn an_affiliation_stays_unless_it_is_named_and_ends_where_it_is_named_as_nothing
     assert_eq!(market.who(ANN).affiliated_with, Some(PROVIDER));
     assert!(market.folded() == market.state, "the log says so too");
 }
+
+#[test]
+fn an_agent_reads_its_own_notices_and_again_is_recorded_again() {
+    let mut market = Market::with(&[ANN, BEN]);
+    let read = |through| Command::ReadNotices { agent: ANN, through };
+    for through in [7, 7, 3] {
+        let events = market.agent(ANN, read(Some(through))).unwrap();
+        assert_eq!(names(&events), ["agent.notices_read"], "{through}");
+    }
+    assert_eq!(market.agent(ANN, read(None)), Err(Refusal::NotFound { field: "noticeId" }));
+    assert_eq!(market.agent(BEN, read(Some(7))), Err(Refusal::NotFound { field: "agentId" }));
+    assert_eq!(market.operator(read(Some(7))), Err(Refusal::Forbidden));
+}

@@ -237,7 +237,8 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
             | AgentEvent::StandingValueSet(_)
             // Whom an agent keeps away from is its own.
             | AgentEvent::CustomerBlocked(_)
-            | AgentEvent::CustomerUnblocked(_),
+            | AgentEvent::CustomerUnblocked(_)
+            | AgentEvent::NoticesRead(_),
         ) => false,
         Event::Customer(_) | Event::Queue(_) => false,
         Event::Webhook(e) => e.provider() == id,

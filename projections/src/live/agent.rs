@@ -4,7 +4,7 @@
 //! a status asked for while busy shows as UNAVAILABLE until the work is done and then takes effect.
 
 use super::error::Misfit;
-use super::notice::{NOTICES_MAX, NoticeRow, notice_of};
+use super::notice::{Notices, notice_of};
 use domain::event::agent::{AgentEvent, Will, WillReason};
 use domain::event::reservation::{ReservationEvent, ReservationOpened};
 use domain::event::session::SessionEvent;
@@ -15,7 +15,7 @@ use domain::state::StandingValue;
 use domain::time::Timestamp;
 use domain::topic::Skill;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::recorded::Recorded;
 
@@ -104,8 +104,8 @@ pub struct Agent {
     pending: Vec<PendingReservation>,
     sessions: Vec<Engagement>,
     wrap_ups: Vec<Engagement>,
-    notices: VecDeque<NoticeRow>,
     blocks: BTreeMap<CustomerId, CustomerBlock>,
+    notices: Notices,
     /// The status before this one, and since when: taken up again where this one lasted no time.
     before: (AgentStatus, Timestamp),
 }
@@ -122,8 +122,7 @@ impl Agent {
     pub fn sessions(&self) -> &[Engagement] {
         &self.sessions
     }
-    /// The newest `NOTICES_MAX`, oldest first.
-    pub fn notices(&self) -> &VecDeque<NoticeRow> {
+    pub fn notices(&self) -> &Notices {
         &self.notices
     }
 
@@ -254,8 +253,8 @@ impl Agents {
                     pending: Vec::new(),
                     sessions: Vec::new(),
                     wrap_ups: Vec::new(),
-                    notices: VecDeque::new(),
                     blocks: BTreeMap::new(),
+                    notices: Notices::default(),
                     before,
                 };
                 if self.by_id.insert(e.agent, agent).is_some() {
@@ -309,6 +308,10 @@ impl Agents {
             AgentEvent::CustomerUnblocked(e) => {
                 self.known(e.agent)?.keep_away(e.customer, None);
                 return Ok(());
+            }
+            AgentEvent::NoticesRead(e) => {
+                self.known(e.agent)?.notices.read(e.through, recorded.time);
+                e.agent
             }
             // How far the platform has looked for what waits for it is no news to the agent.
             AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_) => return Ok(()),
@@ -456,14 +459,10 @@ impl Agents {
         self.tell(recorded, false, false)
     }
 
-    /// Keeps the notice of an event, where it is one; the oldest makes room.
+    /// Keeps the notice of an event, where it is one.
     fn tell(&mut self, recorded: &Recorded, is_second: bool, changes: bool) -> Result<(), Misfit> {
         let Some((agent, notice)) = notice_of(recorded, is_second, changes) else { return Ok(()) };
-        let notices = &mut self.known(agent)?.notices;
-        if notices.len() == NOTICES_MAX {
-            notices.pop_front();
-        }
-        notices.push_back(notice);
+        self.known(agent)?.notices.keep(notice);
         Ok(())
     }
 }

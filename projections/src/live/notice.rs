@@ -1,5 +1,8 @@
 //! What an agent is told and keeps until read: one notice at most of one event, with an id taken from
 //! the event's, so that every node gives it the same one.
+//!
+//! It promises: what is unread is kept however old it is, up to [`UNREAD_MAX`] before the newest hundred. In memory an old
+//! one is the position of its event, from which it is made again: docs/adr/0048-notices-kept-until-read.md.
 
 use domain::event::Event;
 use domain::event::agent::{AgentEvent, WillReason};
@@ -9,10 +12,13 @@ use domain::ids::{AgentId, AuctionId, BidId, InquiryId, NoticeId, ReservationId}
 use domain::log::Seq;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use store::recorded::Recorded;
 
-/// How many notices an agent keeps in memory; older ones are found in the log.
+/// How many notices an agent keeps in memory as they are, read or not.
 pub const NOTICES_MAX: usize = 100;
+/// How many unread ones before those it keeps by their positions. Beyond, the oldest is found in the agent's trail alone.
+pub const UNREAD_MAX: usize = 5_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NoticeKind {
@@ -40,6 +46,8 @@ pub struct NoticeRow {
     pub auction: Option<AuctionId>,
     pub bid: Option<BidId>,
     pub second_agent: Option<AgentId>,
+    /// Absent: it is unread.
+    pub read_at: Option<Timestamp>,
 }
 
 impl NoticeRow {
@@ -54,8 +62,78 @@ impl NoticeRow {
             auction: None,
             bid: None,
             second_agent: None,
+            read_at: None,
         }
     }
+}
+
+/// An unread notice that has made room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Older {
+    pub seq: Seq,
+    /// The lower half of its id: whoever looks for an id finds the event to compare with.
+    mark: u64,
+}
+
+/// What one agent was told, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notices {
+    newest: VecDeque<NoticeRow>,
+    /// All of them before the newest.
+    older: VecDeque<Older>,
+}
+
+impl Notices {
+    /// At most [`NOTICES_MAX`].
+    pub fn newest(&self) -> &VecDeque<NoticeRow> {
+        &self.newest
+    }
+
+    pub fn unread(&self) -> usize {
+        self.older.len() + self.newest.iter().filter(|row| row.read_at.is_none()).count()
+    }
+
+    /// Unread ones before the newest, after a position.
+    pub fn older(&self, after: Option<Seq>) -> impl Iterator<Item = Older> + '_ {
+        let from = after.map_or(0, |after| self.older.partition_point(|one| one.seq <= after));
+        self.older.range(from..).copied()
+    }
+
+    /// The position of the event that made a notice. Of two unread old ones whose marks are alike, the later.
+    pub fn position(&self, id: NoticeId) -> Option<Seq> {
+        let newest = self.newest.iter().rev().find(|row| row.id == id).map(|row| row.seq);
+        newest.or_else(|| self.older.iter().rev().find(|one| one.mark == mark(id)).map(|one| one.seq))
+    }
+
+    /// The oldest makes room; unread it is kept by its position.
+    pub(super) fn keep(&mut self, notice: NoticeRow) {
+        if self.newest.len() == NOTICES_MAX
+            && let Some(oldest) = self.newest.pop_front().filter(|row| row.read_at.is_none())
+        {
+            if self.older.len() == UNREAD_MAX {
+                self.older.pop_front();
+            }
+            self.older.push_back(Older { seq: oldest.seq, mark: mark(oldest.id) });
+        }
+        self.newest.push_back(notice);
+    }
+
+    pub(super) fn read(&mut self, through: Seq, at: Timestamp) {
+        let read = self.older.partition_point(|one| one.seq <= through);
+        self.older.drain(..read);
+        for row in self.newest.iter_mut().take_while(|row| row.seq <= through) {
+            row.read_at.get_or_insert(at);
+        }
+    }
+}
+
+fn mark(id: NoticeId) -> u64 {
+    id.0 as u64
+}
+
+/// The notice of an event that is known to have told somebody.
+pub fn told_by(recorded: &Recorded) -> Option<NoticeRow> {
+    notice_of(recorded, true, true).map(|(_, row)| row)
 }
 
 /// Whom an event tells of it, and what: of the event alone but for two facts about before. `is_second`: of a
@@ -105,7 +183,8 @@ pub fn notice_of(recorded: &Recorded, is_second: bool, changes: bool) -> Option<
             | AgentEvent::Blocked(_)
             | AgentEvent::Unblocked(_)
             | AgentEvent::CustomerBlocked(_)
-            | AgentEvent::CustomerUnblocked(_),
+            | AgentEvent::CustomerUnblocked(_)
+            | AgentEvent::NoticesRead(_),
         )
         | Event::Provider(_)
         | Event::Offer(_)

@@ -21,10 +21,10 @@ use super::settlement::SettlementRow;
 use super::{Live, read};
 use domain::event::wallet::Party;
 use domain::ids::{
-    AccountId, AgentId, AuctionId, BidId, CallServerId, CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId,
-    ReservationId, SessionId, SettlementId, Subject,
+    AccountId, AgentId, AuctionId, BidId, CallServerId, CustomerId, InquiryId, LinkId, NoticeId, OfferId, ProviderId,
+    QueueId, ReservationId, SessionId, SettlementId, Subject,
 };
-use domain::log::LogName;
+use domain::log::{LogName, Seq};
 use domain::terms::OfferTerms;
 use domain::time::{Span, Timestamp};
 use domain::topic::Topic;
@@ -259,7 +259,22 @@ impl Live {
     }
     /// The newest hundred, oldest first.
     pub fn notices(&self, id: AgentId) -> Vec<NoticeRow> {
-        self.of_agent(id, |agent| agent.notices().iter().copied().collect()).unwrap_or_default()
+        self.of_agent(id, |agent| agent.notices().newest().iter().copied().collect()).unwrap_or_default()
+    }
+    /// The same, and before them the positions of unread ones after `after`, at most `limit`, oldest first.
+    pub fn all_notices(&self, id: AgentId, after: Option<Seq>, limit: usize) -> (Vec<Seq>, Vec<NoticeRow>) {
+        let all = |agent: &Agent| {
+            let older = agent.notices().older(after).take(limit).map(|one| one.seq);
+            (older.collect(), agent.notices().newest().iter().copied().collect())
+        };
+        self.of_agent(id, all).unwrap_or_default()
+    }
+    pub fn unread_notices(&self, id: AgentId) -> usize {
+        self.of_agent(id, |agent| agent.notices().unread()).unwrap_or(0)
+    }
+    /// Of the event that made one of an agent's notices, where it is kept.
+    pub fn notice_position(&self, id: AgentId, notice: NoticeId) -> Option<Seq> {
+        self.of_agent(id, |agent| agent.notices().position(notice)).flatten()
     }
     /// Linear in the call server's agents.
     pub fn agents_available(&self, log: &LogName) -> usize {

@@ -1,15 +1,16 @@
 //! The shown status on its boundaries, and notices.
 
 use super::agent::{AgentStatus, StatusReason};
-use super::notice::NoticeKind;
+use super::notice::{NOTICES_MAX, NoticeKind, UNREAD_MAX};
 use super::testing::*;
 use domain::event::Event;
-use domain::event::agent::{AgentPresenceReported, AgentUpdated, Will, WillReason};
+use domain::event::agent::{AgentNoticesRead, AgentPresenceReported, AgentUpdated, Will, WillReason};
 use domain::event::auction::{AuctionEvent, AuctionOpened};
 use domain::event::reservation::{
     RescindReason, ReservationDeclined, ReservationEvent, ReservationOpened, ReservationRescinded,
 };
 use domain::ids::{AgentId, AuctionId, InquiryId, NoticeId, ReservationId};
+use domain::log::Seq;
 use domain::terms::{AuctionFormat, Direction};
 use domain::time::Timestamp;
 
@@ -226,4 +227,57 @@ fn a_second_agent_that_is_asked_again_is_told_again() {
     desk.at(2, [declined(1, ANN, Some(BEN)), won(1, 2, BEN, 2)]);
     desk.at(3, [rescinded(2, BEN), won(1, 3, BEN, 3)]);
     assert_eq!(told_second(&desk, BEN), [2, 3]);
+}
+
+/// So many times set to another will by an operator; the positions that told it.
+fn told(desk: &mut Desk, from: i64, times: usize) -> Vec<Seq> {
+    let will = |at: i64| if at % 2 == 0 { Will::Break } else { Will::Offline };
+    let events = (0..times as i64).map(|n| wants(ANN, will(from + n), WillReason::Operator));
+    let batch = desk.pen.at(from, events);
+    desk.live.apply(&batch).unwrap();
+    batch.iter().map(|event| event.seq).collect()
+}
+
+#[test]
+fn what_is_unread_is_kept_however_much_is_told_after_it_and_what_is_read_makes_room() {
+    let mut desk = Desk::new();
+    let read = |through| AgentNoticesRead { agent: ANN, through };
+    let seqs = told(&mut desk, 2, NOTICES_MAX + 50);
+    let (older, newest) = desk.live.all_notices(ANN, None, 1_000);
+    assert_eq!((older.as_slice(), newest.len()), (&seqs[..50], NOTICES_MAX));
+    assert_eq!(desk.live.all_notices(ANN, Some(seqs[40]), 5).0, seqs[41..46]);
+    assert_eq!(desk.live.unread_notices(ANN), 150);
+
+    // Half of the old ones, then all of them and one of the newest.
+    desk.at(1_000, [read(seqs[24]).into()]);
+    assert_eq!(desk.live.all_notices(ANN, None, 1_000).0, seqs[25..50]);
+    assert_eq!(desk.live.unread_notices(ANN), 125);
+    desk.at(1_001, [read(seqs[50]).into()]);
+    let (older, newest) = desk.live.all_notices(ANN, None, 1_000);
+    assert_eq!((older, newest[0].read_at, newest[1].read_at), (vec![], Some(at(1_001)), None));
+    assert_eq!(desk.live.unread_notices(ANN), 99);
+    // Again, and less: the first time counts.
+    desk.at(1_002, [read(seqs[50]).into(), read(seqs[3]).into()]);
+    assert_eq!(desk.live.notices(ANN)[0].read_at, Some(at(1_001)));
+    desk.at(1_003, [read(seqs[149]).into()]);
+    assert_eq!(desk.live.unread_notices(ANN), 0);
+    // What is read makes room for good.
+    told(&mut desk, 2_000, 60);
+    let (older, newest) = desk.live.all_notices(ANN, None, 1_000);
+    assert_eq!((older.len(), newest.iter().filter(|row| row.read_at.is_some()).count()), (0, 40));
+}
+
+#[test]
+fn an_unread_notice_is_found_by_its_id_and_the_number_of_them_is_bounded() {
+    let mut desk = Desk::new();
+    let first = desk.pen.at(2, [wants(ANN, Will::Break, WillReason::Operator)]);
+    desk.live.apply(&first).unwrap();
+    let id = NoticeId(first[0].id.0);
+    let seqs = told(&mut desk, 3, NOTICES_MAX + UNREAD_MAX - 1);
+    assert_eq!(desk.live.notice_position(ANN, id), Some(first[0].seq));
+    assert_eq!(desk.live.unread_notices(ANN), NOTICES_MAX + UNREAD_MAX);
+    assert_eq!(desk.live.notice_position(BEN, id), None, "of another");
+    told(&mut desk, 3 + seqs.len() as i64, 1);
+    assert_eq!(desk.live.notice_position(ANN, id), None);
+    assert_eq!(desk.live.unread_notices(ANN), NOTICES_MAX + UNREAD_MAX);
 }

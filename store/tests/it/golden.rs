@@ -735,6 +735,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("", AgentCustomerBlocked { agent, customer, known_by: inquiry }.into()),
         ("", AgentCustomerUnblocked { agent, customer }.into()),
         ("", AgentUnblocked { agent, provider: PROVIDER }.into()),
+        ("", AgentNoticesRead { agent, through: 41 }.into()),
         (
             "",
             StandingValueSet {

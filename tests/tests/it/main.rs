@@ -19,6 +19,7 @@ mod killed;
 mod late;
 mod limits;
 mod locations;
+mod notices;
 mod offers;
 mod past;
 mod promises;

@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 50] = [
+const MUTATIONS: [(&str, &[&str], &str); 51] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -38,6 +38,7 @@ const MUTATIONS: [(&str, &[&str], &str); 50] = [
     ("unblockAgent", &["provider", "operator"], r#"{"agentId": "agt_00000000000000000000000000"}"#),
     ("blockCustomer", &["agent", "provider", "operator"], r#"{"inquiryId": "inq_00000000000000000000000000"}"#),
     ("unblockCustomer", &["agent", "provider", "operator"], r#"{"inquiryId": "inq_00000000000000000000000000"}"#),
+    ("readNotices", &["agent"], r#"{"noticeId": "ntc_00000000000000000000000000"}"#),
     ("reportLocationTraffic", &["operator"], r#"{"callServer": "absent", "location": "home", "traffic": "1"}"#),
     ("declareQueue", &["operator"], r#"{"callServer": "absent", "topic": "cards"}"#),
     ("retireQueue", &["operator"], r#"{"queueId": "que_00000000000000000000000000"}"#),

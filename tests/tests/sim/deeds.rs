@@ -51,6 +51,7 @@ const WEIGHTS: [(usize, Draw); 52] = [
     (2, come_back),
     (1, trade::block_customer),
     (4, trade::unblock_customer),
+    (1, read_notices),
     (13, trade::accept_offer),
     (12, consent),
     (5, decline),
@@ -240,6 +241,15 @@ fn set_standing_value(dice: &mut Dice, known: &Known, log: &LogName) -> Option<D
     let command = Command::SetStandingValue { agent, topic, direction, value, valid_until };
     Some((log.clone(), actor, command))
 }
+/// What an agent was told last, or something before; sometimes what the edge finds nowhere, or another's.
+fn read_notices(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let market = market(known, log)?;
+    let (agent, through) = dice.recent(&market.told)?;
+    let through = dice.percent(95).then_some(through);
+    let actor = if dice.percent(95) { agent } else { dice.pick(&market.agents)? };
+    Some((log.clone(), Actor::Agent(actor), Command::ReadNotices { agent, through }))
+}
+
 /// For the morning: what somebody would pay and take for what the house is about.
 pub fn first_value(dice: &mut Dice, log: &LogName, agent: AgentId) -> Deed {
     let topic = topic(if log.as_str() == "main" { dice.one(&["cards", "loans"]) } else { "travel" });

@@ -75,6 +75,8 @@ pub struct KnownMarket {
     pub queues: Vec<QueueId>,
     pub blocked: Vec<(AgentId, ProviderId)>,
     pub kept: Vec<(AgentId, CustomerId)>,
+    /// Who was told something, by the event at which position.
+    pub told: Vec<(AgentId, Seq)>,
     /// When it was last heard of.
     pub now: Timestamp,
 }
@@ -116,6 +118,14 @@ impl Known {
             let market = self.markets.entry(event.log.clone()).or_default();
             market.now = event.time;
             market.learn(&event.event);
+            let told = match &event.event {
+                Event::Reservation(ReservationEvent::Lapsed(e)) => Some(e.agent),
+                Event::Reservation(ReservationEvent::Rescinded(e)) => Some(e.agent),
+                Event::Auction(AuctionEvent::BidOutbid(e)) => Some(e.agent),
+                Event::Auction(AuctionEvent::BidLost(e)) => Some(e.agent),
+                _ => None,
+            };
+            market.told.extend(told.map(|agent| (agent, event.seq)));
         }
     }
 

@@ -128,6 +128,20 @@ fn awarded_again(lines: &mut Vec<Line>) -> Option<()> {
     lines.splice(group.end..group.end, again);
     Some(())
 }
+fn read_by_another(lines: &mut Vec<Line>) -> Option<()> {
+    // What somebody else was told before.
+    let at = find(lines, "agent.notices_read")?;
+    let agent = data(&lines[at])["agent"].clone();
+    let others = |line: &Line| is(line, "auction.bid_outbid") && data(line)["agent"] != agent;
+    let told = lines[..at].iter().position(others)?;
+    edit(&mut lines[at], |data| data["through"] = json!(told));
+    Some(())
+}
+fn read_ahead(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "agent.notices_read")?;
+    edit(&mut lines[at], |data| data["through"] = json!(at));
+    Some(())
+}
 fn other_answer(lines: &mut Vec<Line>) -> Option<()> {
     let at = find(lines, "inquiry.information_answered")?;
     edit(&mut lines[at], |data| {
@@ -404,6 +418,8 @@ const MUTANTS: &[Mutant] = &[
     ("the next agent named wrongly", told_wrongly, &["conference"]),
     ("half a command", half_a_command, &["atomic"]),
     ("a limit that was never handed over", limit_forgotten, &["handover", "accounts", "known things"]),
+    ("notices of another that are read", read_by_another, &["notices"]),
+    ("notices that are read before they are told", read_ahead, &["notices"]),
     ("an answer that nobody gave", other_answer, &["user information"]),
     ("a limit by a cent", limit_by_a_cent, &["handover"]),
     ("a call server elsewhere", elsewhere, &["handover", "known things"]),

@@ -95,7 +95,8 @@ pub fn same(name: &str, live: &Live, zero: &Live, subjects: &BTreeSet<Subject>) 
                 agree!(position(id));
             }
             Subject::AgentId(id) => {
-                agree!(notices(id));
+                agree!(all_notices(id, None, ALL));
+                agree!(unread_notices(id));
                 agree!(agent_pending(id));
                 agree!(agent_sessions(id));
             }

@@ -48,6 +48,13 @@ pub struct SetAgentStatusInput {
     pub idempotency_key: String,
 }
 
+/// All that the agent was told up to and including this notice is read.
+#[derive(InputObject, Clone, Debug)]
+pub struct ReadNoticesInput {
+    pub notice_id: ID,
+    pub idempotency_key: String,
+}
+
 #[derive(InputObject, Clone, Debug)]
 pub struct SetStandingValueInput {
     pub agent_id: Option<ID>,

@@ -3,14 +3,17 @@
 use super::call::{Call, Step, Stop, answer};
 use super::payload::AgentPayload;
 use crate::errors::{ErrorCode, code};
-use crate::graphql::input::agent::{RegisterAgentInput, SetAgentStatusInput, SetStandingValueInput, UpdateAgentInput};
+use crate::graphql::input::agent::{
+    ReadNoticesInput, RegisterAgentInput, SetAgentStatusInput, SetStandingValueInput, UpdateAgentInput,
+};
+use crate::graphql::input::parse;
 use crate::graphql::types::Agent;
 use async_graphql::{Context, Error, Object};
 use domain::actor::Actor;
 use domain::command::{Command, rights};
 use domain::event::Event;
 use domain::event::agent::AgentEvent;
-use domain::ids::{AgentId, IdSource, ProviderId};
+use domain::ids::{AgentId, IdSource, NoticeId, ProviderId};
 use domain::log::LogName;
 use domain::refusal::Refusal;
 
@@ -33,6 +36,12 @@ impl Agents {
     async fn set_agent_status(&self, ctx: &Context<'_>, input: SetAgentStatusInput) -> Result<AgentPayload, Error> {
         let call = Call::begin(ctx, rights::SET_AGENT_STATUS, &input, &input.idempotency_key)?;
         answer(set_agent_status(&call, &input)).await
+    }
+
+    /// The agent says how far it has read what it was told. Of what is read already the first time counts.
+    async fn read_notices(&self, ctx: &Context<'_>, input: ReadNoticesInput) -> Result<AgentPayload, Error> {
+        let call = Call::begin(ctx, rights::READ_NOTICES, &input, &input.idempotency_key)?;
+        answer(read_notices(&call, &input)).await
     }
 
     async fn set_standing_value(&self, ctx: &Context<'_>, input: SetStandingValueInput) -> Result<AgentPayload, Error> {
@@ -78,6 +87,16 @@ async fn set_agent_status(call: &Call, input: &SetAgentStatusInput) -> Step<Agen
     let log = log_of(call, agent)?;
     let note = call.seal(agent, input.reason.clone()).await?;
     let done = call.submit(&log, Command::SetAgentStatus { agent, will: input.status.into(), note }).await?;
+    Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))
+}
+
+async fn read_notices(call: &Call, input: &ReadNoticesInput) -> Step<AgentPayload> {
+    let notice: NoticeId = parse::id(&input.notice_id, "noticeId")?;
+    let agent = itself_or_named(call, None)?;
+    let log = log_of(call, agent)?;
+    // Where it is none of the agent's, or kept no more, the decision says so: a repeat has its answer all the same.
+    let through = call.app.live.notice_position(agent, notice);
+    let done = call.submit(&log, Command::ReadNotices { agent, through }).await?;
     Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))
 }
 

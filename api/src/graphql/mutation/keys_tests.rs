@@ -210,6 +210,10 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
 
     table.does(&provider, "deleteWebhook", json!({ "webhookId": webhook }), "webhook { id }").await;
     let value = json!({ "topic": "cards", "direction": "FORWARD", "value": { "amount": "1", "currency": "EUR" } });
+    let told =
+        table.house.ask(&ann, "{ viewer { agent { notices(first: 1) { edges { node { id } } } } } }", json!({})).await;
+    let notice = json!({ "noticeId": told["viewer"]["agent"]["notices"]["edges"][0]["node"]["id"] });
+    table.does(&ann, "readNotices", notice, "agent { unreadNotices }").await;
     table.does(&ann, "setStandingValue", value, "agent { standingValues { topic } }").await;
 
     let block = json!({ "agentId": ann.1 });

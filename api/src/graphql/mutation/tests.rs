@@ -403,6 +403,7 @@ fn example(mutation: &str) -> Value {
         "setAgentStatus" => json!({ "status": "BREAK", "reason": "r" }),
         "blockAgent" | "unblockAgent" => json!({ "agentId": "x" }),
         "blockCustomer" | "unblockCustomer" => json!({ "inquiryId": "x" }),
+        "readNotices" => json!({ "noticeId": "x" }),
         "setStandingValue" => json!({ "topic": "cards", "direction": "FORWARD" }),
         "reportLocationTraffic" => json!({ "callServer": "main", "location": "l", "traffic": "1" }),
         "declareQueue" => json!({ "callServer": "main", "topic": "t" }),

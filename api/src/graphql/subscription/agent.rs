@@ -129,7 +129,8 @@ impl Feed for Watch {
             Some(id) => Session::load(app, viewer, id).await?,
             None => None,
         };
-        let notice = notice(app, self.agent, event).await?.map(|row| Notice::show(row, viewer));
+        let notice = notice(app, self.agent, event).await?.or_else(|| last_read(app, self.agent, event));
+        let notice = notice.map(|row| Notice::show(row, viewer));
         let agent = Agent::load(app, viewer, self.agent).await?;
         Ok(Made::Item(AgentFeedItem { meta, kind, reservation, auction, bid, agent, session, notice, gap: None }))
     }
@@ -168,6 +169,12 @@ async fn notice(app: &Arc<App>, agent: AgentId, event: &Recorded) -> Result<Opti
         changes = will_before(app, agent, event).await? != e.will;
     }
     Ok(notice_of(event, is_second, changes).map(|(_, row)| row))
+}
+
+/// The newest notice that the agent has read by this event, while it is one of the newest hundred.
+fn last_read(app: &App, agent: AgentId, event: &Recorded) -> Option<NoticeRow> {
+    let Event::Agent(AgentEvent::NoticesRead(e)) = &event.event else { return None };
+    app.live.notices(agent).into_iter().rev().find(|row| row.seq <= e.through)
 }
 
 /// What the agent wanted before this event.
@@ -231,6 +238,8 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
             SessionEvent::ChannelClosed(e) => session(AgentFeedKind::SessionChanged, e.session),
             SessionEvent::MessageSent(_) | SessionEvent::NotesSaved(_) | SessionEvent::Kept(_) => None,
         },
+        // With the last that it has read.
+        Event::Agent(AgentEvent::NoticesRead(_)) => Some((AgentFeedKind::Notice, Told::default())),
         // An agent is no subject of it, so it does not come here.
         Event::Agent(AgentEvent::PresenceReported(_)) => None,
         // It is not told who blocks it, and whom it blocks it knows.

@@ -76,7 +76,8 @@ fn changes_an_agent(event: &Event) -> bool {
             | AgentEvent::Blocked(_)
             | AgentEvent::Unblocked(_)
             | AgentEvent::CustomerBlocked(_)
-            | AgentEvent::CustomerUnblocked(_),
+            | AgentEvent::CustomerUnblocked(_)
+            | AgentEvent::NoticesRead(_),
         ) => false,
         Event::Agent(
             AgentEvent::Registered(_)

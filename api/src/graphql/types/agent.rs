@@ -194,6 +194,7 @@ impl Agent {
     ) -> Result<Option<BlockConnection>, Error> {
         Block::all(app(ctx), &self.eyes, Party::Agent(self.row.id), first, after)
     }
+    // Oldest first: the newest hundred, and before them what is unread.
     async fn notices(
         &self,
         ctx: &Context<'_>,
@@ -206,8 +207,11 @@ impl Agent {
         let app = app(ctx);
         let list = format_args!("notices of {}", self.row.id).to_string();
         let pager = Pager::<u64>::new(app, &self.eyes, list, &(), first, after)?;
-        let rows = self.eyes.live(app).notices(self.row.id).into_iter();
-        let all = rows.map(|row| (row.seq, Notice::show(row, &self.eyes)));
-        Ok(Some(NoticeConnection::page(&pager, pager.slice(all, |(seq, _)| *seq, false))))
+        Notice::page(app, &self.eyes, &self.row, &pager).await.map(Some)
+    }
+    /// Null to whoever does not see its notices.
+    async fn unread_notices(&self, ctx: &Context<'_>) -> Option<i32> {
+        let unread = || self.eyes.live(app(ctx)).unread_notices(self.row.id);
+        self.sees_status().then(|| i32::try_from(unread()).unwrap_or(i32::MAX))
     }
 }

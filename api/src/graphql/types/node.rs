@@ -69,7 +69,7 @@ impl Node {
             Subject::SessionId(id) => Session::load(app, viewer, id).await?.map(Node::Session),
             Subject::ChannelId(id) => Channel::load(app, viewer, id).await?.map(Node::Channel),
             Subject::MessageId(id) => Message::load(app, viewer, id).await?.map(Node::Message),
-            Subject::NoticeId(id) => Notice::load(app, viewer, id).map(Node::Notice),
+            Subject::NoticeId(id) => Notice::load(app, viewer, id).await?.map(Node::Notice),
             Subject::SettlementId(id) => Settlement::load(app, viewer, id).await?.map(Node::Settlement),
             Subject::AccountId(id) => Account::load(app, viewer, id).await?.map(Node::Account),
             Subject::PostingId(id) => Posting::load(app, viewer, id).await?.map(Node::Posting),

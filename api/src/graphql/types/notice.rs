@@ -2,17 +2,21 @@
 
 use super::agent::Agent;
 use super::bid::Bid;
-use super::connection::connection;
+use super::connection::{Pager, connection};
 use super::enums::NoticeKind;
 use super::eyes::Eyes;
 use super::reservation::Reservation;
-use crate::app::App;
+use crate::app::{App, blocking};
 use crate::graphql::app;
 use crate::graphql::scalars::DateTime;
 use async_graphql::{Context, Error, ID, Object};
 use domain::actor::Actor;
 use domain::ids::NoticeId;
-use projections::live::notice::NoticeRow;
+use domain::log::{LogName, Seq};
+use projections::live::agent::AgentRow;
+use projections::live::notice::{NoticeRow, told_by};
+use std::sync::Arc;
+use store::recorded::Recorded;
 
 pub struct Notice {
     row: NoticeRow,
@@ -27,11 +31,45 @@ impl Notice {
     }
 
     /// Of the viewing agent's own; a notice's id does not lead to its agent.
-    pub(crate) fn load(app: &App, viewer: &Actor, id: NoticeId) -> Option<Notice> {
-        let Actor::Agent(own) = viewer else { return None };
-        let row = app.live.notices(*own).into_iter().find(|row| row.id == id)?;
-        Some(Notice::show(row, viewer))
+    pub(crate) async fn load(app: &Arc<App>, viewer: &Actor, id: NoticeId) -> Result<Option<Notice>, Error> {
+        let Actor::Agent(own) = viewer else { return Ok(None) };
+        let Some(seq) = app.live.notice_position(*own, id) else { return Ok(None) };
+        let newest = app.live.notices(*own).into_iter().find(|row| row.id == id);
+        let row = match (newest, app.live.place(*own)) {
+            (None, Some(place)) => told_again(app, place.log, vec![seq]).await?.into_iter().find(|row| row.id == id),
+            (row, _) => row,
+        };
+        Ok(row.map(|row| Notice::show(row, viewer)))
     }
+
+    /// All that are kept of an agent, oldest first.
+    pub(crate) async fn page(
+        app: &Arc<App>,
+        eyes: &Eyes,
+        agent: &AgentRow,
+        pager: &Pager<u64>,
+    ) -> Result<NoticeConnection, Error> {
+        let (older, newest) = eyes.live(app).all_notices(agent.id, pager.after, pager.limit());
+        let older = told_again(app, agent.log.clone(), older).await?;
+        let all = older.into_iter().chain(newest).map(|row| (row.seq, Notice::show(row, eyes)));
+        Ok(NoticeConnection::page(pager, pager.slice(all, |(seq, _)| *seq, false)))
+    }
+}
+
+/// Notices made again of the events that told them.
+async fn told_again(app: &Arc<App>, log: LogName, seqs: Vec<Seq>) -> Result<Vec<NoticeRow>, Error> {
+    if seqs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let store = app.store.clone();
+    blocking(move || {
+        let mut rows = Vec::with_capacity(seqs.len());
+        for raw in store.read_at(&log, &seqs)? {
+            rows.extend(told_by(&Recorded::open(&log, raw)?));
+        }
+        Ok(rows)
+    })
+    .await
 }
 
 /// Kept until read. RESERVATION_LAPSED names the second agent, or null where nobody is left.
@@ -42,6 +80,10 @@ impl Notice {
     }
     async fn at(&self) -> DateTime {
         DateTime(self.row.at)
+    }
+    /// When the agent first said that it has read this; null while it is unread.
+    async fn read_at(&self) -> Option<DateTime> {
+        self.row.read_at.map(DateTime)
     }
     async fn kind(&self) -> NoticeKind {
         self.row.kind.into()

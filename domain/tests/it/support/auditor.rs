@@ -154,7 +154,10 @@ impl Auditor {
             | Event::Customer(CustomerEvent::Erased(_))
             | Event::Queue(_)
             | Event::Agent(
-                AgentEvent::RoundsPutOff(_) | AgentEvent::RoundsResumed(_) | AgentEvent::StandingValueSet(_),
+                AgentEvent::RoundsPutOff(_)
+                | AgentEvent::RoundsResumed(_)
+                | AgentEvent::StandingValueSet(_)
+                | AgentEvent::NoticesRead(_),
             ) => {}
             Event::Agent(AgentEvent::Blocked(e)) => {
                 self.blocked.insert((e.agent, Party::Provider(e.provider)));

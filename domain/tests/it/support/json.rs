@@ -114,6 +114,7 @@ payloads! {
     Agent(AgentEvent::Unblocked) = "agent.unblocked";
     Agent(AgentEvent::CustomerBlocked) = "agent.customer_blocked";
     Agent(AgentEvent::CustomerUnblocked) = "agent.customer_unblocked";
+    Agent(AgentEvent::NoticesRead) = "agent.notices_read";
     Agent(AgentEvent::RoundsResumed) = "agent.rounds_resumed";
     Agent(AgentEvent::PresenceReported) = "agent.presence_reported";
     Wallet(WalletEvent::Opened) = "wallet.opened";

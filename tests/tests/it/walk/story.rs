@@ -284,6 +284,9 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     story.bid("Dan", &auction, "10.00");
     let notices = "viewer { agent { notices(first: 5) { edges { node { kind } } } } }";
     story.comes("Dan's reservation lapses", "Dan", notices, "RESERVATION_LAPSED");
+    let told = story.ask("Dan", "{ viewer { agent { notices(first: 1) { edges { node { id } } } } } }", json!({}));
+    let told = told["viewer"]["agent"]["notices"]["edges"][0]["node"]["id"].clone();
+    story.give("Dan", "readNotices", json!({"noticeId": told}));
     // Somebody of whom nothing is known is routed to the best agent of main, whose money the price is held of.
     let input = json!({"displayName": "Gil of Graz", "callServer": "main", "location": "home", "skills": [{"name": "cards", "level": 9}]});
     let gil = text(&story.give("operator", "registerAgent", input)["agent"]["id"]);

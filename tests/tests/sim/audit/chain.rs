@@ -90,6 +90,7 @@ fn open(log: &str, line: &Line, envelope: &Value, data: Value) -> Entry {
         time: int(envelope, "time"),
         kind: own(envelope, "type"),
         role: own(envelope, "role"),
+        actor: envelope.get("actor").map(|_| own(envelope, "actor")),
         key: key.map(|key| (own(key, "hash"), own(key, "fingerprint"), int(key, "events") as u64)),
         id: own(envelope, "correlation"),
         source: source.map(|one| (own(one, "log"), int(one, "seq") as u64, own(one, "hash"))),

@@ -11,6 +11,8 @@ pub struct Entry {
     pub time: i64,
     pub kind: String,
     pub role: String,
+    /// Whoever asked; absent: nobody with a name.
+    pub actor: Option<String>,
     /// Hash, fingerprint, number of events.
     pub key: Option<(String, String, u64)>,
     /// The command.

@@ -32,6 +32,8 @@ pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
         "agent.rounds_put_off" | "agent.rounds_resumed" => rounds_wait(market, entry),
         "agent.blocked" | "agent.unblocked" => blocks::agent(market, entry),
         "agent.customer_blocked" | "agent.customer_unblocked" => blocks::customer(market, entry),
+        // Its law is about the whole log: `notices`.
+        "agent.notices_read" => Ok(()),
         "agent.standing_value_set" => standing::set(market, entry),
         "inquiry.selection_made" => selection::made(market, entry, group),
         "agent.presence_reported" => presence_reported(market, entry),

@@ -43,6 +43,7 @@ pub mod limits;
 pub mod market;
 mod merges;
 pub mod money;
+mod notices;
 pub mod places;
 pub mod pricing;
 pub mod proofs;
@@ -143,6 +144,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
             glances::after(&market, group, &glances)?;
             market.stands(group)?;
         }
+        notices::audit(entries)?;
         handover::audit(log, entries, community, over)?;
         if over && let Some(last) = entries.last() {
             market.is_over(last)?;
