@@ -33,6 +33,12 @@ impl Agent {
         self.reserved + self.sessions
     }
     /// Neither wraps anything up nor talks in a conference.
+    pub(crate) fn is_divided(&self) -> bool {
+        !self.is_undivided()
+    }
+    pub(crate) fn wants_work(&self) -> bool {
+        self.will == Will::Available
+    }
     fn is_undivided(&self) -> bool {
         self.wrap_ups == 0 && self.conferences == 0
     }
@@ -335,6 +341,7 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
         | Timer::SelectsAgain(_)
         | Timer::PlaceIsLost(_)
         | Timer::Relaxes(_)
+        | Timer::PreferenceEnds(_)
         | Timer::MergeGoesOn(_)
         | Timer::ForgetsOn(_) => None,
     });

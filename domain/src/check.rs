@@ -162,6 +162,24 @@ pub fn rings(rings: &[RelaxationRing], max_wait: Span) -> Checked {
     Ok(())
 }
 
+/// The longest that anybody waits for the agent who served it last.
+pub const PREFERENCE_MAX: Span = Span::minutes(10);
+
+/// Where agents choose, or money does, nobody is asked before anybody.
+fn preference(terms: &OfferTerms) -> Checked {
+    let path = ["preferLastAgentFor"];
+    if terms.prefer_last_agent_for.is_zero() {
+        return Ok(());
+    }
+    span(&path, terms.prefer_last_agent_for, Span::seconds(1), PREFERENCE_MAX)?;
+    match terms.allocation {
+        Allocation::Routed { .. } => Ok(()),
+        Allocation::Auction(_) | Allocation::Claim { .. } => {
+            Err(Refusal::invalid(&path, "only where the platform selects: routed"))
+        }
+    }
+}
+
 /// Steps of an offer's priority.
 pub const PRIORITY_MAX: u32 = 10;
 
@@ -193,6 +211,7 @@ pub fn terms(terms: &OfferTerms) -> Checked {
     span(&["consentWindow"], terms.consent_window, Span::seconds(1), CONSENT_WINDOW_MAX)?;
     span(&["maxWait"], terms.max_wait, Span::seconds(1), MAX_WAIT_MAX)?;
     rings(&terms.relaxation, terms.max_wait)?;
+    preference(terms)?;
     if terms.priority > PRIORITY_MAX {
         return Err(Refusal::invalid(&["priority"], "0 to 10"));
     }

@@ -36,6 +36,8 @@ pub struct OfferChange {
     pub links: Option<Vec<NewLink>>,
     pub max_open: Patch<u32>,
     pub max_wait: Option<Span>,
+    /// Zero: nobody is preferred any more.
+    pub prefer_last_agent_for: Option<Span>,
     pub priority: Option<u32>,
     pub relaxation: Option<Vec<crate::terms::RelaxationRing>>,
     pub required_skills: Option<Vec<Skill>>,
@@ -74,6 +76,9 @@ pub struct Acceptance {
     pub customer: CustomerId,
     /// What the customer database answered the edge.
     pub information: InformationOutcome,
+    /// Who served the customer last for this provider, on each call server: one at most of each, and none where the edge
+    /// had no reason to look or no answer.
+    pub last_agents: Vec<(LogName, AgentId)>,
     /// The key of the provider's by which the edge found a proof right.
     pub proven_by: Option<String>,
     pub profile: Option<Sealed>,

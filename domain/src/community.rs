@@ -326,6 +326,7 @@ pub fn revise_offer(state: &State, offer: OfferId, expected_revision: u32, chang
         links: links.unwrap_or_else(|| old.links.clone()),
         max_open: change.max_open.over(old.max_open),
         max_wait: change.max_wait.unwrap_or(old.max_wait),
+        prefer_last_agent_for: change.prefer_last_agent_for.unwrap_or(old.prefer_last_agent_for),
         priority: change.priority.unwrap_or(old.priority),
         relaxation: change.relaxation.clone().unwrap_or_else(|| old.relaxation.clone()),
         required_skills: change.required_skills.clone().unwrap_or_else(|| old.required_skills.clone()),
@@ -531,6 +532,9 @@ fn accepted(
         topics.push(GENERAL.parse().expect("the constant is a topic"));
     }
     let (call_server, why) = choose_call_server(state, &topics, acceptance.language.as_deref(), &acceptance.waiting)?;
+    let prefers = !terms.prefer_last_agent_for.is_zero();
+    let served = acceptance.last_agents.iter().find(|(log, _)| prefers && *log == call_server);
+    let last_agent = served.map(|(_, agent)| *agent);
 
     // After this point the acceptance stands.
     Ok(vec![
@@ -545,6 +549,7 @@ fn accepted(
             initiator: acceptance.initiator,
             inquiry: InquiryId(ctx.ids.next()),
             language: acceptance.language.clone(),
+            last_agent,
             link: acceptance.link,
             offer: acceptance.offer,
             profile: acceptance.profile.clone(),

@@ -12,8 +12,8 @@ use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
 use crate::{
-    agent, auction, block, claim, community, conference, customer, inquiry, location, queue, reservation, routing,
-    session, settlement, standing, wallet, webhook,
+    agent, auction, block, claim, community, conference, customer, inquiry, location, preference, queue, reservation,
+    routing, session, settlement, standing, wallet, webhook,
 };
 
 /// What a decision knows besides state and command.
@@ -192,6 +192,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         Timer::ForgetsOn(id) => customer::go_on(state, id, ctx),
         Timer::SelectsAgain(id) => routing::select(state, id, ctx),
         Timer::Relaxes(id) => inquiry::relax(state, id),
+        Timer::PreferenceEnds(id) => preference::end(state, id),
         Timer::PlaceIsLost(id) => inquiry::lose_place(state, id, late, ctx),
     })
 }

@@ -113,6 +113,7 @@ impl Event {
                 InquiryEvent::Registered(e) => two(e.inquiry, e.customer),
                 InquiryEvent::InformationRequested(e) => two(e.inquiry, e.customer),
                 InquiryEvent::InformationAnswered(e) => two(e.inquiry, e.customer),
+                InquiryEvent::PreferenceEnded(e) => two(e.inquiry, e.agent),
                 InquiryEvent::SelectionMade(e) => match e.agent {
                     Some(agent) => two(e.inquiry, agent),
                     None => one(e.inquiry),
@@ -232,7 +233,7 @@ into_event! {
     Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired),
         Merged(queue::QueueMerged), MergePutOff(queue::QueueMergePutOff);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
-        InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), Relaxed(inquiry::InquiryRelaxed), Requeued(inquiry::InquiryRequeued),
+        InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), Relaxed(inquiry::InquiryRelaxed), PreferenceEnded(inquiry::InquiryPreferenceEnded), Requeued(inquiry::InquiryRequeued),
         Withdrawn(inquiry::InquiryWithdrawn), Resumed(inquiry::InquiryResumed), PlaceKept(inquiry::InquiryPlaceKept),
         PlaceLost(inquiry::InquiryPlaceLost), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted),
         TopicsConfirmed(inquiry::TopicsConfirmed), Moved(inquiry::InquiryMoved);

@@ -14,6 +14,7 @@ use crate::event::reservation::{RescindReason, ReservationRescinded};
 use crate::event::session::Author;
 use crate::event::wallet::Party;
 use crate::ids::{InquiryId, QueueId};
+use crate::preference;
 use crate::queue;
 use crate::refusal::Refusal;
 use crate::routing;
@@ -91,7 +92,10 @@ pub fn register(
         (false, true) => InformationOutcome::New,
         (false, false) => InformationOutcome::Found,
     };
-    events.push(InformationAnswered { customer, inquiry, outcome, profile: acceptance.profile.clone() }.into());
+    let last_agent = acceptance.last_agent;
+    let preferred_for = preference::lasts(state, &acceptance.terms, last_agent);
+    let profile = acceptance.profile.clone();
+    events.push(InformationAnswered { customer, inquiry, last_agent, outcome, preferred_for, profile }.into());
     if let Some(rules) = rules {
         events.push(auction::open(inquiry, rules, 1, ctx));
     }
@@ -321,6 +325,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 reservations: Arc::new([]),
                 chain_from: 0,
                 selects_at: None,
+                preferred: None,
                 place_kept_until: None,
                 comebacks: 0,
                 ends_soon: state.erased.get(e.customer).is_some(),
@@ -345,12 +350,16 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 row.begins_at = None;
                 row.waiting_since = Some(at);
             });
+            preference::count_from(state, e.inquiry, at);
             await_ring(state, e.inquiry);
             add_unassigned(state, e.inquiry);
         }
-        InquiryEvent::InformationRequested(_)
-        | InquiryEvent::InformationAnswered(_)
-        | InquiryEvent::TopicsConfirmed(_) => {}
+        InquiryEvent::InformationRequested(_) | InquiryEvent::TopicsConfirmed(_) => {}
+        InquiryEvent::InformationAnswered(e) => {
+            if let Some((agent, lasts)) = e.last_agent.zip(e.preferred_for) {
+                preference::begin(state, e.inquiry, agent, lasts, at);
+            }
+        }
         // Who is chosen is asked, or has the session, from the next event on.
         InquiryEvent::SelectionMade(e) => {
             if e.agent.is_none() {
@@ -371,6 +380,7 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
                 state.add_waiting(Place::of(e.inquiry, row));
             }
         }
+        InquiryEvent::PreferenceEnded(e) => preference::forget(state, e.inquiry),
         InquiryEvent::Moved(e) => move_to(state, e),
         InquiryEvent::Relaxed(e) => {
             forget_ring(state, e.inquiry);
@@ -490,6 +500,11 @@ fn select_again(state: &mut State, id: InquiryId, at: Timestamp) {
 /// The wait stops: an auction opens, a reservation is pending, or a session opens.
 pub(crate) fn stop_waiting(state: &mut State, id: InquiryId, next: InquiryState, at: Timestamp) {
     forget_ring(state, id);
+    match next {
+        // Coming back does not renew it.
+        InquiryState::Engaged | InquiryState::Withdrawn => preference::forget(state, id),
+        InquiryState::Queued | InquiryState::InAuction | InquiryState::Reserved | InquiryState::WrapUp => {}
+    }
     let row = state.inquiries.get(id).expect("an inquiry is registered first");
     let row_selects_at = row.selects_at;
     if let Some(since) = row.waiting_since {
@@ -527,6 +542,9 @@ fn drop_inquiry(state: &mut State, id: InquiryId, from_queues: bool) {
     }
     state.remove_waiting(id);
     state.remove_unassigned(id);
+    if let Some(preferred) = row.preferred {
+        preference::drop_marks(state, id, preferred, row.stands_at);
+    }
     if let Some(due) = row.selects_at {
         state.clear_timer(due, Timer::SelectsAgain(id));
     }

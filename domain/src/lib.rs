@@ -48,6 +48,7 @@ pub mod customer;
 pub mod decide;
 pub mod inquiry;
 pub mod limits;
+pub mod preference;
 pub mod pricing;
 pub mod queue;
 pub mod reservation;

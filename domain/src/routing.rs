@@ -1,6 +1,7 @@
 //! Routed offers: the platform selects an agent, who must consent in time.
 //!
-//! It promises that whoever is chosen is the best by the offer's policy among those who could have it, that each
+//! It promises that whoever is chosen is the best by the offer's policy among those who could have it, but for whom the
+//! inquiry prefers (`preference`), that each
 //! choice says why, and that the same state gives the same choice again. A lapse or a refusal chooses the second
 //! agent in the same decision; where nobody is left the inquiry is back at its old place, and is selected for again
 //! when somebody could have it: an agent who is free, has money or names a value, or a refusal long enough ago.
@@ -23,6 +24,7 @@ use crate::ids::{AgentId, InquiryId, ReservationId};
 use crate::inquiry;
 use crate::location;
 use crate::money::Money;
+use crate::preference;
 use crate::pricing;
 use crate::settlement;
 use crate::standing;
@@ -110,6 +112,10 @@ struct Search<'a> {
     refused: Vec<(AgentId, ExclusionReason)>,
     /// Locations.
     avoided: Vec<&'a str>,
+    /// Whom it prefers.
+    preferred: Option<AgentId>,
+    /// That one is busy, and would have it otherwise: so nobody else has it.
+    held: bool,
     now: Timestamp,
 }
 
@@ -138,7 +144,14 @@ impl<'a> Search<'a> {
         }
         refused.extend(ending.and_then(|ending| Some((ending.row.agent, ending.reason?))));
         let avoided = location::avoided(state, ending.map(|ending| ending.row.agent));
-        Search { state, inquiry, rules, ending, refused, avoided, now }
+        let preferred = inquiry.preferred.map(|preferred| preferred.agent);
+        let held = preferred.is_some_and(|id| {
+            let agent = state.agents.get(id).expect("who is preferred is registered");
+            let ended = u32::from(ending.is_some_and(|ending| ending.row.agent == id));
+            let is_refused = refused.iter().any(|(agent, _)| *agent == id);
+            !is_refused && preference::holds(inquiry, id, agent, ended)
+        });
+        Search { state, inquiry, rules, ending, refused, avoided, preferred, held, now }
     }
 
     /// What is free of a payer's money, with what the ending reservation holds of it.
@@ -196,6 +209,9 @@ impl<'a> Search<'a> {
                 return Err(ExclusionReason::NoFunds);
             }
         }
+        if self.held {
+            return Err(ExclusionReason::HeldForPreferred);
+        }
         let rank = Rank { first, load: applicant.load, worked_at: agent.worked_at, number: agent.number };
         Ok(Contender { agent: id, rank, price, score: (policy != RoutingPolicy::BestValue).then_some(score) })
     }
@@ -210,7 +226,9 @@ impl<'a> Search<'a> {
                 Err(reason) => award::exclude(&mut excluded, reason, agent.number),
             }
         }
-        contenders.sort_by(|a, b| a.rank.cmp(&b.rank));
+        // Before the policy: who served the customer last.
+        let is_last = |one: &Contender| self.preferred == Some(one.agent);
+        contenders.sort_by(|a, b| is_last(b).cmp(&is_last(a)).then_with(|| a.rank.cmp(&b.rank)));
         let ranked = contenders.iter().take(RANKED_MAX).map(|one| Ranked {
             amount: one.price,
             bid: None,
@@ -224,6 +242,7 @@ impl<'a> Search<'a> {
             ),
         });
         let rule = match self.rules.policy {
+            _ if contenders.first().is_some_and(is_last) => "preferred_agent/1",
             RoutingPolicy::LongestIdle => "longest_idle/1",
             RoutingPolicy::BestSkilled => "best_skilled/1",
             RoutingPolicy::RoundRobin => "round_robin/1",
@@ -343,6 +362,9 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
         Event::Reservation(ReservationEvent::Lapsed(e)) => frees(state, e.reservation, woken),
         Event::Reservation(ReservationEvent::Rescinded(e)) => frees(state, e.reservation, woken),
         Event::Agent(AgentEvent::StandingValueSet(e)) => woken.agents.push(e.agent),
+        // What waits for it alone waits for nobody any more.
+        Event::Agent(AgentEvent::Blocked(e)) => woken.agents.push(e.agent),
+        Event::Agent(AgentEvent::CustomerBlocked(e)) => woken.agents.push(e.agent),
         Event::Wallet(WalletEvent::Opened(_))
         // Where that relieves a location, its agents are free (`location::relieved`).
         | Event::CallServer(
@@ -364,9 +386,7 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
             AgentEvent::Registered(_)
             | AgentEvent::Updated(_)
             | AgentEvent::StatusSet(_)
-            | AgentEvent::Blocked(_)
             | AgentEvent::Unblocked(_)
-            | AgentEvent::CustomerBlocked(_)
             | AgentEvent::CustomerUnblocked(_)
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
@@ -399,6 +419,7 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
             Event::Inquiry(InquiryEvent::Resumed(e)) => (e.inquiry, true),
             // What is found, or not, with less asked for.
             Event::Inquiry(InquiryEvent::Relaxed(e)) => (e.inquiry, true),
+            Event::Inquiry(InquiryEvent::PreferenceEnded(e)) => (e.inquiry, true),
             Event::Inquiry(InquiryEvent::Requeued(e)) => (e.inquiry, false),
             Event::Inquiry(
                 InquiryEvent::InformationRequested(_)
@@ -457,9 +478,47 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
             go_on(state, select(state, id, ctx), &mut done, ctx);
         }
     }
+    // Whom an inquiry prefers may be busy no more, or gone, and not have it: then it is anybody's.
+    for (_, id, agent) in no_longer_held(state, freed, woken) {
+        if selections >= at_once {
+            if !put_off.contains(&agent) {
+                put_off.push(agent);
+            }
+            continue;
+        }
+        if is_looked_for(state, id, ctx.now) {
+            selections += 1;
+            let events = select(state, id, ctx);
+            // That nobody is there is recorded already.
+            if events.len() > 1 {
+                go_on(state, events, &mut done, ctx);
+            }
+        }
+    }
     let until = ctx.now + crate::auction::ROUNDS_PAUSE;
     go_on(state, AgentRoundsPutOff::of(&put_off, until).map(Event::from).collect(), &mut done, ctx);
     done
+}
+
+/// What prefers one of the agents who changed, in the order in which it waits.
+fn no_longer_held(state: &State, freed: &[AgentId], woken: &Woken) -> Vec<(Timestamp, InquiryId, AgentId)> {
+    if state.preferring.is_empty() {
+        return Vec::new();
+    }
+    let changed: BTreeSet<AgentId> = freed.iter().chain(&woken.agents).copied().collect();
+    let preferring = changed.into_iter().flat_map(|agent| preference::of(state, agent));
+    let mut all: Vec<_> = preferring.map(|(agent, place, id)| (place, id, agent)).collect();
+    all.sort_unstable();
+    all
+}
+
+/// It waits, nobody is held for it, and it is not over.
+fn is_looked_for(state: &State, id: InquiryId, now: Timestamp) -> bool {
+    let row = state.inquiries.get(id).expect("who prefers somebody is registered");
+    let Some(rules) = rules_of(row).filter(|_| state.unassigned.contains(id) && !row.wait_is_over(now)) else {
+        return false;
+    };
+    !Search::new(state, row, rules, None, now).held
 }
 
 fn go_on(state: &mut State, events: Vec<Event>, done: &mut Vec<Event>, ctx: &Ctx) {

@@ -184,6 +184,8 @@ pub struct Inquiry {
     pub chain_from: u32,
     /// Routed: when a refusal is long enough ago to select again.
     pub selects_at: Option<Timestamp>,
+    /// Routed, and until an agent has it: whom it prefers.
+    pub preferred: Option<Preferred>,
     /// Withdrawn: when its place is lost.
     pub place_kept_until: Option<Timestamp>,
     /// How often its customer came back.
@@ -211,6 +213,16 @@ impl Inquiry {
     pub fn reservation(&self) -> Option<ReservationId> {
         self.reservations.last().copied()
     }
+}
+
+/// Who is asked about an inquiry before anybody else: it served the customer last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preferred {
+    pub agent: AgentId,
+    /// From when somebody can first be selected.
+    pub lasts: Span,
+    /// Absent before the inquiry has begun.
+    pub until: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -461,7 +473,11 @@ pub enum Timer {
     PlaceIsLost(InquiryId),
     ForgetsOn(CustomerId),
     Relaxes(InquiryId),
+    PreferenceEnds(InquiryId),
 }
+
+/// By whom it prefers, then by its place in its queues.
+pub type Preferring = (AgentId, Timestamp, InquiryId);
 
 /// One change to take back. What a bid changes stands here as it is; rows that are large and change seldom are
 /// boxed, so that entries stay small.
@@ -494,6 +510,8 @@ pub enum Undo {
     WaitingRemoved(Place),
     UnassignedAdded(InquiryId),
     UnassignedRemoved(Place),
+    PreferringAdded(Preferring),
+    PreferringRemoved(Preferring),
     Enrolled,
     Site(Arc<str>, Option<Site>),
     Source(LogName, Option<Taken>),
@@ -582,6 +600,8 @@ pub struct State {
     pub waiting: Waiting,
     /// Routed inquiries that nobody is asked about.
     pub unassigned: Waiting,
+    /// Inquiries that prefer an agent.
+    pub preferring: BTreeSet<Preferring>,
     /// Closed sessions whose agents may still write, by closing.
     pub closed_sessions: BTreeSet<(Timestamp, SessionId)>,
     /// The last event taken over from each log.
@@ -616,6 +636,7 @@ impl PartialEq for State {
             && self.timers == other.timers
             && self.waiting == other.waiting
             && self.unassigned == other.unassigned
+            && self.preferring == other.preferring
             && self.roster == other.roster
             && self.sites == other.sites
             && self.closed_sessions == other.closed_sessions
@@ -704,6 +725,12 @@ impl State {
                 Undo::UnassignedRemoved(place) => {
                     self.unassigned.insert(place);
                 }
+                Undo::PreferringAdded(one) => {
+                    self.preferring.remove(&one);
+                }
+                Undo::PreferringRemoved(one) => {
+                    self.preferring.insert(one);
+                }
                 Undo::Enrolled => {
                     self.roster.pop();
                 }
@@ -754,6 +781,16 @@ impl State {
     pub(crate) fn remove_unassigned(&mut self, inquiry: InquiryId) {
         if let Some(place) = self.unassigned.remove(inquiry) {
             self.journal.entries.push(Undo::UnassignedRemoved(place));
+        }
+    }
+    pub(crate) fn add_preferring(&mut self, one: Preferring) {
+        if self.preferring.insert(one) {
+            self.journal.entries.push(Undo::PreferringAdded(one));
+        }
+    }
+    pub(crate) fn remove_preferring(&mut self, one: Preferring) {
+        if self.preferring.remove(&one) {
+            self.journal.entries.push(Undo::PreferringRemoved(one));
         }
     }
     pub(crate) fn enroll(&mut self, agent: AgentId) {

@@ -172,6 +172,9 @@ pub struct OfferTerms {
     pub max_open: Option<u32>,
     /// How long an inquiry may wait with no auction open and no reservation pending.
     pub max_wait: Span,
+    /// ROUTED alone: so long whoever served the customer last is asked before anybody else, though it is busy. Zero: nobody is.
+    #[serde(default, skip_serializing_if = "Span::is_zero")]
+    pub prefer_last_agent_for: Span,
     /// 0 to 10: so many times a queue's credit its inquiries stand ahead there.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub priority: u32,

@@ -23,6 +23,8 @@ pub enum ExclusionReason {
     LanguageMismatch,
     /// By the inquiry's provider.
     Blocked,
+    /// It waits for the agent who served its customer last, who is busy.
+    HeldForPreferred,
 }
 
 /// Agents left out for one reason, by their short numbers.

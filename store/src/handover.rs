@@ -68,6 +68,7 @@ fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Began(_)
             | InquiryEvent::Relaxed(_)
+            | InquiryEvent::PreferenceEnded(_)
             | InquiryEvent::Resumed(_)
             | InquiryEvent::PlaceKept(_)
             | InquiryEvent::Moved(_)

@@ -177,7 +177,8 @@ fn inquiry(vault: &Vault, at: Timestamp, e: &OfferAccepted, events: &[Arc<Record
                 | InquiryEvent::Completed(_)
                 | InquiryEvent::TopicsConfirmed(_)
                 | InquiryEvent::Moved(_)
-                | InquiryEvent::Relaxed(_),
+                | InquiryEvent::Relaxed(_)
+                | InquiryEvent::PreferenceEnded(_),
             )
             | Event::Auction(_)
             | Event::Session(

@@ -204,6 +204,9 @@ pub struct OfferAccepted {
     pub inquiry: InquiryId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// Who served the customer last for this provider on that call server, where the offer prefers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_agent: Option<AgentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkId>,
     pub offer: OfferId,

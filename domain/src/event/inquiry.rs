@@ -5,7 +5,7 @@ use crate::ids::{AgentId, CustomerId, InquiryId, LinkId, OfferId, ProviderId, Qu
 use crate::money::Money;
 use crate::sealed::Sealed;
 use crate::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
 use crate::why::Why;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,7 @@ pub enum InquiryEvent {
     TopicsConfirmed(TopicsConfirmed),
     Moved(InquiryMoved),
     Relaxed(InquiryRelaxed),
+    PreferenceEnded(InquiryPreferenceEnded),
 }
 
 /// An acceptance stands in the call server's queues.
@@ -101,7 +102,13 @@ pub struct InformationRequested {
 pub struct InformationAnswered {
     pub customer: CustomerId,
     pub inquiry: InquiryId,
+    /// Who served the customer last for this provider here, where the offer prefers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_agent: Option<AgentId>,
     pub outcome: InformationOutcome,
+    /// So long, from when somebody can first be selected, the last agent is preferred. Absent: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_for: Option<Span>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Sealed>,
 }
@@ -203,6 +210,13 @@ pub struct InquiryRelaxed {
     pub inquiry: InquiryId,
     /// 1 for the first.
     pub ring: u32,
+}
+
+/// It has waited long enough for the agent who served its customer last: everybody is asked alike from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryPreferenceEnded {
+    pub agent: AgentId,
+    pub inquiry: InquiryId,
 }
 
 /// A queue that it stood in was merged into another one: it stands there now, at the place of its own acceptance.

@@ -73,6 +73,7 @@ impl Front {
             language: None,
             customer: CUSTOMER,
             information: InformationOutcome::New,
+            last_agents: vec![],
             proven_by: None,
             profile: None,
             terms_version: None,

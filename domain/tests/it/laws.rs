@@ -9,7 +9,7 @@ use domain::decide::{Ctx, Outcome, execute, execute_due};
 use domain::event::Event;
 use domain::event::agent::Will;
 use domain::event::auction::AuctionEvent;
-use domain::event::community::{Location, SourcePosition};
+use domain::event::community::{Location, OfferAccepted, SourcePosition};
 use domain::event::inquiry::InquiryEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
@@ -292,7 +292,13 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
                 relaxation,
                 ..terms
             };
-            market.registers(terms, TOPICS[*topics]).unwrap();
+            let routed = matches!(terms.allocation, Allocation::Routed { .. });
+            let prefers = routed && *patience % 3 == 0;
+            let prefer_last_agent_for = if prefers { Span::seconds(40) } else { Span::ZERO };
+            let terms = OfferTerms { prefer_last_agent_for, ..terms };
+            let last_agent = prefers.then(|| AGENTS[*topics % AGENTS.len()]);
+            let acceptance = OfferAccepted { last_agent, ..market.acceptance(terms, TOPICS[*topics]) };
+            market.registers_this(acceptance).unwrap();
         }
         Deed::Bid { agent, auction, cents: amount } => {
             let opened = |event: &Event| match event {

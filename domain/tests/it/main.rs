@@ -23,6 +23,7 @@ mod locations;
 mod money;
 mod oracle;
 mod order;
+mod preferred;
 mod presence;
 
 mod prices;

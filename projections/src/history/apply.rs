@@ -164,6 +164,7 @@ impl<'a> Fold<'a> {
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Began(_)
             | InquiryEvent::Relaxed(_)
+            | InquiryEvent::PreferenceEnded(_)
             | InquiryEvent::TopicsConfirmed(_) => Ok(()),
             InquiryEvent::Moved(i) => {
                 let place = (i.into.to_string(), i.inquiry.to_string());

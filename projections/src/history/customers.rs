@@ -3,11 +3,11 @@
 //!
 //! As far as `community` is folded in: a customer of a moment ago may be missing.
 
-use super::rows::Whole;
+use super::rows::{InquiryState, Text, Whole, word};
 use super::{History, HistoryError};
 use domain::event::Event;
 use domain::event::community::OfferEvent;
-use domain::ids::CustomerId;
+use domain::ids::{CustomerId, InquiryId, ProviderId};
 use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
 use domain::time::Timestamp;
@@ -29,6 +29,23 @@ impl History {
         self.read("looking for a customer", |db| {
             let mut statement = db.prepare_cached("SELECT EXISTS(SELECT 1 FROM customer WHERE id = ?1)")?;
             statement.query_row([id.to_string()], |row| row.get(0))
+        })
+    }
+
+    /// Of each call server, the latest of a customer's inquiries about a provider's offers that was served to its end. As
+    /// far as is folded in; of twenty call servers at most.
+    pub fn last_served(&self, id: CustomerId, provider: ProviderId) -> Result<Vec<(LogName, InquiryId)>, HistoryError> {
+        self.read("looking for what a customer asked before", |db| {
+            // Its inquiries by the index of customers; ids are in order of time.
+            let sql = "SELECT call_server, max(id) FROM inquiry WHERE customer = ?1 AND +provider = ?2
+                       AND +state = ?3 GROUP BY call_server ORDER BY 2 DESC LIMIT 20";
+            let mut statement = db.prepare_cached(sql)?;
+            let wanted = (id.to_string(), provider.to_string(), word(&InquiryState::Completed));
+            let rows = statement.query_map(wanted, |row| {
+                let (Text(log), Text(inquiry)) = (row.get(0)?, row.get(1)?);
+                Ok((log, inquiry))
+            })?;
+            rows.collect()
         })
     }
 

@@ -95,6 +95,7 @@ impl Scope {
                 | InquiryEvent::SelectionMade(_)
                 | InquiryEvent::Began(_)
                 | InquiryEvent::Relaxed(_)
+                | InquiryEvent::PreferenceEnded(_)
                 | InquiryEvent::Requeued(_)
                 | InquiryEvent::Withdrawn(_)
                 | InquiryEvent::Resumed(_)

@@ -278,7 +278,7 @@ fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> boo
     match &event.event {
         Event::Offer(OfferEvent::Accepted(e)) => e.customer == id,
         // Who else could have had it is no customer's business.
-        Event::Inquiry(InquiryEvent::SelectionMade(_)) => false,
+        Event::Inquiry(InquiryEvent::SelectionMade(_) | InquiryEvent::PreferenceEnded(_)) => false,
         // What agents say and do beside MAIN is not there for the customer.
         Event::Session(SessionEvent::MessageSent(e)) if e.side => false,
         Event::Session(SessionEvent::ChannelConnected(e)) if e.side => false,

@@ -21,6 +21,7 @@ use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::ids::{AuctionId, BidId, InquiryId, ReservationId, Subject};
 use domain::log::Seq;
+use domain::state::Preferred;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::recorded::Recorded;
@@ -270,7 +271,15 @@ impl Dossier {
                 information.outcome = Some(e.outcome);
                 information.profile = e.profile.clone().map(Arc::new);
                 information.seq = recorded.seq;
+                let inquiry = self.registered()?;
+                let has_begun = inquiry.begins_at.is_none();
+                inquiry.preferred = e.last_agent.zip(e.preferred_for).map(|(agent, lasts)| Preferred {
+                    agent,
+                    lasts,
+                    until: has_begun.then_some(now + lasts),
+                });
             }
+            InquiryEvent::PreferenceEnded(_) => self.registered()?.preferred = None,
             InquiryEvent::SelectionMade(e) => {
                 self.decisions.push(DecisionRow::new(DecisionKind::Selection, e.why.clone(), recorded));
             }
@@ -278,6 +287,9 @@ impl Dossier {
                 let inquiry = self.registered()?;
                 inquiry.begins_at = None;
                 inquiry.expires_at = Some(e.expires_at);
+                if let Some(preferred) = &mut inquiry.preferred {
+                    preferred.until = Some(now + preferred.lasts);
+                }
             }
             InquiryEvent::Relaxed(e) => {
                 let inquiry = self.registered()?;
@@ -329,6 +341,7 @@ impl Dossier {
         inquiry.state = state;
         inquiry.begins_at = None;
         inquiry.expires_at = None;
+        inquiry.preferred = None;
         inquiry.ended_at = Some(recorded.time);
         Ok(())
     }
@@ -412,6 +425,7 @@ impl Dossier {
                 self.session = Some(Session::open(e, recorded));
                 let inquiry = self.registered()?;
                 inquiry.state = InquiryState::Engaged;
+                inquiry.preferred = None;
                 inquiry.expires_at = None;
                 return Ok(());
             }

@@ -6,6 +6,7 @@ use domain::event::inquiry::{InformationOutcome, InquiryRegistered};
 use domain::ids::{AgentId, CustomerId, InquiryId, LinkId, OfferId, ProviderId, QueueId, Subject};
 use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
+use domain::state::Preferred;
 use domain::terms::{ChannelKind, ContentReference, Initiator, OfferTerms};
 use domain::time::Timestamp;
 use domain::topic::{Skill, Topic};
@@ -98,6 +99,8 @@ pub struct InquiryRow {
     /// When `max_wait` is over. Absent while that time does not run: before it begins, in an auction, before
     /// an agent, and after waiting.
     pub expires_at: Option<Timestamp>,
+    /// Until an agent has it: who served its customer last, and is asked before anybody else.
+    pub preferred: Option<Preferred>,
     /// Withdrawn by its customer, who may come back before that instant: it is not over yet.
     pub place_kept_until: Option<Timestamp>,
     /// Withdrawn, expired or completed.
@@ -140,6 +143,7 @@ impl InquiryRow {
             begins_at: e.begins_at,
             // A deadline set by an event counts from that event.
             expires_at: e.begins_at.is_none().then_some(recorded.time + e.terms.max_wait),
+            preferred: None,
             place_kept_until: None,
             ended_at: None,
             withdrawal_reason: None,

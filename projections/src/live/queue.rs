@@ -314,6 +314,7 @@ impl Queues {
             InquiryEvent::Began(e) => self.begin(e.inquiry),
             // It stood at its place all the while.
             InquiryEvent::Relaxed(_)
+            | InquiryEvent::PreferenceEnded(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::InformationRequested(_)

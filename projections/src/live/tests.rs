@@ -30,6 +30,8 @@ fn story() -> (Vec<Arc<Recorded>>, Vec<Arc<Recorded>>) {
                 opened(1, rules(Direction::Forward, AuctionFormat::Open)),
                 InformationRequested { customer: CUSTOMER, inquiry: InquiryId(1) }.into(),
                 InformationAnswered {
+                    last_agent: None,
+                    preferred_for: None,
                     customer: CUSTOMER,
                     inquiry: InquiryId(1),
                     outcome: InformationOutcome::New,

@@ -162,6 +162,7 @@ fn samples() -> Vec<(&'static str, Event)> {
     });
     let relaxed = OfferTerms { relaxation: rings.to_vec(), ..full_terms() };
     let preferred = OfferTerms { priority: 4, ..full_terms() };
+    let prefers = OfferTerms { prefer_last_agent_for: Span::minutes(2), ..full_terms() };
     let accepted = OfferAccepted {
         call_server: main_log(),
         channel: ChannelKind::Telephone,
@@ -174,6 +175,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         customer,
         customer_is_new: true,
         information_unavailable: false,
+        last_agent: None,
         proven_by: None,
         initiator: Initiator::Customer,
         inquiry,
@@ -408,6 +410,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("", OfferRevised { offer: OFFER, revision: 2, terms: full_terms() }.into()),
         ("limited", OfferPublished { offer: OFFER, provider: PROVIDER, terms: limited }.into()),
         ("relaxed", OfferPublished { offer: OFFER, provider: PROVIDER, terms: relaxed }.into()),
+        ("last_agent", OfferPublished { offer: OFFER, provider: PROVIDER, terms: prefers }.into()),
         ("preferred", OfferPublished { offer: OFFER, provider: PROVIDER, terms: preferred }.into()),
         ("", OfferPaused { offer: OFFER }.into()),
         ("", OfferResumed { offer: OFFER }.into()),
@@ -435,6 +438,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             "unavailable",
             OfferAccepted { customer_is_new: false, information_unavailable: true, ..accepted.clone() }.into(),
         ),
+        ("served", OfferAccepted { customer_is_new: false, last_agent: Some(agent), ..accepted.clone() }.into()),
         ("started", OfferAccepted { link: None, started_by: Some(agent), ..accepted.clone() }.into()),
         ("", accepted.into()),
         (
@@ -586,14 +590,24 @@ fn samples() -> Vec<(&'static str, Event)> {
             InformationAnswered {
                 customer,
                 inquiry,
+                last_agent: Some(agent),
                 outcome: InformationOutcome::Found,
+                preferred_for: Some(Span::minutes(2)),
                 profile: Some(sealed("cHJvZmlsZQ")),
             }
             .into(),
         ),
         (
             "bare",
-            InformationAnswered { customer, inquiry, outcome: InformationOutcome::Unavailable, profile: None }.into(),
+            InformationAnswered {
+                customer,
+                inquiry,
+                last_agent: None,
+                outcome: InformationOutcome::Unavailable,
+                preferred_for: None,
+                profile: None,
+            }
+            .into(),
         ),
         ("", SelectionMade { agent: Some(agent), inquiry, why: why() }.into()),
         ("bare", SelectionMade { agent: None, inquiry, why: bare_why() }.into()),
@@ -602,6 +616,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             "",
             InquiryRelaxed { desired_skills: vec![Skill { level: 2, name: topic("cards") }], inquiry, ring: 1 }.into(),
         ),
+        ("", InquiryPreferenceEnded { agent, inquiry }.into()),
         ("", InquiryBegan { expires_at: closes_at, inquiry }.into()),
         ("", InquiryRequeued { expires_at: closes_at, inquiry }.into()),
         (

@@ -22,6 +22,7 @@ mod locations;
 mod notices;
 mod offers;
 mod past;
+mod preferred;
 mod promises;
 mod proof;
 mod queues;

@@ -41,7 +41,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 52] = [
+const WEIGHTS: [(usize, Draw); 53] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),

@@ -128,6 +128,9 @@ fn value_bound(dice: &mut Dice, direction: Direction) -> Money {
 /// Some bound what may be open, some what a day may cost, so narrowly that it is reached.
 pub fn terms(dice: &mut Dice) -> OfferTerms {
     let mut terms = unlimited(dice);
+    if matches!(terms.allocation, Allocation::Routed { .. }) && dice.percent(60) {
+        terms.prefer_last_agent_for = Span::seconds(dice.one(&[1, 20, 120, 600]));
+    }
     terms.max_open = sometimes(dice, 12, |dice| dice.between(1, 3) as u32);
     if let Some(most) = terms.most_it_costs().filter(|_| dice.percent(20)) {
         let times = Decimal::from(dice.between(1, 3));
@@ -165,6 +168,7 @@ fn unlimited(dice: &mut Dice) -> OfferTerms {
         max_open: None,
         max_wait,
         relaxation: relaxation(dice, max_wait),
+        prefer_last_agent_for: Span::ZERO,
         priority: if dice.percent(40) { dice.between(1, 10) as u32 } else { 0 },
         required_skills: if dice.percent(15) { vec![skill(dice.one(&["cards", "travel"]), 2)] } else { vec![] },
         shown_before_consent: vec![],

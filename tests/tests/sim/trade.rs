@@ -55,6 +55,7 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
             1..=5 => InformationOutcome::New,
             _ => InformationOutcome::Found,
         },
+        last_agents: last_agents(dice),
         proven_by: dice.one(&[None, None, None, Some("2025".to_owned()), Some("2026".to_owned())]),
         profile: dice.percent(30).then(|| sealed(customer)),
         terms_version: None,
@@ -110,6 +111,7 @@ pub fn crowd(dice: &mut Dice, known: &Known, customer: Option<CustomerId>) -> Op
         language: None,
         customer,
         information: InformationOutcome::New,
+        last_agents: vec![],
         proven_by: None,
         profile: None,
         terms_version: None,
@@ -117,6 +119,14 @@ pub fn crowd(dice: &mut Dice, known: &Known, customer: Option<CustomerId>) -> Op
         community_origins: vec![],
     };
     Some((LogName::community(), Actor::Customer(customer), Command::AcceptOffer(Box::new(acceptance))))
+}
+
+/// Whom the edge might find: somebody of each call server, or nobody, or who is registered nowhere.
+fn last_agents(dice: &mut Dice) -> Vec<(LogName, AgentId)> {
+    let all = [(log("main"), [1, 2, 3, 99]), (log("east"), [21, 22, 1, 99])];
+    let found = all.into_iter().filter_map(|(log, agents)| Some((dice.percent(70).then_some(log)?, agents)));
+    let found: Vec<_> = found.collect();
+    found.into_iter().map(|(log, agents)| (log, AgentId(dice.one(&agents)))).collect()
 }
 
 /// What a classifier might find, published or not.
@@ -158,6 +168,7 @@ pub fn revise_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
         max_wait: waits.then_some(terms.max_wait),
         relaxation: waits.then_some(terms.relaxation),
         priority: dice.percent(30).then_some(terms.priority),
+        prefer_last_agent_for: waits.then_some(terms.prefer_last_agent_for),
         wrap_up: match dice.throw(3) {
             0 => terms.wrap_up.map_or(Patch::Keep, Patch::Set),
             1 => Patch::Clear,

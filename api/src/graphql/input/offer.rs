@@ -99,6 +99,9 @@ pub struct PublishOfferInput {
     /// 0 to 10: so many times a queue's `priorityCredit` its inquiries stand ahead there. A queue without credit serves first who came first.
     #[graphql(default = 0)]
     pub priority: i32,
+    /// `routed` alone: so long, PT10M at most, whoever served the customer last for this provider is asked before anybody else, and waited for while it is busy. PT0S: nobody is preferred.
+    #[graphql(default_with = "Duration(Span::ZERO)")]
+    pub prefer_last_agent_for: Duration,
     /// At most five rings, in order of time, all of them before `maxWait` is over.
     #[graphql(default)]
     pub relaxation: Vec<RelaxationRingInput>,
@@ -131,6 +134,7 @@ pub struct ReviseOfferInput {
     pub wrap_up: Clearable<Duration>,
     pub max_wait: Option<Duration>,
     pub priority: Option<i32>,
+    pub prefer_last_agent_for: Option<Duration>,
     pub relaxation: Option<Vec<RelaxationRingInput>>,
     pub hours: Clearable<BusinessHoursInput>,
     pub terms: Clearable<TermsInput>,
@@ -176,6 +180,7 @@ impl PublishOfferInput {
                 links: Vec::new(),
                 max_open: self.max_open_inquiries.map(most_open).transpose()?,
                 max_wait: self.max_wait.0,
+                prefer_last_agent_for: self.prefer_last_agent_for.0,
                 priority: priority(self.priority)?,
                 relaxation: relaxation(&self.relaxation)?,
                 required_skills: parse::skills(&path.member("requiredSkills"), &self.required_skills)?,
@@ -207,6 +212,7 @@ impl ReviseOfferInput {
                 links: self.links.as_deref().map(links).transpose()?,
                 max_open: self.max_open_inquiries.0.try_map(most_open)?,
                 max_wait: self.max_wait.map(|wait| wait.0),
+                prefer_last_agent_for: self.prefer_last_agent_for.map(|span| span.0),
                 priority: self.priority.map(priority).transpose()?,
                 relaxation: self.relaxation.as_deref().map(relaxation).transpose()?,
                 required_skills: self.required_skills.as_deref().map(skills).transpose()?,

@@ -26,7 +26,7 @@ use domain::terms::Placement;
 use domain::time::Span;
 use projections::history::lists::InquiryFilter;
 use projections::live::Dossier;
-use projections::live::community::OfferState;
+use projections::live::community::{OfferRow, OfferState};
 use store::vault::Mark;
 
 /// How long the token of a new customer holds.
@@ -71,6 +71,7 @@ async fn start_inquiry(call: &Call, input: &StartInquiryInput) -> Step<InquiryPa
     let customer = known.unwrap_or_else(|| call.new_customer());
     let information = if known.is_some() { InformationOutcome::Found } else { InformationOutcome::New };
     let mut acceptance = informed(app, input.acceptance(parsed, customer, information));
+    acceptance.last_agents = last_agents(call, &offer, &acceptance).await;
     let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
     let now = OfferNow {
         terms: &offer.terms,
@@ -227,6 +228,7 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     };
     acceptance.customer = customer;
     acceptance.information = information(call, customer, made, vouched.is_some()).await;
+    acceptance.last_agents = last_agents(call, &offer, &acceptance).await;
     acceptance.proven_by = vouched.map(|vouched| vouched.kid);
     if acceptance.link.is_none() && acceptance.topics.is_empty() {
         // While it is in clear.
@@ -336,6 +338,15 @@ async fn information(call: &Call, id: CustomerId, made: CustomerId, vouched: boo
         InformationOutcome::New if anonymous && vouched => InformationOutcome::Found,
         answer => answer,
     }
+}
+
+/// Who served a customer that is known before, where the offer prefers it.
+async fn last_agents(call: &Call, offer: &OfferRow, acceptance: &Acceptance) -> Vec<(LogName, AgentId)> {
+    let known = acceptance.information == InformationOutcome::Found;
+    if !known || offer.terms.prefer_last_agent_for.is_zero() {
+        return Vec::new();
+    }
+    information::last_agents(&call.app, acceptance.customer, offer.provider).await
 }
 
 /// The same at every replay: where the call server registered the inquiry, its auction included.

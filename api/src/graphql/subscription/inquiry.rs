@@ -121,6 +121,7 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
+            | InquiryEvent::PreferenceEnded(_)
             | InquiryEvent::TopicsConfirmed(_) => None,
         },
         Event::Auction(AuctionEvent::Opened(_) | AuctionEvent::Unsold(_)) => Some(None),
@@ -187,6 +188,7 @@ fn moves(event: &Event) -> bool {
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Relaxed(_)
+            | InquiryEvent::PreferenceEnded(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Completed(_)
             | InquiryEvent::TopicsConfirmed(_) => false,

@@ -130,9 +130,11 @@ fn kind(event: &Event, queue: QueueId) -> Option<QueueFeedKind> {
             InquiryEvent::Moved(e) if e.away => None,
             InquiryEvent::Moved(e) if e.from == queue => Some(QueueFeedKind::Left),
             InquiryEvent::Moved(e) if e.into == queue && !e.already => Some(QueueFeedKind::Entered),
-            InquiryEvent::Began(_) | InquiryEvent::Relaxed(_) | InquiryEvent::Requeued(_) | InquiryEvent::Moved(_) => {
-                Some(QueueFeedKind::Changed)
-            }
+            InquiryEvent::Began(_)
+            | InquiryEvent::Relaxed(_)
+            | InquiryEvent::PreferenceEnded(_)
+            | InquiryEvent::Requeued(_)
+            | InquiryEvent::Moved(_) => Some(QueueFeedKind::Changed),
             InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)

@@ -204,6 +204,8 @@ pub enum ExclusionReason {
     LanguageMismatch,
     /// By the provider. Agents see those among NOT_AVAILABLE.
     Blocked,
+    /// The inquiry waits for its `preferredAgent`, who is busy.
+    HeldForPreferred,
 }
 
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Inquiries: one acceptance and its life.
 
+use super::agent::Agent;
 use super::auction::{Auction, AuctionConnection};
 use super::call_server::CallServer;
 use super::connection::{Pager, connection};
@@ -24,6 +25,7 @@ use crate::graphql::scalars::{Cursor, DateTime, Seq};
 use crate::graphql::subscription::feed_cursor;
 use async_graphql::{Context, Error, ID, Object};
 use domain::ids::InquiryId;
+use domain::state::Preferred;
 use projections::live::inquiry::InquiryRow;
 use std::sync::Arc;
 
@@ -44,6 +46,10 @@ impl Inquiry {
         let row = sight.handle.read(|dossier| dossier.inquiry().cloned())?;
         let question = row.question.clone().filter(|_| sight.part.sees_question());
         Some(Inquiry { row, sight, question: Arc::new(Opening::new(question)) })
+    }
+
+    fn preferred(&self) -> Option<Preferred> {
+        self.row.preferred.filter(|_| matches!(self.sight.part, Part::Operator | Part::Provider))
     }
 }
 
@@ -124,6 +130,14 @@ impl Inquiry {
     }
     async fn expires_at(&self) -> Option<DateTime> {
         self.row.expires_at.map(DateTime)
+    }
+    /// Who served its customer last for this provider, where the offer prefers it: asked before anybody else until an agent has the inquiry or the preference is over. Provider and operators alone.
+    async fn preferred_agent(&self, ctx: &Context<'_>) -> Option<Agent> {
+        Agent::show(app(ctx), &self.sight.eyes, self.preferred()?.agent, false)
+    }
+    /// Until then nobody else is asked while that agent is merely busy. Null before the offer's hours begin.
+    async fn preferred_until(&self) -> Option<DateTime> {
+        self.preferred()?.until.map(DateTime)
     }
     // Withdrawn by its customer: `resumeInquiry` brings it back to its place before this instant.
     async fn place_kept_until(&self) -> Option<DateTime> {

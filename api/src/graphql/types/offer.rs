@@ -130,6 +130,10 @@ impl Offer {
     async fn priority(&self) -> i32 {
         i32::try_from(self.terms.priority).unwrap_or(i32::MAX)
     }
+    /// So long whoever served a customer last for this provider is asked before anybody else, and waited for while it is busy. PT0S: nobody is preferred.
+    async fn prefer_last_agent_for(&self) -> Duration {
+        Duration(self.terms.prefer_last_agent_for)
+    }
     /// What is asked of agents once an inquiry has waited so long; each ring asks for less than the one before.
     async fn relaxation(&self) -> Vec<RelaxationRing> {
         self.terms.relaxation.iter().map(RelaxationRing::from).collect()

@@ -230,6 +230,9 @@ impl Auditor {
                 let waited = whole.0 - wait.left.0 + (at - since).0;
                 assert!(rings[e.ring as usize - 1].after.0 <= waited, "it has waited that long");
             }
+            InquiryEvent::PreferenceEnded(e) => {
+                assert!(!self.served.contains(&e.inquiry), "who has an agent prefers none");
+            }
             InquiryEvent::PlaceKept(e) => {
                 let old = self.away.insert(e.inquiry, e.until);
                 assert!(old.is_some_and(|old| old <= at && at < e.until), "kept on when it would have been lost");

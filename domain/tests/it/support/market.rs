@@ -262,6 +262,7 @@ impl Market {
             customer: CUSTOMER,
             customer_is_new: true,
             information_unavailable: false,
+            last_agent: None,
             proven_by: None,
             initiator: Initiator::Customer,
             inquiry: self.inquiry,

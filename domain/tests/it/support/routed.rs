@@ -104,16 +104,39 @@ fn could(state: &State, id: AgentId, agent: &Agent, inquiry: &Inquiry, now: Time
         && price(state, id, agent, inquiry, now).is_some()
 }
 
+/// Whom an inquiry prefers, and whether it waits for that one: it would have it, had it nothing else to do.
+fn preferred(state: &State, inquiry: &Inquiry, now: Timestamp) -> Option<(AgentId, bool)> {
+    let id = inquiry.preferred?.agent;
+    let agent = state.agents.get(id).unwrap();
+    let busy = agent.wrap_ups > 0 || agent.conferences > 0 || agent.reserved + agent.sessions >= agent.capacity;
+    let idle = Agent { wrap_ups: 0, conferences: 0, reserved: 0, sessions: 0, ..agent.clone() };
+    // Where it sits, and whose money it is, is asked when it is free.
+    let anywhere = Agent { location: "nowhere".into(), ..idle };
+    let free = Inquiry { terms: std::sync::Arc::new(without_price(inquiry)), ..inquiry.clone() };
+    Some((id, busy && could(state, id, &anywhere, &free, now)))
+}
+
+fn without_price(inquiry: &Inquiry) -> domain::terms::OfferTerms {
+    let allocation =
+        Allocation::Routed { direction: Direction::Reverse, policy: RoutingPolicy::LongestIdle, price: None };
+    domain::terms::OfferTerms { allocation, ..(*inquiry.terms).clone() }
+}
+
 /// Who must be chosen for an inquiry now, or nobody.
 pub fn best(state: &State, id: InquiryId, now: Timestamp) -> Option<AgentId> {
     let inquiry = state.inquiries.get(id).unwrap();
     let Allocation::Routed { direction, policy, .. } = &inquiry.terms.allocation else { panic!("not routed") };
     let mut best: Option<(AgentId, Vec<Decimal>)> = None;
+    let preferred = preferred(state, inquiry, now);
+    if preferred.is_some_and(|(_, held)| held) {
+        return None;
+    }
     for id in &state.roster {
         let agent = state.agents.get(*id).unwrap();
         if !could(state, *id, agent, inquiry, now) {
             continue;
         }
+        let first = Decimal::from(u8::from(preferred.is_none_or(|(agent, _)| agent != *id)));
         let by_policy = match policy {
             RoutingPolicy::LongestIdle => Decimal::ZERO,
             RoutingPolicy::RoundRobin => Decimal::from(agent.selected),
@@ -130,7 +153,7 @@ pub fn best(state: &State, id: InquiryId, now: Timestamp) -> Option<AgentId> {
             }
         };
         let load = Decimal::from(agent.reserved + agent.sessions);
-        let rank = vec![by_policy, load, Decimal::from(agent.worked_at.0), Decimal::from(agent.number)];
+        let rank = vec![first, by_policy, load, Decimal::from(agent.worked_at.0), Decimal::from(agent.number)];
         if best.as_ref().is_none_or(|(_, other)| rank < *other) {
             best = Some((*id, rank));
         }

@@ -80,6 +80,7 @@ pub fn terms(rules: AuctionRules) -> OfferTerms {
         links: vec![OfferLink { id: LinkId(1), label: "Ask us".to_owned(), topic: topic("help") }],
         max_open: None,
         max_wait: Span::minutes(60),
+        prefer_last_agent_for: Span::ZERO,
         priority: 0,
         relaxation: vec![],
         required_skills: vec![],

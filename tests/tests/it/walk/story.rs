@@ -305,6 +305,11 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let away = story.house.client("").give("acceptOffer", input, "inquiry { id } customerToken");
     let mut customer = story.house.client(&text(&away["customerToken"]));
     customer.give("withdrawInquiry", json!({"inquiryId": away["inquiry"]["id"]}), "inquiry { id }");
+    // Carla waits for Ann, who has served her before and is busy.
+    let input = json!({"title": "Help", "channels": ["MESSAGE"], "links": [{"label": "Help", "topic": "cards/lost"}], "allocation": {"routed": {"policy": "LONGEST_IDLE"}}, "preferLastAgentFor": "PT10M"});
+    let again = story.give("bank", "publishOffer", input)["offer"].clone();
+    let input = json!({"offerId": again["id"], "linkId": again["links"][0]["id"], "channel": "MESSAGE"});
+    story.give("Carla", "acceptOffer", input);
     // One that has hours, a minute a week, and an inquiry that waits for them.
     let monday = json!({"days": ["MONDAY"], "from": "00:00", "to": "00:01"});
     let hours = json!({"zone": "Europe/Vienna", "weekly": [monday], "closedOn": ["2030-01-07"]});

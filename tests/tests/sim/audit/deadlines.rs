@@ -29,6 +29,7 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.begins_at?, *id))));
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.selects_at?, *id))));
     due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((inquiry::relaxes_at(one)?, *id))));
+    due.extend(market.inquiries.iter().filter_map(|(id, one)| Some((one.preferred?.until?, *id))));
     due.extend(places::ends(market));
     due.extend(market.queues.iter().filter_map(|(id, one)| Some((one.moves_at?, *id))));
     due.extend(market.forgets.iter().map(|(id, at)| (*at, *id)));

@@ -62,6 +62,8 @@ pub fn audit(log: &str, entries: &[Entry], community: &[Entry], over: bool) -> A
             (false, false) => "FOUND",
         };
         must!(answer, answer.text("outcome") == outcome, "user information", "is not what was found out: {outcome}");
+        let last = answer.data.get("last_agent") == accepted.data.get("last_agent");
+        must!(answer, last, "user information", "names another than the last agent");
         must!(answer, answer.data.get("profile") == accepted.data.get("profile"), "user information", "is another's");
     }
     if let Some(entry) = registered.values().next() {

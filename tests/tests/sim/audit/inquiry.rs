@@ -4,7 +4,7 @@ use super::entry::{Entry, text, texts};
 use super::fold::{skills, unknown};
 use super::market::{Fate, Inquiry, Market, Reservation, Session, Step, covers};
 use super::selection::{self, Way};
-use super::{Audited, conference, erasure, hours, merges, must};
+use super::{Audited, conference, erasure, hours, merges, must, preference};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A customer that leaves may come back so long, and so often.
@@ -29,7 +29,9 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
     let Some(row) = market.inquiries.get_mut(id) else { return unknown(entry) };
     must!(entry, row.step != Step::Closed, "consumed once", "is closed already");
     match entry.kind.as_str() {
-        "inquiry.information_requested.v1" | "inquiry.information_answered.v1" => return Ok(()),
+        "inquiry.information_requested.v1" => return Ok(()),
+        "inquiry.information_answered.v1" => return preference::answered(market, entry),
+        "inquiry.preference_ended.v1" => return preference::ended(row, entry),
         "inquiry.topics_confirmed.v1" => {
             must!(entry, row.session.is_some(), "topics", "is explained by nobody who has it");
             let session = row.session.and_then(|session| market.sessions.get(session));
@@ -47,6 +49,9 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             let expires = entry.time + row.wait_left;
             must!(entry, entry.int("expires_at") == expires, "deadlines", "expires at {expires}");
             (row.step, row.waits_since) = (Step::Queued, Some(entry.time));
+            if let Some(preferred) = &mut row.preferred {
+                preferred.until = Some(entry.time + preferred.lasts);
+            }
             return Ok(());
         }
         "inquiry.relaxed.v1" => return relaxed(market, entry),
@@ -76,6 +81,7 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
                     row.wait_left = 0.max(row.wait_left - (entry.time - since));
                 }
                 (row.step, row.kept_until, row.selects_at) = (Step::Away, kept, None);
+                row.preferred = None;
                 return Ok(());
             }
         }
@@ -113,7 +119,7 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
         other => must!(entry, false, "known events", "{other}"),
     }
     (row.step, row.waits_since, row.selects_at, row.chosen) = (Step::Closed, None, None, None);
-    row.begins_at = None;
+    (row.begins_at, row.preferred) = (None, None);
     market.queues.values_mut().for_each(|queue| queue.leaves(id));
     Ok(())
 }
@@ -221,6 +227,8 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         own_skills,
         relaxation: terms.get("relaxation").and_then(|rings| rings.as_array()).map_or(&[], Vec::as_slice),
         rings: 0,
+        prefers: terms.get("prefer_last_agent_for").and_then(|span| span.as_i64()).unwrap_or(0),
+        preferred: None,
         max_wait: terms["max_wait"].as_i64().expect("a span"),
         queues,
         place: (stands_at, id),
@@ -379,7 +387,7 @@ pub fn session<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             }
             None => must!(entry, group.iter().any(consents), "no double award", "nobody consented"),
         }
-        (inquiry.waits_since, inquiry.selects_at) = (None, None);
+        (inquiry.waits_since, inquiry.selects_at, inquiry.preferred) = (None, None, None);
         inquiry.session = Some(id);
         inquiry.step = Step::Engaged;
         market.queues.values_mut().for_each(|queue| queue.leaves(about));

@@ -3,6 +3,7 @@
 
 use super::entry::{Amount, Entry};
 use super::places::{self, Place};
+use super::preference::Preferred;
 use super::pricing::Rules;
 use super::selection::{self, Price, Way};
 use super::standing::{Opening, Value};
@@ -85,6 +86,9 @@ pub struct Inquiry<'a> {
     pub own_skills: Vec<(&'a str, i64)>,
     pub relaxation: &'a [Json],
     pub rings: usize,
+    /// By its terms so long, and whom until an agent has it.
+    pub prefers: i64,
+    pub preferred: Option<Preferred<'a>>,
     pub max_wait: i64,
     pub queues: Vec<Id<'a>>,
     /// In all of them it stands behind whoever's is less.
@@ -364,6 +368,19 @@ impl<'a> Market<'a> {
             None
         }
     }
+    /// By its skills, and whose it is, whatever it does.
+    pub fn suits(&self, agent: &str, inquiry: &Inquiry<'a>) -> bool {
+        let row = &self.agents[agent];
+        let independent = !inquiry.independent || row.affiliated != Some(inquiry.provider);
+        let skilled = inquiry
+            .skills
+            .iter()
+            .all(|(wanted, least)| row.skills.iter().any(|(name, level)| level >= least && covers(name, wanted)));
+        let blocked = row.blocked_by.contains(inquiry.provider) || row.keeps_from.contains(inquiry.customer);
+        let welcome = !blocked && inquiry.unpaid != Some(agent);
+        independent && welcome && skilled
+    }
+
     /// Whether some agent could win a new round who has not said no to the inquiry. `leaving`: whose reservation ends in
     /// the same decision.
     pub fn somebody_is_free(&self, inquiry: &Inquiry<'a>, leaving: Option<&str>) -> bool {

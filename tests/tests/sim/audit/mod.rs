@@ -45,6 +45,7 @@ mod merges;
 pub mod money;
 mod notices;
 pub mod places;
+mod preference;
 pub mod pricing;
 pub mod proofs;
 pub mod selection;

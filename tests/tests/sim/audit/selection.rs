@@ -4,7 +4,7 @@
 
 use super::entry::{Amount, Entry, int, list, money, text};
 use super::market::{Inquiry, Market, Step, covers};
-use super::{Audited, must, places, standing};
+use super::{Audited, must, places, preference, standing};
 use serde_json::Value;
 
 /// Who declines is not asked again so soon.
@@ -120,6 +120,9 @@ fn look<'a>(
     if !can_pay(market, payer, price) {
         return Err("NO_FUNDS");
     }
+    if preference::holds(market, inquiry, now) {
+        return Err("HELD_FOR_PREFERRED");
+    }
     Ok(Contender { agent, rank: (first, row.load(), row.worked_at, row.number), price, score })
 }
 
@@ -171,8 +174,14 @@ fn has_occasion(entry: &Entry, inquiry: &Inquiry<'_>, group: &[Entry]) -> bool {
     let about = |one: &&Entry| one.text_if("inquiry") == Some(entry.text("inquiry"));
     let called = group.iter().filter(about).any(|one| {
         let kind = one.kind.as_str();
-        matches!(kind, "inquiry.registered.v1" | "inquiry.began.v1" | "inquiry.resumed.v1" | "inquiry.relaxed.v1")
-            || kind.starts_with("reservation.")
+        matches!(
+            kind,
+            "inquiry.registered.v1"
+                | "inquiry.began.v1"
+                | "inquiry.resumed.v1"
+                | "inquiry.relaxed.v1"
+                | "inquiry.preference_ended.v1"
+        ) || kind.starts_with("reservation.")
     });
     called || entry.is_tick() && inquiry.selects_at.is_some_and(|at| at <= entry.time)
 }
@@ -220,8 +229,6 @@ fn selected<'a>(
     policy: &str,
 ) -> Result<Option<(&'a str, Price<'a>)>, super::Finding> {
     let why = &entry.data["why"];
-    let rule = format!("{}/1", policy.to_lowercase());
-    must!(entry, text(why, "rule") == rule, "why", "was chosen by {rule}");
     let mut contenders: Vec<Contender<'a>> = vec![];
     let mut excluded: Vec<(&str, Vec<i64>)> = vec![];
     for agent in &market.roster {
@@ -236,7 +243,11 @@ fn selected<'a>(
             }
         }
     }
-    contenders.sort_by_key(|one| one.rank);
+    let preferred = inquiry.preferred.map(|preferred| preferred.agent);
+    contenders.sort_by_key(|one| (preferred != Some(one.agent), one.rank));
+    let by_preference = contenders.first().is_some_and(|one| preferred == Some(one.agent));
+    let rule = if by_preference { "preferred_agent/1".to_owned() } else { format!("{}/1", policy.to_lowercase()) };
+    must!(entry, text(why, "rule") == rule, "why", "was chosen by {rule}");
     let numbers =
         |one: &Value| list(one, "agents").iter().map(|one| one.as_i64().expect("a number")).collect::<Vec<_>>();
     let found: Vec<(&str, Vec<i64>)> =

@@ -17,6 +17,9 @@ pub const SELECTIONS: &[Mutant] = &[
     ("left out for another reason", another_reason, &["exclusions"]),
     ("left out for no reason", no_reason, &["exclusions"]),
     ("a ranking out of order", ranking_swapped, &["selection"]),
+    ("a preference beyond what the offer says", preferred_longer, &["preferred agent"]),
+    ("a preference that is not told", untold_preference, &["why"]),
+    ("held for nobody, they say", not_held, &["exclusions"]),
     ("another score", another_score, &["why"]),
     ("another tie", another_tie, &["why"]),
     ("by another policy", another_policy, &["why"]),
@@ -397,5 +400,30 @@ fn opening_bid_forgotten(lines: &mut Vec<Line>) -> Option<()> {
 fn started_by_nobody(lines: &mut Vec<Line>) -> Option<()> {
     let at = lines.iter().position(|line| is(line, "inquiry.registered") && data(line).get("started_by").is_some())?;
     edit(&mut lines[at], |data| drop(data.as_object_mut().map(|members| members.remove("started_by"))));
+    Some(())
+}
+
+fn preferred_longer(lines: &mut Vec<Line>) -> Option<()> {
+    let prefers = |line: &Line| is(line, "inquiry.information_answered") && data(line).get("preferred_for").is_some();
+    let at = lines.iter().position(prefers)?;
+    edit(&mut lines[at], |data| data["preferred_for"] = json!(data["preferred_for"].as_i64().expect("a span") + 1));
+    Some(())
+}
+fn untold_preference(lines: &mut Vec<Line>) -> Option<()> {
+    let by_it = |line: &Line| is(line, "inquiry.selection_made") && data(line)["why"]["rule"] == "preferred_agent/1";
+    let at = lines.iter().position(by_it)?;
+    edit(&mut lines[at], |data| data["why"]["rule"] = json!("longest_idle/1"));
+    Some(())
+}
+fn not_held(lines: &mut Vec<Line>) -> Option<()> {
+    let held = |value: &Value| {
+        let groups = value["why"]["excluded"].as_array()?;
+        groups.iter().position(|group| group["reason"] == "HELD_FOR_PREFERRED")
+    };
+    let at = lines.iter().position(|line| is(line, "inquiry.selection_made") && held(&data(line)).is_some())?;
+    edit(&mut lines[at], |data| {
+        let group = held(data).expect("just found");
+        data["why"]["excluded"][group]["reason"] = json!("LACKS_SKILL");
+    });
     Some(())
 }
