@@ -586,13 +586,25 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("", registered.into()),
         ("", InformationRequested { customer, inquiry }.into()),
         (
-            "",
+            "preferred",
             InformationAnswered {
                 customer,
                 inquiry,
                 last_agent: Some(agent),
                 outcome: InformationOutcome::Found,
                 preferred_for: Some(Span::minutes(2)),
+                profile: Some(sealed("cHJvZmlsZQ")),
+            }
+            .into(),
+        ),
+        (
+            "",
+            InformationAnswered {
+                customer,
+                inquiry,
+                last_agent: None,
+                outcome: InformationOutcome::Found,
+                preferred_for: None,
                 profile: Some(sealed("cHJvZmlsZQ")),
             }
             .into(),

@@ -166,7 +166,7 @@ impl Customer {
             attributes.and_then(|all| if self.is_masked() { only(all, &self.shown) } else { Some(all.clone()) });
         Ok(shown.map(Json))
     }
-    /// So is whoever was erased, to everybody.
+    // So is whoever was erased, to everybody.
     async fn masked(&self, ctx: &Context<'_>) -> bool {
         self.is_masked() || app(ctx).live.erased_at(self.id).is_some()
     }
