@@ -116,6 +116,9 @@ const MUST_COME_UP: &[&str] = &[
 /// Of these a hundred days may lack one.
 const SELDOM: &[&str] = &[
     "done: closeChannel",
+    "inquiry.place_kept.v1",
+    "merge: moved by a timer",
+    "queue.merge_put_off.v1",
     "refused: a provider that cannot pay",
     "refused: who started it",
     "selection: after a cool-off",
