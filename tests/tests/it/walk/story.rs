@@ -305,6 +305,9 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let away = story.house.client("").give("acceptOffer", input, "inquiry { id } customerToken");
     let mut customer = story.house.client(&text(&away["customerToken"]));
     customer.give("withdrawInquiry", json!({"inquiryId": away["inquiry"]["id"]}), "inquiry { id }");
+    // Rival wants nothing more of either.
+    story.give("rival", "blockCustomer", json!({"inquiryId": away["inquiry"]["id"]}));
+    story.give("rival", "blockAgent", json!({"agentId": gil}));
     // Carla waits for Ann, who has served her before and is busy.
     let input = json!({"title": "Help", "channels": ["MESSAGE"], "links": [{"label": "Help", "topic": "cards/lost"}], "allocation": {"routed": {"policy": "LONGEST_IDLE"}}, "preferLastAgentFor": "PT10M"});
     let again = story.give("bank", "publishOffer", input)["offer"].clone();
