@@ -98,7 +98,7 @@ fn could(state: &State, id: AgentId, agent: &Agent, inquiry: &Inquiry, now: Time
         && !agent.blocked_by.contains(&inquiry.provider)
         && !agent.blocks.contains(&inquiry.customer)
         // Its customer is erased, and more of it was to end first.
-        && !state.erased.get(inquiry.customer).is_some_and(|row| row.goes_on.is_some())
+        && state.erased.get(inquiry.customer).is_none_or(|row| row.goes_on.is_none())
         && skilled
         && !refused
         && price(state, id, agent, inquiry, now).is_some()
