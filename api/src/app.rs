@@ -8,7 +8,7 @@ use crate::auth::{AuthError, Authenticate, SigningKey, Viewer};
 use crate::cli::causes;
 use crate::erasure::{self, Erasures};
 use crate::errors::{ErrorCode, code};
-use crate::graphql::types::search::suits_once_free;
+use crate::graphql::types::search::{is_barred_throughout, suits_once_free};
 use crate::information::ASKING_MAX;
 use crate::keys::{RoamingKeys, Turn, roams};
 use crate::past::Pasts;
@@ -35,6 +35,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use projections::feed::{FeedError, Feeds, Outsiders, QueuesOf};
 use projections::history::projector::Projector;
 use projections::history::{History, HistoryError};
+use projections::live::agent::AgentRow;
 use projections::live::{BUILD, Dossier, DossierHandle, Live, RefoldError};
 use sha2::Sha256;
 use std::collections::BTreeMap;
@@ -705,14 +706,15 @@ fn queues_of(live: &Arc<Live>, history: &Arc<History>, store: &Arc<dyn EventStor
     })
 }
 
-/// Skills and independence alone, as `agentFeed` asks when it shows an opening: see `could_ever_bid`.
+/// Skills, independence and bars alone, as `agentFeed` asks when it shows an opening: see `could_ever_bid`.
 fn outsiders(live: &Arc<Live>) -> Outsiders {
     let live = live.clone();
     Arc::new(move |event, agents| {
         let inquiry = projections::inquiry_of(&event.subjects).and_then(|id| live.inquiry(id));
         // Closed again: whoever is told looks in history.
         let Some(inquiry) = inquiry else { return Vec::new() };
-        let outside = |id: &&AgentId| live.agent(**id).is_some_and(|agent| !suits_once_free(&agent, &inquiry));
+        let outside = |agent: AgentRow| !suits_once_free(&agent, &inquiry) || is_barred_throughout(&agent, event);
+        let outside = |id: &&AgentId| live.agent(**id).is_some_and(outside);
         agents.iter().filter(outside).copied().collect()
     })
 }

@@ -15,6 +15,7 @@ use crate::patch::Patch;
 use crate::refusal::Refusal;
 use crate::sealed::Sealed;
 use crate::state::{Agent, Auction, Inquiry, StandingValue, State, Timer};
+use crate::strike;
 use crate::terms::Direction;
 use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic, covers};
@@ -329,6 +330,7 @@ pub fn absent(state: &State, agent: AgentId, late: bool, ctx: &Ctx) -> Vec<Event
         Timer::AgentIsAbsent(id) => Some(*id),
         Timer::TrafficExpires(_)
         | Timer::ValueEnds(_)
+        | Timer::BarEnds(_)
         | Timer::AuctionCloses(_)
         | Timer::ReservationLapses(_)
         | Timer::InquiryBegins(_)
@@ -369,6 +371,8 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
                 values: Arc::new([]),
                 blocked_by: Arc::new([]),
                 blocks: Arc::new([]),
+                strikes: Arc::new([]),
+                barred_until: None,
             };
             state.agents.put(&mut state.journal, e.agent, row);
             state.enroll(e.agent);
@@ -416,6 +420,10 @@ pub fn apply(state: &mut State, event: &AgentEvent, at: Timestamp) {
         AgentEvent::CustomerUnblocked(e) => {
             state.change_agent(e.agent, |row| row.blocks = block::without(&row.blocks, e.customer));
         }
+        AgentEvent::Struck(e) => strike::struck(state, e, at),
+        AgentEvent::Barred(e) => strike::bar(state, e.agent, e.until),
+        AgentEvent::BarEnded(AgentBarEnded { agent })
+        | AgentEvent::StrikesForgiven(AgentStrikesForgiven { agent, .. }) => strike::clear(state, *agent),
         AgentEvent::RoundsPutOff(e) => e.agents().for_each(|agent| set_rounds_at(state, agent, Some(e.until))),
         AgentEvent::RoundsResumed(e) => set_rounds_at(state, e.agent, None),
         // What an agent was told is kept by the views.

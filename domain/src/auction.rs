@@ -22,8 +22,8 @@ use crate::pricing;
 use crate::refusal::Refusal;
 use crate::standing;
 use crate::state::{
-    Auction, AuctionPhase, Best, Bid, BidPhase, Bidder, Bidding, CountingBid, Inquiry, InquiryState, ReservationPhase,
-    State, Timer,
+    Agent, Auction, AuctionPhase, Best, Bid, BidPhase, Bidder, Bidding, CountingBid, Inquiry, InquiryState,
+    ReservationPhase, State, Timer,
 };
 use crate::terms::{Allocation, AuctionFormat, AuctionRules, Direction};
 use crate::time::{Span, Timestamp};
@@ -90,6 +90,9 @@ pub(crate) fn bid_for(
     }
     check::magnitude(&["amount", "amount"], amount.amount())?;
     agent::suits(agent.applicant(agent_id), auction.demand())?;
+    if let Some(until) = agent.barred_until {
+        return Err(Refusal::AgentBarred { until });
+    }
     let named = amount.amount();
     let bidder = state.bidders.get((id, agent_id));
     let bidding = &auction.bidding;
@@ -345,6 +348,11 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
         Event::Agent(AgentEvent::Unblocked(e)) => {
             state.agents.get(e.agent).is_some_and(|agent| agent.is_blocked_by(e.provider)).then_some(e.agent)
         }
+        // Who was not barred could bid all along.
+        Event::Agent(AgentEvent::BarEnded(e)) => Some(e.agent),
+        Event::Agent(AgentEvent::StrikesForgiven(e)) => {
+            state.agents.get(e.agent).is_some_and(Agent::is_barred).then_some(e.agent)
+        }
         Event::Reservation(ReservationEvent::Declined(e)) => Some(e.agent),
         Event::Reservation(ReservationEvent::Lapsed(e)) => Some(e.agent),
         Event::Reservation(ReservationEvent::Rescinded(e)) => Some(e.agent),
@@ -361,7 +369,9 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
             | AgentEvent::StandingValueSet(_)
             | AgentEvent::Blocked(_)
             | AgentEvent::CustomerBlocked(_)
-            | AgentEvent::NoticesRead(_),
+            | AgentEvent::NoticesRead(_)
+            | AgentEvent::Struck(_)
+            | AgentEvent::Barred(_),
         )
         | Event::Reservation(
             ReservationEvent::Opened(_)
@@ -404,7 +414,10 @@ pub(crate) fn next_rounds(state: &State, freed: &[AgentId], ctx: &Ctx) -> Vec<Ev
     let mut taken: BTreeSet<InquiryId> = BTreeSet::new();
     let avoided = location::avoided(state, None);
     for id in freed {
-        let free = state.agents.get(*id).filter(|agent| agent.is_free() && !avoided.contains(&&*agent.location));
+        let free = state
+            .agents
+            .get(*id)
+            .filter(|agent| agent.is_free() && !agent.is_barred() && !avoided.contains(&&*agent.location));
         // Who waits for its rounds to go on need not be looked at before: it may toggle as it likes.
         let Some(agent) = free.filter(|agent| agent.rounds_at.is_none()) else { continue };
         for inquiry_id in state.waiting.fitting(agent) {

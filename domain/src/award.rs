@@ -96,7 +96,8 @@ impl Ending {
 
 /// Ranks the candidates and awards to the first that meets the reserve, is free, and has the money; adds
 /// a reservation for it. Nobody: the auction is unsold and the inquiry is back in its place, or in its
-/// next round where an eligible agent is free. Losers are told why, once.
+/// next round where an eligible agent is free and could bid. Losers are told why, once. Who was barred since it bid
+/// may win all the same.
 ///
 /// Adds every event; returns the agent asked now.
 pub fn decide_award(
@@ -225,7 +226,10 @@ pub fn decide_award(
             let rounds = inquiry.auctions.len() as u32;
             let refused = auction::refused_by(state, inquiry);
             let could_win = |agent, row: &Agent| {
-                !refused.contains(&agent) && eligible(agent, row, inquiry).is_ok() && !avoided.contains(&&*row.location)
+                !refused.contains(&agent)
+                    && eligible(agent, row, inquiry).is_ok()
+                    && !row.is_barred()
+                    && !avoided.contains(&&*row.location)
             };
             let free = || state.agents.any_keyed(could_win);
             if let Allocation::Auction(rules) = &inquiry.terms.allocation

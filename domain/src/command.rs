@@ -264,6 +264,10 @@ pub enum Command {
         agent: AgentId,
         through: Option<Seq>,
     },
+    ForgiveStrikes {
+        agent: AgentId,
+        reason: Sealed,
+    },
     /// How much goes on at a location now, by whoever measures it.
     ReportLocationTraffic {
         location: String,
@@ -439,6 +443,7 @@ pub mod rights {
     pub const BLOCK_CUSTOMER: Right = ("blockCustomer", &[Agent, Provider, Operator]);
     pub const UNBLOCK_CUSTOMER: Right = ("unblockCustomer", &[Agent, Provider, Operator]);
     pub const READ_NOTICES: Right = ("readNotices", &[Agent]);
+    pub const FORGIVE_STRIKES: Right = ("forgiveStrikes", &[Operator]);
     pub const REPORT_LOCATION_TRAFFIC: Right = ("reportLocationTraffic", &[Operator]);
     pub const DECLARE_QUEUE: Right = ("declareQueue", &[Operator]);
     pub const MERGE_QUEUES: Right = ("mergeQueues", &[Operator]);
@@ -471,7 +476,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 51] = [
+    pub const ALL: [Right; 52] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -493,6 +498,7 @@ pub mod rights {
         BLOCK_CUSTOMER,
         UNBLOCK_CUSTOMER,
         READ_NOTICES,
+        FORGIVE_STRIKES,
         REPORT_LOCATION_TRAFFIC,
         DECLARE_QUEUE,
         MERGE_QUEUES,
@@ -558,6 +564,7 @@ impl Command {
             Command::BlockCustomer { .. } => rights::BLOCK_CUSTOMER,
             Command::UnblockCustomer { .. } => rights::UNBLOCK_CUSTOMER,
             Command::ReadNotices { .. } => rights::READ_NOTICES,
+            Command::ForgiveStrikes { .. } => rights::FORGIVE_STRIKES,
             Command::ReportLocationTraffic { .. } => rights::REPORT_LOCATION_TRAFFIC,
             Command::DeclareQueue { .. } => rights::DECLARE_QUEUE,
             Command::MergeQueues { .. } => rights::MERGE_QUEUES,

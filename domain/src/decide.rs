@@ -13,7 +13,7 @@ use crate::state::{State, Timer};
 use crate::time::Timestamp;
 use crate::{
     agent, auction, block, claim, community, conference, customer, inquiry, location, preference, queue, reservation,
-    routing, session, settlement, standing, wallet, webhook,
+    routing, session, settlement, standing, strike, wallet, webhook,
 };
 
 /// What a decision knows besides state and command.
@@ -116,6 +116,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         }
         Command::UnblockCustomer { owner, customer } => block::unblock_customer(state, *owner, *customer, ctx),
         Command::ReadNotices { agent, through } => agent::read_notices(state, *agent, *through, ctx),
+        Command::ForgiveStrikes { agent, reason } => strike::forgive(state, *agent, reason, ctx),
         Command::ReportLocationTraffic { location, traffic, valid_for } => {
             location::report(state, location, *traffic, *valid_for, ctx)
         }
@@ -179,6 +180,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
     Some(match timer {
         Timer::TrafficExpires(number) => location::expire(state, number),
         Timer::ValueEnds(id) => agent::end_values(state, id, ctx),
+        Timer::BarEnds(id) => strike::end_bar(id),
         Timer::AuctionCloses(id) => auction::close(state, id, late, ctx),
         Timer::ReservationLapses(id) => reservation::lapse(state, id, late, ctx),
         Timer::InquiryBegins(id) => inquiry::begin(state, id, ctx),

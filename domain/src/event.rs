@@ -154,6 +154,11 @@ impl Event {
                 AgentEvent::CustomerBlocked(e) => two(e.agent, e.customer),
                 AgentEvent::CustomerUnblocked(e) => two(e.agent, e.customer),
                 AgentEvent::NoticesRead(e) => one(e.agent),
+                // Of the agent alone, as its status: what comes of its work is no business of a provider.
+                AgentEvent::Struck(e) => one(e.agent),
+                AgentEvent::Barred(e) => one(e.agent),
+                AgentEvent::BarEnded(e) => one(e.agent),
+                AgentEvent::StrikesForgiven(e) => one(e.agent),
                 // Not its agents: their trails would hold little else.
                 AgentEvent::PresenceReported(e) => e.call_server.map_or_else(none, one),
             },
@@ -246,7 +251,9 @@ into_event! {
         PresenceReported(agent::AgentPresenceReported), StandingValueSet(agent::StandingValueSet),
         Blocked(agent::AgentBlocked), Unblocked(agent::AgentUnblocked),
         CustomerBlocked(agent::AgentCustomerBlocked), CustomerUnblocked(agent::AgentCustomerUnblocked),
-        NoticesRead(agent::AgentNoticesRead);
+        NoticesRead(agent::AgentNoticesRead),
+        Struck(agent::AgentStruck), Barred(agent::AgentBarred), BarEnded(agent::AgentBarEnded),
+        StrikesForgiven(agent::AgentStrikesForgiven);
     Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet);
     Reservation(ReservationEvent): Opened(reservation::ReservationOpened), Viewed(reservation::ReservationViewed),
         Accepted(reservation::ReservationAccepted), Declined(reservation::ReservationDeclined),

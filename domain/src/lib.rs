@@ -56,5 +56,6 @@ pub mod routing;
 pub mod session;
 pub mod settlement;
 pub mod standing;
+pub mod strike;
 pub mod wallet;
 pub mod webhook;

@@ -65,6 +65,10 @@ pub enum Refusal {
     /// Of a fixed price, which the provider pays.
     ProviderCannotPay,
     AgentNotAvailable,
+    /// Of a bid: too many auctions won without consent.
+    AgentBarred {
+        until: Timestamp,
+    },
     AgentLacksSkill,
     AgentAtCapacity,
     AgentNotIndependent,
@@ -148,6 +152,7 @@ impl Refusal {
                 "INSUFFICIENT_FUNDS"
             }
             Refusal::AgentNotAvailable => "AGENT_NOT_AVAILABLE",
+            Refusal::AgentBarred { .. } => "AGENT_BARRED",
             Refusal::AgentLacksSkill => "AGENT_LACKS_SKILL",
             Refusal::AgentAtCapacity => "AGENT_AT_CAPACITY",
             Refusal::AgentNotIndependent | Refusal::AgentStartedIt => "AGENT_NOT_INDEPENDENT",
@@ -196,6 +201,10 @@ impl Refusal {
             Refusal::ProviderOutOfFunds => "The provider cannot pay the buy-now price now; bid above it.".into(),
             Refusal::ProviderCannotPay => "The provider cannot pay the price now.".into(),
             Refusal::AgentNotAvailable => "The agent is not AVAILABLE.".into(),
+            Refusal::AgentBarred { until } => {
+                let until = jiff::Timestamp::from_microsecond(until.0).unwrap_or(jiff::Timestamp::MAX);
+                format!("You have won and not consented too often; bid again after {until}.")
+            }
             Refusal::AgentLacksSkill => "The agent lacks a skill that is asked for.".into(),
             Refusal::AgentAtCapacity => "The agent has as many inquiries as it can take.".into(),
             Refusal::AgentNotIndependent => "The offer takes only agents that are independent of its provider.".into(),
@@ -246,6 +255,7 @@ impl Refusal {
             | Refusal::AuctionClosed
             | Refusal::BidNotWithdrawable
             | Refusal::AgentNotAvailable
+            | Refusal::AgentBarred { .. }
             | Refusal::AgentLacksSkill
             | Refusal::AgentAtCapacity
             | Refusal::ProviderCannotPay
@@ -278,6 +288,7 @@ impl Refusal {
             | Refusal::ProviderOutOfFunds
             | Refusal::ProviderCannotPay
             | Refusal::AgentNotAvailable
+            | Refusal::AgentBarred { .. }
             | Refusal::AgentAtCapacity
             | Refusal::AgentBlocked
             | Refusal::AgentKeepsAway

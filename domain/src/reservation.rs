@@ -1,6 +1,6 @@
 //! Reservations: one inquiry before one agent until a deadline. Consent opens the session; a lapse sets
 //! an agent that is AVAILABLE to BREAK and asks the second agent in the same decision; declining passes over
-//! without a break.
+//! without a break. Who won it in an auction has a strike for either (`strike`).
 
 use crate::actor::Actor;
 use crate::auction;
@@ -8,7 +8,7 @@ use crate::award;
 use crate::conference;
 use crate::decide::Ctx;
 use crate::event::Event;
-use crate::event::agent::{AgentStatusSet, Will, WillReason};
+use crate::event::agent::{AgentStatusSet, StrikeReason, Will, WillReason};
 use crate::event::auction::{BidForfeited, LossReason};
 use crate::event::reservation::*;
 use crate::event::session::SessionOpened;
@@ -20,6 +20,7 @@ use crate::routing;
 use crate::sealed::Sealed;
 use crate::settlement;
 use crate::state::{InquiryState, Invited, Reservation, ReservationPhase, State, Timer};
+use crate::strike;
 use crate::time::Timestamp;
 use crate::wallet::change_hold;
 use crate::why::ExclusionReason;
@@ -90,7 +91,7 @@ pub fn accept(state: &State, id: ReservationId, ctx: &Ctx) -> Decided {
 pub fn decline(state: &State, id: ReservationId, reason: &Option<Sealed>, ctx: &Ctx) -> Decided {
     let row = own(state, id, ctx)?;
     still_pending(row, ctx)?;
-    let (second_agent, mut next) = ask_next(state, id, row, Some(Refused::Declined), ctx);
+    let (second_agent, next) = ask_next(state, id, row, Some(Refused::Declined), ctx);
     let declined = ReservationDeclined {
         agent: row.agent,
         inquiry: row.inquiry,
@@ -98,8 +99,10 @@ pub fn decline(state: &State, id: ReservationId, reason: &Option<Sealed>, ctx: &
         reservation: id,
         second_agent,
     };
-    next.insert(0, declined.into());
-    Ok(next)
+    let mut events: Vec<Event> = vec![declined.into()];
+    events.extend(strike::strike(state, id, row, StrikeReason::Declined, ctx));
+    events.extend(next);
+    Ok(events)
 }
 
 /// No answer in time. `late`: the platform was down at the deadline, so nobody is blamed and selection
@@ -123,6 +126,7 @@ pub fn lapse(state: &State, id: ReservationId, late: bool, ctx: &Ctx) -> Vec<Eve
         let on_break = AgentStatusSet { agent: row.agent, note: None, reason: WillReason::Lapsed, will: Will::Break };
         events.push(on_break.into());
     }
+    events.extend(strike::strike(state, id, row, StrikeReason::Lapsed, ctx));
     events.extend(next);
     events
 }

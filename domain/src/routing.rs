@@ -391,7 +391,12 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
             | AgentEvent::PresenceReported(_)
-            | AgentEvent::NoticesRead(_),
+            | AgentEvent::NoticesRead(_)
+            // Selections know no bar.
+            | AgentEvent::Struck(_)
+            | AgentEvent::Barred(_)
+            | AgentEvent::BarEnded(_)
+            | AgentEvent::StrikesForgiven(_),
         )
         | Event::Provider(_)
         | Event::Offer(_)

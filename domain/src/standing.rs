@@ -66,6 +66,7 @@ pub(crate) fn bids_to_come(state: &State, inquiry: &Inquiry, rules: &AuctionRule
     }
     let would = |id: &&AgentId| {
         let agent = state.agents.get(**id);
+        let agent = agent.filter(|agent| !agent.is_barred());
         agent.is_some_and(|agent| value_of(agent, inquiry, rules.direction, rules.currency, now).is_some())
     };
     state.roster.iter().filter(would).take(BIDS_AT_OPENING).count()
@@ -77,7 +78,7 @@ fn maxima(state: &State, id: AuctionId, now: Timestamp) -> Vec<(AgentId, Money)>
     let refused = auction::refused_by(state, inquiry);
     let (direction, currency) = (auction.rules.direction, auction.rules.currency);
     let value = |id: &AgentId| {
-        let agent = state.agents.get(*id).filter(|_| !refused.contains(id))?;
+        let agent = state.agents.get(*id).filter(|agent| !agent.is_barred() && !refused.contains(id))?;
         Some((*id, value_of(agent, inquiry, direction, currency, now)?))
     };
     state.roster.iter().filter_map(value).take(BIDS_AT_OPENING).collect()

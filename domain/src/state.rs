@@ -105,6 +105,10 @@ pub struct Agent {
     pub blocked_by: Arc<[ProviderId]>,
     /// Customers whom it keeps away from, in order.
     pub blocks: Arc<[CustomerId]>,
+    /// When each of its strikes is forgotten, the latest last; some may be by now.
+    pub strikes: Arc<[Timestamp]>,
+    /// It names no new bid. Absent: it is not barred.
+    pub barred_until: Option<Timestamp>,
 }
 
 /// What an agent would pay or take for a topic without being asked.
@@ -458,6 +462,7 @@ pub enum Timer {
     /// First: what is too old at an instant counts for nothing that falls due at it.
     TrafficExpires(u32),
     ValueEnds(AgentId),
+    BarEnds(AgentId),
     AuctionCloses(AuctionId),
     ReservationLapses(ReservationId),
     InquiryBegins(InquiryId),

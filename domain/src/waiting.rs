@@ -166,6 +166,8 @@ mod tests {
             values: Arc::new([]),
             blocked_by: Arc::new([]),
             blocks: Arc::new([]),
+            strikes: Arc::new([]),
+            barred_until: None,
         }
     }
 

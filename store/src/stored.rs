@@ -134,6 +134,10 @@ stored! {
     "agent.presence_reported.v1" => Agent(AgentEvent::PresenceReported);
     "agent.notices_read.v1" => Agent(AgentEvent::NoticesRead);
     "agent.standing_value_set.v1" => Agent(AgentEvent::StandingValueSet);
+    "agent.struck.v1" => Agent(AgentEvent::Struck);
+    "agent.barred.v1" => Agent(AgentEvent::Barred);
+    "agent.bar_ended.v1" => Agent(AgentEvent::BarEnded);
+    "agent.strikes_forgiven.v1" => Agent(AgentEvent::StrikesForgiven);
     "agent.blocked.v1" => Agent(AgentEvent::Blocked);
     "agent.unblocked.v1" => Agent(AgentEvent::Unblocked);
     "agent.customer_blocked.v1" => Agent(AgentEvent::CustomerBlocked);

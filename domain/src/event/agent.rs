@@ -1,7 +1,8 @@
-//! Events of agents: who they are, what they want to do, who of them is there, from whom they are kept, and how far the
-//! platform has looked for what waits for them. What they are doing follows from reservations and sessions.
+//! Events of agents: who they are, what they want to do, who of them is there, from whom they are kept, how far the
+//! platform has looked for what waits for them, and what comes of winning without consenting. What they are doing
+//! follows from reservations and sessions.
 
-use crate::ids::{AgentId, CallServerId, CustomerId, InquiryId, ProviderId};
+use crate::ids::{AgentId, AuctionId, CallServerId, CustomerId, InquiryId, ProviderId, ReservationId};
 use crate::log::Seq;
 use crate::money::Money;
 use crate::patch::Patch;
@@ -25,6 +26,10 @@ pub enum AgentEvent {
     PresenceReported(AgentPresenceReported),
     StandingValueSet(StandingValueSet),
     NoticesRead(AgentNoticesRead),
+    Struck(AgentStruck),
+    Barred(AgentBarred),
+    BarEnded(AgentBarEnded),
+    StrikesForgiven(AgentStrikesForgiven),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,4 +198,44 @@ pub struct AgentNoticesRead {
     pub agent: AgentId,
     /// The position of that event in this log.
     pub through: Seq,
+}
+
+/// How a winner did not consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum StrikeReason {
+    Declined,
+    Lapsed,
+}
+
+/// The agent won the auction, was asked, and did not consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStruck {
+    pub agent: AgentId,
+    pub auction: AuctionId,
+    pub reason: StrikeReason,
+    pub reservation: ReservationId,
+    /// It counts before that instant.
+    pub until: Timestamp,
+}
+
+/// The agent names no new bid until then. Where it is barred already, its bar begins anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentBarred {
+    pub agent: AgentId,
+    pub until: Timestamp,
+}
+
+/// The agent may bid again, and its strikes are spent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentBarEnded {
+    pub agent: AgentId,
+}
+
+/// By an operator: the agent has no strikes any more, and is not barred.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStrikesForgiven {
+    pub agent: AgentId,
+    /// What the operator wrote, sealed with the agent's key.
+    pub reason: Sealed,
 }

@@ -90,6 +90,9 @@ enum Deed {
     Report {
         agents: u8,
     },
+    Forgive {
+        agent: usize,
+    },
     Credit {
         agent: usize,
         cents: i64,
@@ -203,6 +206,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         1 => (agent.clone(), prop_oneof![Just(Will::Offline), Just(Will::Break)]).prop_map(|(agent, will)| Deed::Will { agent, will }),
         7 => agent.clone().prop_map(|agent| Deed::Will { agent, will: Will::Available }),
         4 => (0u8..16).prop_map(|agents| Deed::Report { agents }),
+        1 => agent.clone().prop_map(|agent| Deed::Forgive { agent }),
         2 => (agent.clone(), 1i64..1_500).prop_map(|(agent, cents)| Deed::Credit { agent, cents }),
         1 => (1i64..900).prop_map(|cents| Deed::CreditProvider { cents }),
         1 => (2_000i64..4_000).prop_map(|cents| Deed::LimitProvider { cents }),
@@ -377,6 +381,9 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
         Deed::Report { agents } => {
             let agents: Vec<AgentId> = (0..4).filter(|bit| agents >> bit & 1 == 1).map(|bit| AGENTS[bit]).collect();
             market.reports(&agents);
+        }
+        Deed::Forgive { agent } => {
+            let _ = market.operator(Command::ForgiveStrikes { agent: AGENTS[*agent], reason: sealed("forgiven") });
         }
         Deed::Credit { agent, cents: amount } => market.credit(AGENTS[*agent], &cents(*amount).amount().to_string()),
         Deed::CreditProvider { cents: amount } => {

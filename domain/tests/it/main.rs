@@ -34,4 +34,5 @@ mod reservations;
 mod rounds;
 mod routed;
 mod sessions;
+mod strikes;
 mod webhooks;

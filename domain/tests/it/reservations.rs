@@ -104,7 +104,14 @@ fn a_lapse_sets_the_agent_to_break_and_names_the_second_agent() {
     let events = market.lapses();
     assert_eq!(
         names(&events),
-        ["reservation.lapsed", "agent.status_set", "auction.bid_forfeited", "auction.awarded", "reservation.opened"]
+        [
+            "reservation.lapsed",
+            "agent.status_set",
+            "agent.struck",
+            "auction.bid_forfeited",
+            "auction.awarded",
+            "reservation.opened"
+        ]
     );
     assert_eq!(second_agent(&events), Some(BEN));
     assert_eq!(statuses(&events), [(ANN, Will::Break)]);
@@ -114,7 +121,7 @@ fn a_lapse_sets_the_agent_to_break_and_names_the_second_agent() {
     // Nobody is left: the notice to the last names nobody.
     let events = market.lapses();
     assert_eq!((second_agent(&events), statuses(&events)), (None, vec![(BEN, Will::Break)]));
-    assert_eq!(names(&events)[3..], ["auction.unsold", "inquiry.requeued"]);
+    assert_eq!(names(&events)[4..], ["auction.unsold", "inquiry.requeued"]);
 }
 
 #[test]
@@ -125,7 +132,7 @@ fn a_lapse_takes_away_nothing_that_the_agent_asked_for_meanwhile() {
         let events = market.lapses();
         assert_eq!(
             names(&events),
-            ["reservation.lapsed", "auction.bid_forfeited", "auction.awarded", "reservation.opened"]
+            ["reservation.lapsed", "agent.struck", "auction.bid_forfeited", "auction.awarded", "reservation.opened"]
         );
         assert_eq!((second_agent(&events), market.who(ANN).will), (Some(BEN), will));
     }

@@ -238,7 +238,11 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
             // Whom an agent keeps away from is its own.
             | AgentEvent::CustomerBlocked(_)
             | AgentEvent::CustomerUnblocked(_)
-            | AgentEvent::NoticesRead(_),
+            | AgentEvent::NoticesRead(_)
+            | AgentEvent::Struck(_)
+            | AgentEvent::Barred(_)
+            | AgentEvent::BarEnded(_)
+            | AgentEvent::StrikesForgiven(_),
         ) => false,
         Event::Customer(_) | Event::Queue(_) => false,
         Event::Webhook(e) => e.provider() == id,

@@ -5,13 +5,14 @@
 
 use super::error::Misfit;
 use super::notice::{Notices, notice_of};
-use domain::event::agent::{AgentEvent, Will, WillReason};
+use domain::event::agent::{AgentBarEnded, AgentEvent, AgentStrikesForgiven, StrikeReason, Will, WillReason};
 use domain::event::reservation::{ReservationEvent, ReservationOpened};
 use domain::event::session::SessionEvent;
 use domain::ids::{AgentId, CustomerId, InquiryId, ProviderId, ReservationId, SessionId};
 use domain::log::{LogName, Seq};
 use domain::sealed::Sealed;
 use domain::state::StandingValue;
+use domain::strike::KEPT_MAX;
 use domain::time::Timestamp;
 use domain::topic::Skill;
 use serde::{Deserialize, Serialize};
@@ -67,10 +68,24 @@ pub struct AgentRow {
     pub registered_at: Timestamp,
     /// One of a topic and direction, the one set last at the end.
     pub values: Arc<[StandingValue]>,
+    /// The latest last; some may be forgotten by now.
+    pub strikes: Arc<[StrikeRow]>,
+    /// It names no new bid. Absent: it is not barred.
+    pub barred_until: Option<Timestamp>,
     /// Whose inquiries do not come to it, in order. Nothing that the agent is shown.
     pub blocked_by: Arc<[ProviderId]>,
     /// Customers whom it keeps away from, in order. Nothing that anybody else is shown.
     pub blocks: Arc<[CustomerId]>,
+}
+
+/// What comes of winning an auction and not consenting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrikeRow {
+    pub at: Timestamp,
+    pub reason: StrikeReason,
+    pub reservation: ReservationId,
+    /// Then it is forgotten.
+    pub until: Timestamp,
 }
 
 /// A pending reservation of an agent. Sorts by deadline.
@@ -244,6 +259,8 @@ impl Agents {
                     load: 0,
                     registered_at: recorded.time,
                     values: Arc::new([]),
+                    strikes: Arc::new([]),
+                    barred_until: None,
                     blocked_by: Arc::new([]),
                     blocks: Arc::new([]),
                 };
@@ -296,6 +313,29 @@ impl Agents {
                 });
                 row.values = others.chain(named).collect();
                 e.agent
+            }
+            AgentEvent::Struck(e) => {
+                let row = &mut self.known(e.agent)?.row;
+                let at = recorded.time;
+                let strike = StrikeRow { at, reason: e.reason, reservation: e.reservation, until: e.until };
+                let standing: Vec<_> =
+                    row.strikes.iter().copied().filter(|old| at < old.until).chain([strike]).collect();
+                row.strikes = standing[standing.len().saturating_sub(KEPT_MAX)..].into();
+                self.tell(recorded, false, false)?;
+                e.agent
+            }
+            AgentEvent::Barred(e) => {
+                self.known(e.agent)?.row.barred_until = Some(e.until);
+                self.tell(recorded, false, false)?;
+                e.agent
+            }
+            AgentEvent::BarEnded(AgentBarEnded { agent })
+            | AgentEvent::StrikesForgiven(AgentStrikesForgiven { agent, .. }) => {
+                let row = &mut self.known(*agent)?.row;
+                row.strikes = Arc::new([]);
+                row.barred_until = None;
+                self.tell(recorded, false, false)?;
+                *agent
             }
             // The agent's row says the same to it as before, `seq` included.
             AgentEvent::Blocked(e) => return self.block(e.agent, e.provider, Some(recorded.time)),

@@ -33,6 +33,12 @@ pub enum NoticeKind {
     BidLost,
     /// To who invited. Names who is asked now, or nobody.
     InvitationAnswered,
+    /// It won, and did not consent.
+    Struck,
+    Barred,
+    /// It may bid again.
+    BarEnded,
+    StrikesForgiven,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +179,13 @@ pub fn notice_of(recorded: &Recorded, is_second: bool, changes: bool) -> Option<
                 changes.then(|| (e.agent, row(NoticeKind::StatusSet)))
             }
         },
+        Event::Agent(AgentEvent::Struck(e)) => {
+            let (reservation, auction) = (Some(e.reservation), Some(e.auction));
+            Some((e.agent, NoticeRow { reservation, auction, ..row(NoticeKind::Struck) }))
+        }
+        Event::Agent(AgentEvent::Barred(e)) => Some((e.agent, row(NoticeKind::Barred))),
+        Event::Agent(AgentEvent::BarEnded(e)) => Some((e.agent, row(NoticeKind::BarEnded))),
+        Event::Agent(AgentEvent::StrikesForgiven(e)) => Some((e.agent, row(NoticeKind::StrikesForgiven))),
         Event::Agent(
             AgentEvent::Registered(_)
             | AgentEvent::Updated(_)

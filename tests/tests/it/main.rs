@@ -37,6 +37,7 @@ mod snapshots;
 mod stalled;
 mod statement;
 mod story;
+mod strikes;
 mod tidy;
 mod topics;
 mod walk;

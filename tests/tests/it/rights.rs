@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 51] = [
+const MUTATIONS: [(&str, &[&str], &str); 52] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -29,6 +29,7 @@ const MUTATIONS: [(&str, &[&str], &str); 51] = [
     ("eraseCustomer", &["operator"], r#"{"customerId": "cus_00000000000000000000000000"}"#),
     ("updateAgent", &["operator"], r#"{"agentId": "agt_00000000000000000000000000"}"#),
     ("setAgentStatus", &["agent", "operator"], r#"{"agentId": "agt_00000000000000000000000000", "status": "BREAK"}"#),
+    ("forgiveStrikes", &["operator"], r#"{"agentId": "agt_00000000000000000000000000", "reason": "none"}"#),
     (
         "setStandingValue",
         &["agent", "operator"],

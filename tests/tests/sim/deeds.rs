@@ -41,17 +41,18 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 53] = [
+const WEIGHTS: [(usize, Draw); 54] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
     (1, block_agent),
-    (2, unblock_agent),
+    (4, unblock_agent),
     (1, keep_away),
     (2, come_back),
     (1, trade::block_customer),
     (4, trade::unblock_customer),
     (1, read_notices),
+    (1, forgive_strikes),
     (13, trade::accept_offer),
     (12, consent),
     (5, decline),
@@ -128,6 +129,14 @@ fn what_waits(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Draw> {
     if market.sessions.iter().any(|one| one.open && !one.guests.is_empty()) && dice.percent(30) {
         return Some(dice.one(&[open_side_channel as Draw, open_side_channel, leave, transfer, invite]));
     }
+    // Who has strikes is on its way to the next one: only three at once bar.
+    let reluctant = |one: &crate::known::KnownReservation| one.pending && market.struck.contains(&one.agent);
+    if market.reservations.iter().any(reluctant) && dice.percent(60) {
+        return Some(decline_again);
+    }
+    if !market.struck.is_empty() && market.auctions.iter().any(|one| one.open) && dice.percent(30) {
+        return Some(dice.one(&[win_again as Draw, win_again, back_to_work]));
+    }
     if market.reservations.iter().any(|one| one.pending) && dice.percent(30) {
         return Some(dice.one(&[consent as Draw, consent, consent, decline, view]));
     }
@@ -184,6 +193,27 @@ fn bid(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     Some((log.clone(), Actor::Agent(agent), Command::PlaceBid { auction: auction.id, amount }))
 }
 
+/// Who has strikes bids what mostly leads. Barred, it may not.
+fn win_again(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let market = market(known, log)?;
+    let open: Vec<_> = market.auctions.iter().filter(|one| one.open).cloned().collect();
+    let (auction, agent) = (dice.pick(&open)?, *market.struck.last()?);
+    let forward = auction.rules.direction == Direction::Forward;
+    let named = if forward { dice.between(20, 28) } else { dice.between(1, 6) };
+    let amount = grid(named, auction.rules.currency);
+    Some((log.clone(), Actor::Agent(agent), Command::PlaceBid { auction: auction.id, amount }))
+}
+fn back_to_work(_: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let agent = *market(known, log)?.struck.last()?;
+    Some((log.clone(), Actor::Agent(agent), Command::SetAgentStatus { agent, will: Will::Available, note: None }))
+}
+fn decline_again(_: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let market = market(known, log)?;
+    let one = market.reservations.iter().find(|one| one.pending && market.struck.contains(&one.agent))?;
+    let command = Command::DeclineReservation { reservation: one.id, reason: None };
+    Some((log.clone(), Actor::Agent(one.agent), command))
+}
+
 /// The newest that nobody has: so several agents select the same one. Sometimes what somebody has, or what is not
 /// selected so.
 fn claim(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
@@ -222,6 +252,13 @@ fn come_back(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let (agent, customer) = dice.pick(&market(known, log)?.kept)?;
     let actor = if dice.percent(80) { Actor::Agent(agent) } else { operator() };
     Some((log.clone(), actor, Command::UnblockCustomer { owner: Party::Agent(agent), customer }))
+}
+
+/// Mostly of who has some.
+fn forgive_strikes(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let market = market(known, log)?;
+    let agent = if dice.percent(80) { dice.pick(&market.struck)? } else { dice.pick(&market.agents)? };
+    Some((log.clone(), operator(), Command::ForgiveStrikes { agent, reason: sealed(agent) }))
 }
 
 /// Named for a while, changed, taken back. Some end at the very instant at which a reservation lapses.

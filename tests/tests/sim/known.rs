@@ -77,6 +77,8 @@ pub struct KnownMarket {
     pub kept: Vec<(AgentId, CustomerId)>,
     /// Who was told something, by the event at which position.
     pub told: Vec<(AgentId, Seq)>,
+    /// Who has strikes.
+    pub struck: Vec<AgentId>,
     /// When it was last heard of.
     pub now: Timestamp,
 }
@@ -171,6 +173,9 @@ impl KnownMarket {
             Event::Agent(AgentEvent::CustomerUnblocked(e)) => self.kept.retain(|one| *one != (e.agent, e.customer)),
             Event::Agent(AgentEvent::Blocked(e)) => self.blocked.push((e.agent, e.provider)),
             Event::Agent(AgentEvent::Unblocked(e)) => self.blocked.retain(|one| *one != (e.agent, e.provider)),
+            Event::Agent(AgentEvent::Struck(e)) => self.struck.push(e.agent),
+            Event::Agent(AgentEvent::BarEnded(e)) => self.struck.retain(|one| *one != e.agent),
+            Event::Agent(AgentEvent::StrikesForgiven(e)) => self.struck.retain(|one| *one != e.agent),
             Event::Queue(QueueEvent::Opened(e)) => self.queues.push(e.queue),
             Event::Inquiry(InquiryEvent::Registered(e)) => {
                 self.inquiries.push((e.inquiry, e.customer));

@@ -16,7 +16,7 @@
 //! killed                 a day's orders again, of a node that is killed at every append
 //! run                    many seeds on all cores; how to replay the one that failed
 //! apart                  the auditor names nothing of the house
-//! mutants                tampered days, each of which the auditor must refuse; mutants/{selections,merges,offers,erasures,blocks}: of some laws
+//! mutants                tampered days, each of which the auditor must refuse; mutants/{selections,merges,offers,erasures,blocks,strikes}: of some laws
 //! ```
 //!
 //! `CALLMARKET_SEEDS=FROM..TO` or `CALLMARKET_SEED=n` choose the days. Deliberately not here: HTTP, threads,
@@ -69,6 +69,7 @@ const MUST_COME_UP: &[&str] = &[
     "merge: several queues",
     "put ahead",
     "refused: AGENT_AT_CAPACITY",
+    "refused: AGENT_BARRED",
     "refused: AGENT_LACKS_SKILL",
     "refused: AGENT_NOT_AVAILABLE",
     "refused: AGENT_NOT_INDEPENDENT",
@@ -119,7 +120,9 @@ const SELDOM: &[&str] = &[
     "inquiry.place_kept.v1",
     "merge: moved by a timer",
     "queue.merge_put_off.v1",
+    "refused: AGENT_BARRED",
     "refused: a provider that cannot pay",
+    "refused: who keeps away",
     "refused: who started it",
     "selection: after a cool-off",
     "session.channel_closed.v1",

@@ -8,6 +8,7 @@ mod erasures;
 mod merges;
 mod offers;
 mod selections;
+mod strikes;
 
 use crate::audit::answers::Said;
 use crate::audit::{Books, Line, audit};
@@ -439,6 +440,7 @@ fn the_auditor_finds_every_mutant() {
         .chain(selections::SELECTIONS)
         .chain(merges::MERGES)
         .chain(blocks::BLOCKS)
+        .chain(strikes::STRIKES)
         .map(|mutant| (mutant, vec![]))
         .collect();
     let mut missed = vec![];

@@ -65,6 +65,14 @@ pub struct SetStandingValueInput {
     pub idempotency_key: String,
 }
 
+/// `reason`: kept sealed, with the agent's data.
+#[derive(InputObject, Clone, Debug)]
+pub struct ForgiveStrikesInput {
+    pub agent_id: ID,
+    pub reason: String,
+    pub idempotency_key: String,
+}
+
 #[derive(InputObject, Clone, Debug)]
 pub struct DeclareQueueInput {
     pub call_server: String,
@@ -204,6 +212,13 @@ impl SetStandingValueInput {
             value: self.value.as_ref().map(money).transpose()?,
             valid_until: self.valid_until.map(|until| until.0),
         })
+    }
+}
+
+impl ForgiveStrikesInput {
+    pub fn parse(&self) -> Result<AgentId, Refusal> {
+        domain::check::text(&["reason"], &self.reason, REASON_CHARS_MAX)?;
+        parse::id(&self.agent_id, "agentId")
     }
 }
 

@@ -4,7 +4,8 @@ use super::call::{Call, Step, Stop, answer};
 use super::payload::AgentPayload;
 use crate::errors::{ErrorCode, code};
 use crate::graphql::input::agent::{
-    ReadNoticesInput, RegisterAgentInput, SetAgentStatusInput, SetStandingValueInput, UpdateAgentInput,
+    ForgiveStrikesInput, ReadNoticesInput, RegisterAgentInput, SetAgentStatusInput, SetStandingValueInput,
+    UpdateAgentInput,
 };
 use crate::graphql::input::parse;
 use crate::graphql::types::Agent;
@@ -47,6 +48,12 @@ impl Agents {
     async fn set_standing_value(&self, ctx: &Context<'_>, input: SetStandingValueInput) -> Result<AgentPayload, Error> {
         let call = Call::begin(ctx, rights::SET_STANDING_VALUE, &input, &input.idempotency_key)?;
         answer(set_standing_value(&call, &input)).await
+    }
+
+    /// All strikes of an agent, and its bar. Refused where there is nothing to forgive.
+    async fn forgive_strikes(&self, ctx: &Context<'_>, input: ForgiveStrikesInput) -> Result<AgentPayload, Error> {
+        let call = Call::begin(ctx, rights::FORGIVE_STRIKES, &input, &input.idempotency_key)?;
+        answer(forgive_strikes(&call, &input)).await
     }
 }
 
@@ -105,6 +112,14 @@ async fn set_standing_value(call: &Call, input: &SetStandingValueInput) -> Step<
     let command = input.parse(agent)?;
     let log = log_of(call, agent)?;
     let done = call.submit(&log, command).await?;
+    Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))
+}
+
+async fn forgive_strikes(call: &Call, input: &ForgiveStrikesInput) -> Step<AgentPayload> {
+    let agent = input.parse()?;
+    let log = log_of(call, agent)?;
+    let reason = call.seal_for(agent, input.reason.clone()).await?;
+    let done = call.submit(&log, Command::ForgiveStrikes { agent, reason }).await?;
     Ok(AgentPayload::new(&done, Agent::load(&call.app, &call.actor, agent).await?))
 }
 

@@ -177,6 +177,9 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.house.close(&table.market).await;
     let input = json!({ "reservationId": table.house.pending(&ann).await });
     table.does(&ann, "declineReservation", input, "reservation { id }").await;
+    // It had won, so there is a strike to forgive.
+    let input = json!({ "agentId": ann.1, "reason": "It was asked by mistake." });
+    table.does(&operator, "forgiveStrikes", input, "agent { strikes { at } }").await;
     let reservation = table.house.pending(&ben).await;
     let input = json!({ "reservationId": reservation });
     let viewed = "query($id: ID!) { node(id: $id) { ... on Reservation { informationViewedAt } } }";

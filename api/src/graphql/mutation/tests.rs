@@ -404,6 +404,7 @@ fn example(mutation: &str) -> Value {
         "blockAgent" | "unblockAgent" => json!({ "agentId": "x" }),
         "blockCustomer" | "unblockCustomer" => json!({ "inquiryId": "x" }),
         "readNotices" => json!({ "noticeId": "x" }),
+        "forgiveStrikes" => json!({ "agentId": "x", "reason": "r" }),
         "setStandingValue" => json!({ "topic": "cards", "direction": "FORWARD" }),
         "reportLocationTraffic" => json!({ "callServer": "main", "location": "l", "traffic": "1" }),
         "declareQueue" => json!({ "callServer": "main", "topic": "t" }),

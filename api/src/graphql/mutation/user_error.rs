@@ -32,6 +32,7 @@ pub enum UserErrorCode {
     BidNotWithdrawable,
     InsufficientFunds,
     AgentNotAvailable,
+    AgentBarred,
     AgentLacksSkill,
     AgentAtCapacity,
     LocationAvoided,
@@ -149,6 +150,7 @@ impl From<&Refusal> for UserErrorCode {
             }
             Refusal::AgentNotAvailable => UserErrorCode::AgentNotAvailable,
             Refusal::AgentLacksSkill => UserErrorCode::AgentLacksSkill,
+            Refusal::AgentBarred { .. } => UserErrorCode::AgentBarred,
             Refusal::AgentAtCapacity => UserErrorCode::AgentAtCapacity,
             Refusal::AgentNotIndependent | Refusal::AgentStartedIt => UserErrorCode::AgentNotIndependent,
             Refusal::LocationAvoided => UserErrorCode::LocationAvoided,
@@ -212,6 +214,7 @@ impl From<Refusal> for UserError {
             | Refusal::BidCurrency { .. }
             | Refusal::BidNotWithdrawable
             | Refusal::AgentNotAvailable
+            | Refusal::AgentBarred { .. }
             | Refusal::AgentLacksSkill
             | Refusal::AgentAtCapacity
             | Refusal::AgentNotIndependent
@@ -271,6 +274,7 @@ mod tests {
             Refusal::OtherAllocation,
             Refusal::PlaceLost,
             Refusal::AgentNotAvailable,
+            Refusal::AgentBarred { until: domain::time::Timestamp(0) },
             Refusal::AgentLacksSkill,
             Refusal::AgentAtCapacity,
             Refusal::AgentNotIndependent,

@@ -1,6 +1,5 @@
 //! `agentFeed`: what concerns one agent, for its console.
 
-use super::queue::inquiry_of;
 use super::source::{Feed, FeedGap, FeedMeta, Made, follow as follow_log, nothing_to_watch};
 use crate::app::{App, blocking};
 use crate::graphql::scalars::Cursor;
@@ -110,7 +109,7 @@ impl Feed for Watch {
         {
             return Ok(Made::Nothing);
         }
-        if kind == AgentFeedKind::AuctionOpened && !could_ever_bid(app, self.agent, inquiry_of(event)).await? {
+        if kind == AgentFeedKind::AuctionOpened && !could_ever_bid(app, self.agent, event).await? {
             return Ok(Made::Nothing);
         }
         let reservation = match told.reservation {
@@ -255,7 +254,11 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
             | AgentEvent::StatusSet(_)
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
-            | AgentEvent::StandingValueSet(_),
+            | AgentEvent::StandingValueSet(_)
+            | AgentEvent::Struck(_)
+            | AgentEvent::Barred(_)
+            | AgentEvent::BarEnded(_)
+            | AgentEvent::StrikesForgiven(_),
         ) => Some((AgentFeedKind::StatusChanged, Told::default())),
         Event::Provider(_)
         | Event::Offer(_)

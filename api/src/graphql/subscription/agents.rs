@@ -85,7 +85,11 @@ fn changes_an_agent(event: &Event) -> bool {
             | AgentEvent::StatusSet(_)
             | AgentEvent::RoundsPutOff(_)
             | AgentEvent::RoundsResumed(_)
-            | AgentEvent::StandingValueSet(_),
+            | AgentEvent::StandingValueSet(_)
+            | AgentEvent::Struck(_)
+            | AgentEvent::Barred(_)
+            | AgentEvent::BarEnded(_)
+            | AgentEvent::StrikesForgiven(_),
         ) => true,
         Event::Reservation(event) => {
             !matches!(event, ReservationEvent::Viewed(_) | ReservationEvent::InvitationAnswered(_))

@@ -134,7 +134,8 @@ async fn what_an_agent_was_told_is_told_again_however_long_ago() {
     };
     let notices: Vec<&Value> = ran.iter().map(|item| &item["notice"]["kind"]).filter(|kind| !kind.is_null()).collect();
     assert_eq!(notices[..5], ["STATUS_SET", "BID_OUTBID", "BID_LOST", "BID_WON", "SECOND_AGENT_SELECTED"]);
-    assert_eq!(notices.len(), 5 + 105);
+    assert_eq!(notices[5], "STRUCK", "it has won, and declined");
+    assert_eq!(notices.len(), 6 + 105);
     let mut again = watch(&house, ann, &agent_feed(), &ann.1, seen["feedCursor"].clone());
     let mut items = Vec::new();
     while items.len() < ran.len() {

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::block::{Block, BlockConnection};
 use super::call_server::CallServer;
 use super::connection::{Pager, connection};
-use super::enums::{AgentStatus, AgentWill, StatusReason};
+use super::enums::{AgentStatus, AgentWill, StatusReason, StrikeReason};
 use super::eyes::Eyes;
 use super::filters::AgentFilter;
 use super::notice::{Notice, NoticeConnection};
@@ -23,7 +23,7 @@ use domain::actor::Actor;
 use domain::event::wallet::Party;
 use domain::ids::AgentId;
 use domain::log::LogName;
-use projections::live::agent::AgentRow;
+use projections::live::agent::{AgentRow, StrikeRow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::raw::Head;
@@ -194,6 +194,16 @@ impl Agent {
     ) -> Result<Option<BlockConnection>, Error> {
         Block::all(app(ctx), &self.eyes, Party::Agent(self.row.id), first, after)
     }
+    /// Of the last 24 hours, unless they are spent or forgiven: auctions that it won without consenting. The agent's own and operators'; the third at once bars it.
+    async fn strikes(&self, ctx: &Context<'_>) -> Option<Vec<Strike>> {
+        let now = self.eyes.instant(app(ctx));
+        let standing = self.row.strikes.iter().filter(|strike| now < strike.until);
+        self.sees_status().then(|| standing.map(|row| Strike { row: *row, eyes: self.eyes.clone() }).collect())
+    }
+    /// It names no new bid until then; what it has bid stands. Null: it is not barred, or the viewer is neither the agent nor an operator.
+    async fn barred_until(&self) -> Option<DateTime> {
+        self.row.barred_until.filter(|_| self.sees_status()).map(DateTime)
+    }
     // Oldest first: the newest hundred, and before them what is unread.
     async fn notices(
         &self,
@@ -213,5 +223,28 @@ impl Agent {
     async fn unread_notices(&self, ctx: &Context<'_>) -> Option<i32> {
         let unread = || self.eyes.live(app(ctx)).unread_notices(self.row.id);
         self.sees_status().then(|| i32::try_from(unread()).unwrap_or(i32::MAX))
+    }
+}
+
+pub struct Strike {
+    row: StrikeRow,
+    eyes: Eyes,
+}
+
+/// An auction won, and no consent.
+#[Object]
+impl Strike {
+    async fn at(&self) -> DateTime {
+        DateTime(self.row.at)
+    }
+    async fn reason(&self) -> StrikeReason {
+        self.row.reason.into()
+    }
+    /// Then it is forgotten.
+    async fn until(&self) -> DateTime {
+        DateTime(self.row.until)
+    }
+    async fn reservation(&self, ctx: &Context<'_>) -> Result<Option<Reservation>, Error> {
+        Reservation::load(app(ctx), &self.eyes, self.row.reservation).await
     }
 }

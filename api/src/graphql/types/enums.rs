@@ -311,6 +311,17 @@ pub enum NoticeKind {
     BidWon,
     BidLost,
     InvitationAnswered,
+    Struck,
+    Barred,
+    BarEnded,
+    StrikesForgiven,
+}
+
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::event::agent::StrikeReason")]
+pub enum StrikeReason {
+    Declined,
+    Lapsed,
 }
 
 impl From<live::notice::NoticeKind> for NoticeKind {
@@ -324,6 +335,10 @@ impl From<live::notice::NoticeKind> for NoticeKind {
             live::notice::NoticeKind::BidWon => NoticeKind::BidWon,
             live::notice::NoticeKind::BidLost => NoticeKind::BidLost,
             live::notice::NoticeKind::InvitationAnswered => NoticeKind::InvitationAnswered,
+            live::notice::NoticeKind::Struck => NoticeKind::Struck,
+            live::notice::NoticeKind::Barred => NoticeKind::Barred,
+            live::notice::NoticeKind::BarEnded => NoticeKind::BarEnded,
+            live::notice::NoticeKind::StrikesForgiven => NoticeKind::StrikesForgiven,
         }
     }
 }

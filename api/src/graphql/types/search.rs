@@ -14,11 +14,14 @@ use crate::graphql::scalars::Cursor;
 use async_graphql::Error;
 use domain::actor::Actor;
 use domain::agent::{Applicant, Demand, suits};
+use domain::event::Event;
+use domain::event::auction::AuctionEvent;
 use domain::event::wallet::Party;
 use domain::ids::{AgentId, AuctionId, InquiryId, ProviderId};
 use domain::log::LogName;
 use domain::money::Money;
 use domain::pricing;
+use domain::strike;
 use projections::history::lists;
 use projections::live::DossierHandle;
 use projections::live::agent::{AgentRow, AgentStatus};
@@ -26,6 +29,7 @@ use projections::live::auction::AuctionRow;
 use projections::live::inquiry::InquiryRow;
 use projections::live::session::Who;
 use std::sync::Arc;
+use store::recorded::Recorded;
 
 /// Rows that one request reads at most. A page that is cut short by it says that more follow.
 const ROWS_MAX: usize = 2_048;
@@ -238,19 +242,30 @@ fn could_bid(app: &App, viewer: &Actor, inquiry: &InquiryRow, auction: &AuctionR
         capacity: agent.capacity,
         ..once_free(&agent)
     };
-    suits(applicant, demand(inquiry)).is_ok() && has_funds(app, *id, auction)
+    agent.barred_until.is_none() && suits(applicant, demand(inquiry)).is_ok() && has_funds(app, *id, auction)
 }
 
-/// Whether an agent could bid on an inquiry once it is free and has the money: skills and independence alone,
-/// which do not change from moment to moment.
-pub(crate) async fn could_ever_bid(app: &Arc<App>, id: AgentId, inquiry: Option<InquiryId>) -> Result<bool, Error> {
+/// Whether an agent could bid in an auction that opens once it is free and has the money: skills and independence alone,
+/// which do not change from moment to moment, and that no bar lasts as long as the auction.
+pub(crate) async fn could_ever_bid(app: &Arc<App>, id: AgentId, opening: &Recorded) -> Result<bool, Error> {
+    let inquiry = projections::inquiry_of(&opening.subjects);
     let (Some(agent), Some(inquiry)) = (app.live.agent(id), inquiry) else { return Ok(false) };
+    if is_barred_throughout(&agent, opening) {
+        return Ok(false);
+    }
     let Some(handle) = app.dossier(inquiry).await? else { return Ok(false) };
     let row = handle.read(|dossier| dossier.inquiry().cloned());
     Ok(row.is_some_and(|row| suits_once_free(&agent, &row)))
 }
 
-/// The same of one that is open.
+/// Whether the agent was barred when this auction opened, and is until it has closed.
+pub(crate) fn is_barred_throughout(agent: &AgentRow, opening: &Recorded) -> bool {
+    let Event::Auction(AuctionEvent::Opened(e)) = &opening.event else { return false };
+    let closes_at = e.hard_closes_at.unwrap_or(e.closes_at);
+    agent.barred_until.is_some_and(|until| until - strike::BARRED_FOR <= opening.time && closes_at <= until)
+}
+
+/// Skills and independence of one that is open.
 pub(crate) fn suits_once_free(agent: &AgentRow, inquiry: &InquiryRow) -> bool {
     suits(once_free(agent), demand(inquiry)).is_ok()
 }

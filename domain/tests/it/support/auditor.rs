@@ -67,6 +67,12 @@ pub struct Auditor {
     available: BTreeSet<AgentId>,
     /// Who goes offline then, unless it is reported again.
     present_until: BTreeMap<AgentId, Timestamp>,
+    /// When each strike of an agent is forgotten; and who names no bid until then.
+    strikes: BTreeMap<AgentId, Vec<Timestamp>>,
+    barred_until: BTreeMap<AgentId, Timestamp>,
+    /// Within a step: who has just not consented to what it had won, and who must be barred for that.
+    blamed: Option<(AgentId, AuctionId)>,
+    owes_bar: Option<AgentId>,
     /// Legs by account path and currency: everything ever posted.
     books: BTreeMap<(String, Currency), Decimal>,
 }
@@ -170,6 +176,29 @@ impl Auditor {
             }
             Event::Agent(AgentEvent::CustomerUnblocked(e)) => {
                 self.keeps.remove(&(e.agent, e.customer));
+            }
+            Event::Agent(AgentEvent::Struck(e)) => {
+                let (blamed, auction) = self.blamed.take().expect("a strike is of who was asked and did not consent");
+                assert_eq!((e.agent, e.auction, e.until), (blamed, auction, at + Span::days(1)));
+                let strikes = self.strikes.entry(e.agent).or_default();
+                strikes.push(e.until);
+                let standing = strikes.iter().filter(|until| at < **until).count();
+                self.owes_bar = (standing >= 3 || self.barred_until.contains_key(&e.agent)).then_some(e.agent);
+            }
+            Event::Agent(AgentEvent::Barred(e)) => {
+                assert_eq!(self.owes_bar.take(), Some(e.agent), "nobody is barred before its third strike");
+                assert_eq!(e.until, at + Span::minutes(60));
+                self.barred_until.insert(e.agent, e.until);
+            }
+            Event::Agent(AgentEvent::BarEnded(e)) => {
+                let until = self.barred_until.remove(&e.agent);
+                assert!(until.is_some_and(|until| until <= at), "a bar ends when it is due, and not before");
+                self.strikes.remove(&e.agent);
+            }
+            Event::Agent(AgentEvent::StrikesForgiven(e)) => {
+                let standing = self.strikes.remove(&e.agent).unwrap_or_default().into_iter().any(|until| at < until);
+                let barred = self.barred_until.remove(&e.agent).is_some();
+                assert!(standing || barred, "there was something to forgive");
             }
             Event::Agent(AgentEvent::StatusSet(e)) => {
                 let until = self.present_until.remove(&e.agent);
@@ -316,6 +345,7 @@ impl Auditor {
                 self.directions.insert(e.auction, e.rules.direction);
             }
             AuctionEvent::BidPlaced(e) => {
+                assert!(!self.barred_until.contains_key(&e.agent), "who is barred names no new bid");
                 assert!(self.open_auctions.contains(&e.auction), "bids are placed while the auction is open");
                 self.are_not_kept_apart(e.agent, e.inquiry);
                 let key = (Party::Agent(e.agent), e.auction);
@@ -413,10 +443,20 @@ impl Auditor {
             ReservationEvent::InvitationAnswered(e) => {
                 assert!(!self.pending.contains_key(&e.reservation), "who invited is told when it is over");
             }
-            ReservationEvent::Declined(e) => self.ends(e.reservation),
-            ReservationEvent::Lapsed(e) => self.ends(e.reservation),
+            ReservationEvent::Declined(e) => self.blames(e.reservation),
+            ReservationEvent::Lapsed(e) => self.blames(e.reservation),
             ReservationEvent::Rescinded(e) => self.ends(e.reservation),
         }
+    }
+
+    /// It is the agent's own doing that it did not take it: where it had won it, the next word is of a strike.
+    fn blames(&mut self, id: ReservationId) {
+        let (inquiry, agent, auction) = self.pending[&id];
+        // Of whom is erased nobody could have had it.
+        let gone = self.customers.get(&inquiry).and_then(|customer| self.forgotten.get(customer));
+        let blames = gone.is_none_or(|(_, until)| until.is_none());
+        self.blamed = auction.filter(|_| blames).map(|auction| (agent, auction));
+        self.ends(id);
     }
 
     /// The agent did not take it: what was held for it is free.
@@ -522,6 +562,7 @@ impl Auditor {
     /// The state says what the events said, and keeps nothing of what is over.
     pub fn audits(&self, state: &State, now: Timestamp) {
         Auditor::locations_are_counted(state);
+        self.strikes_are_known(state, now);
         let mut held: BTreeMap<AccountKey, Decimal> = BTreeMap::new();
         for ((party, _), (currency, amount)) in &self.holds {
             *held.entry((*party, *currency)).or_default() += amount;
@@ -598,7 +639,8 @@ impl Auditor {
             let idle = state.agents.any_keyed(|agent, one| {
                 let unengaged = one.wrap_ups == 0 && one.conferences == 0;
                 let could_win = !super::routed::is_avoided(state, &one.location);
-                let free = one.will == Will::Available && unengaged && one.load() < one.capacity && could_win;
+                let could_bid = could_win && !self.barred_until.contains_key(&agent);
+                let free = one.will == Will::Available && unengaged && one.load() < one.capacity && could_bid;
                 let independent = !row.terms.independent_agents_only || one.affiliated_with != Some(row.provider);
                 let skilled = row.desired_skills.iter().all(|want| {
                     let path = format!("{}/", want.name);
@@ -622,6 +664,17 @@ impl Auditor {
     /// Sessions that are over but for the wrap-up of who has handed over.
     fn handed_over(&self) -> usize {
         self.wrap_ups.iter().map(|(session, _)| session).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Who won and did not consent was struck in the same step, and barred where that was the third.
+    fn strikes_are_known(&self, state: &State, now: Timestamp) {
+        assert_eq!((self.blamed, self.owes_bar), (None, None), "a strike, or its bar, was forgotten");
+        state.agents.any_keyed(|agent, row| {
+            assert_eq!(row.barred_until, self.barred_until.get(&agent).copied(), "until when {agent} is barred");
+            let known = self.strikes.get(&agent).into_iter().flatten().filter(|until| now < **until);
+            assert!(row.strikes_at(now).eq(known.copied()), "the strikes of {agent}");
+            false
+        });
     }
 
     /// What is counted at each location is what its agents do.
@@ -654,8 +707,15 @@ impl Auditor {
             values.iter().filter_map(|value| value.valid_until).collect::<BTreeSet<_>>().len()
         };
         let values: usize = state.roster.iter().map(ends).sum();
+        let bars = self.barred_until.len();
         let forgets = self.forgotten.values().filter(|(_, until)| until.is_some()).count();
-        let due = state.settlements.len() + self.present_until.len() + self.wrap_ups.len() + reports + values + forgets;
+        let due = state.settlements.len()
+            + self.present_until.len()
+            + self.wrap_ups.len()
+            + reports
+            + values
+            + forgets
+            + bars;
         assert_eq!(
             state.timers.len(),
             due,

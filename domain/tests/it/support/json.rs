@@ -116,6 +116,10 @@ payloads! {
     Agent(AgentEvent::CustomerBlocked) = "agent.customer_blocked";
     Agent(AgentEvent::CustomerUnblocked) = "agent.customer_unblocked";
     Agent(AgentEvent::NoticesRead) = "agent.notices_read";
+    Agent(AgentEvent::Struck) = "agent.struck";
+    Agent(AgentEvent::Barred) = "agent.barred";
+    Agent(AgentEvent::BarEnded) = "agent.bar_ended";
+    Agent(AgentEvent::StrikesForgiven) = "agent.strikes_forgiven";
     Agent(AgentEvent::RoundsResumed) = "agent.rounds_resumed";
     Agent(AgentEvent::PresenceReported) = "agent.presence_reported";
     Wallet(WalletEvent::Opened) = "wallet.opened";

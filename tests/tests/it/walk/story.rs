@@ -150,6 +150,24 @@ impl Story<'_> {
         self.give("Ann", "acceptReservation", json!({"reservationId": asked}));
         client.give("completeWrapUp", json!({"sessionId": session, "notes": "what Gus did"}), "session { id }");
     }
+    /// Who has a strike wins twice more, and declines. Those who ask are nobody that is known, and go.
+    fn is_barred(&mut self, agent: &str, offer: &Value) {
+        self.give(agent, "setAgentStatus", json!({"status": "AVAILABLE"}));
+        for _ in 0..2 {
+            let link = &offer["links"][0]["id"];
+            let input = json!({"offerId": offer["id"], "linkId": link, "channel": "MESSAGE", "termsVersion": "1"});
+            let came = self.house.client("").give("acceptOffer", input, "inquiry { id } customerToken");
+            let of = "query($id: ID!) { inquiry(id: $id) { auction { id } } }";
+            let seen = self.ask("operator", of, json!({"id": came["inquiry"]["id"]}));
+            self.bid(agent, &text(&seen["inquiry"]["auction"]["id"]), "10.00");
+            let asked = self.ask(agent, "{ viewer { agent { reservation { id } } } }", json!({}));
+            let asked = asked["viewer"]["agent"]["reservation"]["id"].clone();
+            self.give(agent, "declineReservation", json!({"reservationId": asked}));
+            let mut customer = self.house.client(&text(&came["customerToken"]));
+            customer.give("withdrawInquiry", json!({"inquiryId": came["inquiry"]["id"]}), "inquiry { id }");
+        }
+        self.give(agent, "setAgentStatus", json!({"status": "BREAK"}));
+    }
     /// The instant of what was recorded last.
     fn now(&mut self) -> String {
         let last = "{ auditTrail(reverse: true, first: 1) { edges { node { at } } } }";
@@ -235,6 +253,8 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
         story.publish("rival", "loans/late", "PT10M", rules("SEALED_FIRST_PRICE", "PT1H", "6.13", json!({})));
     let lapses = rules("OPEN", "PT1H", "6.13", json!({"buyNow": "10.00"}));
     let lapses = story.publish("rival", "loans/late", "PT1S", lapses);
+    let again = rules("OPEN", "PT1H", "6.13", json!({"buyNow": "10.00", "rounds": 1}));
+    let again = story.publish("rival", "loans/late", "PT10M", again);
     let once = rules("OPEN", "PT1S", "6.13", json!({"rounds": 1}));
     let unsold = story.publish("rival", "loans/late", "PT10M", once);
 
@@ -287,6 +307,7 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let told = story.ask("Dan", "{ viewer { agent { notices(first: 1) { edges { node { id } } } } } }", json!({}));
     let told = told["viewer"]["agent"]["notices"]["edges"][0]["node"]["id"].clone();
     story.give("Dan", "readNotices", json!({"noticeId": told}));
+    story.is_barred("Dan", &again);
     // Somebody of whom nothing is known is routed to the best agent of main, whose money the price is held of.
     let input = json!({"displayName": "Gil of Graz", "callServer": "main", "location": "home", "skills": [{"name": "cards", "level": 9}]});
     let gil = text(&story.give("operator", "registerAgent", input)["agent"]["id"]);

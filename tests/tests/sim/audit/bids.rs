@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use super::fold::unknown;
 use super::market::{Bid, Fate, Market, Phase};
-use super::{Audited, must, places};
+use super::{Audited, must, places, strikes};
 
 pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     if entry.is("auction.bid_placed") {
@@ -60,6 +60,7 @@ fn placed<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let auction_id = entry.text("auction");
     let Some(auction) = market.auctions.get(auction_id) else { return unknown(entry) };
     let rules = &auction.rules;
+    must!(entry, !strikes::is_barred(market, agent), "strikes", "{agent} is barred, and bids");
     must!(entry, auction.phase == Phase::Open && entry.time < auction.closes_at, "late bids", "the auction is closed");
     must!(entry, currency == rules.currency && amount > 0, "bids", "{amount} {currency} is no bid here");
     let inquiry = &market.inquiries[auction.inquiry];

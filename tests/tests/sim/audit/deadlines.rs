@@ -43,6 +43,7 @@ fn standing<'a>(market: &Market<'a>) -> Vec<(i64, &'a str)> {
     let values = market.agents.iter().flat_map(|(id, one)| one.values.iter().map(move |value| (id, value)));
     due.extend(values.filter_map(|(id, value)| Some((value.until?, *id))));
     due.extend(market.agents.iter().filter_map(|(id, one)| Some((one.present_until?, *id))));
+    due.extend(market.agents.iter().filter_map(|(id, one)| Some((one.barred_until?, *id))));
     due.extend(market.settlements.iter().filter_map(|(id, one)| Some((one.payable_at?, *id))));
     due
 }

@@ -5,7 +5,7 @@ use super::entry::{Entry, int, list, text, texts};
 use super::market::{Agent, Auction, Fate, Market, Phase, Queue, Step};
 use super::pricing::Rules;
 use super::selection::Way;
-use super::{Audited, bids, blocks, erasure, inquiry, merges, money, must, places, selection, standing};
+use super::{Audited, bids, blocks, erasure, inquiry, merges, money, must, places, selection, standing, strikes};
 use serde_json::Value;
 
 /// In no report for this long.
@@ -35,6 +35,9 @@ pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
         // Its law is about the whole log: `notices`.
         "agent.notices_read" => Ok(()),
         "agent.standing_value_set" => standing::set(market, entry),
+        "agent.struck" | "agent.barred" | "agent.bar_ended" | "agent.strikes_forgiven" => {
+            strikes::agent(market, entry, group)
+        }
         "inquiry.selection_made" => selection::made(market, entry, group),
         "agent.presence_reported" => presence_reported(market, entry),
         "auction.opened" => auction_opened(market, entry, group),

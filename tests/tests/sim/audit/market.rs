@@ -7,6 +7,7 @@ use super::preference::Preferred;
 use super::pricing::Rules;
 use super::selection::{self, Price, Way};
 use super::standing::{Opening, Value};
+use super::strikes;
 use super::{Audited, must};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,12 @@ pub struct Agent<'a> {
     pub blocked_by: BTreeSet<Id<'a>>,
     /// Customers whom it keeps away from.
     pub keeps_from: BTreeSet<Id<'a>>,
+    /// When each of its strikes is forgotten.
+    pub strikes: Vec<i64>,
+    /// It names no bid until then.
+    pub barred_until: Option<i64>,
+    /// Within a command: its strike must bar it.
+    pub owes_bar: bool,
 }
 
 impl Agent<'_> {
@@ -388,7 +395,8 @@ impl<'a> Market<'a> {
             let asked = inquiry.reservations.iter().map(|id| &self.reservations[id]);
             asked.into_iter().any(|one| one.agent == agent && (one.pending || one.declined))
         };
-        let could_win = |agent: &str| !no(agent) && !places::is_avoided(self, agent, leaving);
+        let could_win =
+            |agent: &str| !no(agent) && !strikes::is_barred(self, agent) && !places::is_avoided(self, agent, leaving);
         self.agents.keys().any(|agent| could_win(agent) && self.unfit(agent, inquiry, 0).is_none())
     }
 

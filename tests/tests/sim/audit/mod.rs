@@ -12,6 +12,7 @@
 //! blocks     who is kept from whom
 //! merges     what moves from queues that were merged
 //! glances    who stands where, as views show it
+//! strikes    who won and did not consent
 //! places     where too much goes on
 //! deadlines  nothing outlives its deadline; who was late, and whether it may be blamed
 //! limits     what an offer may have open and cost in a day
@@ -50,6 +51,7 @@ pub mod pricing;
 pub mod proofs;
 pub mod selection;
 pub mod standing;
+mod strikes;
 
 use answers::Told;
 use deadlines::Up;
@@ -139,6 +141,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
                     fold::fold(&mut market, entry, group)?;
                 }
             }
+            strikes::after(&market, group)?;
             standing::after(&mut market, group.last().expect("a group has events"))?;
             deadlines::after(&market, group, due, &ups)?;
             merges::after(&market, group)?;

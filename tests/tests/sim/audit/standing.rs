@@ -5,7 +5,7 @@
 use super::entry::{Amount, Entry};
 use super::fold::unknown;
 use super::market::{Agent, Market, Phase, covers};
-use super::{Audited, must, places};
+use super::{Audited, must, places, strikes};
 
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
@@ -128,7 +128,7 @@ fn could(market: &Market<'_>, auction: &str, agent: &str, now: i64) -> Option<Am
     let refused = inquiry.reservations.iter().map(|id| &market.reservations[id]);
     let refused = refused.into_iter().any(|one| one.agent == agent && (one.pending || one.declined));
     let open = auction.phase == Phase::Open && now < auction.closes_at;
-    if refused || !open || market.unfit(agent, inquiry, 0).is_some() {
+    if refused || !open || strikes::is_barred(market, agent) || market.unfit(agent, inquiry, 0).is_some() {
         return None;
     }
     let reaches = |bound: Option<Amount>| bound.is_none_or(|bound| rules.at_least(amount, bound));

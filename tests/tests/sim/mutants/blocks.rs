@@ -50,12 +50,18 @@ fn given_to_the_blocked(lines: &mut Vec<Line>) -> Option<()> {
 }
 fn given_though_kept_away(lines: &mut Vec<Line>) -> Option<()> {
     let block = lines.iter().position(|line| is(line, "agent.customer_blocked"))?;
-    let (agent, inquiry) = (block + 1..lines.len()).find_map(|at| {
+    let (at, agent, inquiry) = (block + 1..lines.len()).find_map(|at| {
         let (agent, _) = begins(lines, at)?;
-        Some((agent, data(&lines[at])["inquiry"].clone()))
+        Some((at, agent, data(&lines[at])["inquiry"].clone()))
     })?;
     let of = |line: &&Line| is(line, "inquiry.registered") && data(line)["inquiry"] == inquiry;
     let customer = data(lines.iter().find(of)?)["customer"].clone();
+    // Its erasure, or the agent itself, has ended it by then.
+    let ends = |line: &Line| is(line, "customer.forgotten") || is(line, "agent.customer_unblocked");
+    let over = |line: &Line| ends(line) && data(line)["customer"] == customer;
+    if lines[block..at].iter().any(over) {
+        return None;
+    }
     edit(&mut lines[block], |data| (data["agent"], data["customer"]) = (agent.clone(), customer.clone()));
     edit_envelope(&mut lines[block], |envelope| envelope["subjects"] = serde_json::json!([agent, customer]));
     Some(())
