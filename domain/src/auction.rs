@@ -358,6 +358,8 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
         Event::Reservation(ReservationEvent::Rescinded(e)) => Some(e.agent),
         Event::Session(SessionEvent::Ended(e)) => Some(e.agent),
         Event::Session(SessionEvent::AgentLeft(e)) => Some(e.agent),
+        // Whoever was the third and takes the session over is in no conference any more.
+        Event::Session(SessionEvent::AgentJoined(e)) => e.first.then_some(e.agent),
         Event::Session(SessionEvent::WrapUpCompleted(e)) => Some(e.agent),
         Event::Agent(AgentEvent::CustomerUnblocked(e)) => {
             state.agents.get(e.agent).is_some_and(|agent| agent.keeps_from(e.customer)).then_some(e.agent)
@@ -384,7 +386,6 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
             | SessionEvent::MessageSent(_)
             | SessionEvent::NotesSaved(_)
             | SessionEvent::WrapUpExtended(_)
-            | SessionEvent::AgentJoined(_)
             | SessionEvent::ChannelOpened(_)
             | SessionEvent::ChannelConnected(_)
             | SessionEvent::ChannelClosed(_)
