@@ -110,6 +110,8 @@ pub fn answered<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry
             let right = match entry.text("reason") {
                 "SESSION_OVER" => over,
                 "PLATFORM_LATE" => tells && entry.is_tick(),
+                // The customer is erased: nobody is blamed for what ends by itself.
+                "INQUIRY_GONE" => tells && entry.is_tick() && market.inquiries[entry.text("inquiry")].ends_soon,
                 reason => reason == "TAKEN_BACK" && !over,
             };
             must!(entry, right, "lapses", "is rescinded for no reason");
