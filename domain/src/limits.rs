@@ -20,9 +20,6 @@ pub fn day_of(at: Timestamp) -> i64 {
     at.0.div_euclid(Span::days(1).0)
 }
 
-/// Which of its limits it was is its provider's business.
-const FULL: &str = "The offer takes no more inquiries now; try again later.";
-
 impl OfferTerms {
     /// Whether its acceptances are counted.
     pub fn is_limited(&self) -> bool {
@@ -63,12 +60,16 @@ impl Used {
     /// Whether one more is within the limits.
     pub fn admits(&self, terms: &OfferTerms, now: Timestamp) -> Result<(), Refusal> {
         if terms.max_open.is_some_and(|most| self.open >= most) {
-            return Err(Refusal::LimitReached { message: FULL });
+            return Err(Refusal::LimitReached {
+                message: "As many inquiries of this offer are open as its provider allows; try again when one has ended.",
+            });
         }
         if let (Some(budget), Some(most)) = (terms.daily_budget, terms.most_it_costs())
             && self.spent_on(day_of(now), most.currency()) + most.amount() > budget.amount()
         {
-            return Err(Refusal::LimitReached { message: FULL });
+            return Err(Refusal::LimitReached {
+                message: "The offer's budget for today is used up; try again tomorrow.",
+            });
         }
         Ok(())
     }
