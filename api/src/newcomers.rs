@@ -3,8 +3,8 @@
 //!
 //! Promises: of any minute, and of any hour, no more than so many are recorded from one address; a /64 of IPv6 is one,
 //! and a /48, which is what one customer of a network is given at most (RFC 6177), is eight.
-//! What was refused or failed, or was recorded before under its key, does not count. This machine itself is not bounded:
-//! behind a proxy that the house was not told of, everybody would be it.
+//! What was refused or failed before anything was sealed for it, or was recorded before under its key, does not count.
+//! This machine itself is not bounded: behind a proxy that the house was not told of, everybody would be it.
 //!
 //! Not here: what a request costs (`rate`), and whose address it is (`proxy`). After a start everybody begins anew.
 

@@ -390,6 +390,10 @@ pub struct OfferNow<'a> {
     /// Of its limits.
     pub used: &'a Used,
     pub origins: &'a [String],
+    /// The provider takes no inquiry of whom it is for.
+    pub keeps_away: bool,
+    /// The subject matters of each call server that is open.
+    pub call_servers: Vec<&'a [Topic]>,
 }
 
 fn check_offer(offer: &OfferNow<'_>, acceptance: &Acceptance, now: Timestamp) -> Result<(), Refusal> {
@@ -421,10 +425,25 @@ pub fn check_start(offer: &OfferNow<'_>, acceptance: &Acceptance, now: Timestamp
     if acceptance.topics.len() != 1 || acceptance.link.is_some() || acceptance.content.is_some() {
         return Err(Refusal::invalid(&["topic"], "one topic"));
     }
+    check_topics(offer, acceptance).map_err(|_| Refusal::invalid(&["topic"], "not a known subject matter"))?;
+    check_takers(offer)
+}
+
+/// Who is in the way whatever the acceptance says: it cannot be known from the acceptance.
+fn check_takers(offer: &OfferNow<'_>) -> Result<(), Refusal> {
+    if offer.keeps_away {
+        return Err(Refusal::NotAllowedNow { message: "The provider takes no inquiry of this customer." });
+    }
+    if offer.call_servers.is_empty() {
+        return Err(NO_CALL_SERVER);
+    }
     Ok(())
 }
 
-/// What can be said of an acceptance without the rest of the state; an edge asks it before it seals anything.
+const NO_CALL_SERVER: Refusal = Refusal::NotAllowedNow { message: "No call server is open yet." };
+
+/// Whatever refuses an acceptance, but for who is erased and a proof's key that is taken back: an edge asks it before it
+/// seals anything.
 /// Returns the content as it will be recorded.
 pub fn check_acceptance(
     offer: &OfferNow<'_>,
@@ -457,6 +476,8 @@ pub fn check_acceptance(
         check_languages(std::slice::from_ref(language))
             .map_err(|_| Refusal::invalid(&["language"], "a language tag such as en or de-AT"))?;
     }
+    check_topics(offer, acceptance)?;
+    check_takers(offer)?;
     let Some(content) = &acceptance.content else { return Ok(None) };
     let placement = if offer.origins.contains(&content.origin) {
         Placement::ProviderPage
@@ -470,7 +491,7 @@ pub fn check_acceptance(
 
 pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decided {
     let offer = state.offers.get(acceptance.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
-    let content = check_acceptance(&offer_now(state, offer), acceptance, ctx.now)?;
+    let content = check_acceptance(&offer_now(state, offer, acceptance.customer), acceptance, ctx.now)?;
     let provider = state.providers.get(offer.provider).expect("an offer's provider was registered before it");
     if acceptance.proven_by.as_ref().is_some_and(|kid| !provider.customer_keys.contains(kid)) {
         return Err(Refusal::CustomerProofRefused { message: "The provider has taken its key back." });
@@ -481,15 +502,13 @@ pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decide
 /// By the contact centre, for a customer whom it turns to.
 pub fn start_inquiry(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decided {
     let offer = state.offers.get(acceptance.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
-    check_start(&offer_now(state, offer), acceptance, ctx.now)?;
-    check_topics(state, &offer.terms, acceptance)
-        .map_err(|_| Refusal::invalid(&["topic"], "not a known subject matter"))?;
+    check_start(&offer_now(state, offer, acceptance.customer), acceptance, ctx.now)?;
     // Nobody comes with a proof here.
     let acceptance = Acceptance { initiator: Initiator::ContactCenter, proven_by: None, ..acceptance.clone() };
     accepted(state, offer, &acceptance, None, ctx)
 }
 
-fn offer_now<'a>(state: &'a State, offer: &'a Offer) -> OfferNow<'a> {
+fn offer_now<'a>(state: &'a State, offer: &'a Offer, customer: CustomerId) -> OfferNow<'a> {
     let provider = state.providers.get(offer.provider).expect("an offer's provider was registered before it");
     OfferNow {
         terms: &offer.terms,
@@ -499,6 +518,8 @@ fn offer_now<'a>(state: &'a State, offer: &'a Offer) -> OfferNow<'a> {
         paused: offer.paused,
         used: &offer.used,
         origins: &provider.origins,
+        keeps_away: provider.blocks(customer),
+        call_servers: state.call_servers.values().map(|server| &*server.topics).collect(),
     }
 }
 
@@ -512,12 +533,7 @@ fn accepted(
     if state.erased.get(acceptance.customer).is_some() {
         return Err(Refusal::CustomerErased);
     }
-    let provider = state.providers.get(offer.provider).expect("an offer's provider was registered before it");
-    if provider.blocks(acceptance.customer) {
-        return Err(Refusal::NotAllowedNow { message: "The provider takes no inquiry of this customer." });
-    }
     let terms = &offer.terms;
-    check_topics(state, terms, acceptance)?;
     let link = acceptance.link.and_then(|id| terms.links.iter().find(|link| link.id == id));
     let mut topics: Vec<Topic> = link.map(|link| link.topic.clone()).into_iter().collect();
     for topic in &acceptance.topics {
@@ -572,11 +588,11 @@ fn accepted(
 
 /// Topics stand in logs, queues and views in clear, so nobody may make up one: it could be what a customer
 /// wrote.
-fn check_topics(state: &State, terms: &OfferTerms, acceptance: &Acceptance) -> Result<(), Refusal> {
+fn check_topics(offer: &OfferNow<'_>, acceptance: &Acceptance) -> Result<(), Refusal> {
     check::list(&["topics"], &acceptance.topics)?;
     for (at, topic) in acceptance.topics.iter().enumerate() {
-        let known = terms.links.iter().any(|link| link.topic == *topic)
-            || state.call_servers.values().any(|server| server.topics.contains(topic))
+        let known = offer.terms.links.iter().any(|link| link.topic == *topic)
+            || offer.call_servers.iter().any(|topics| topics.contains(topic))
             || acceptance.known_topics.contains(topic);
         if !known {
             return Err(Refusal::invalid_at(&["topics"], at, &[], "not a known subject matter"));
@@ -622,7 +638,7 @@ fn choose_call_server(
         Some((.., name, server)) => ((*name).clone(), *server, "content/1"),
         None => {
             let name = state.scalars.default_call_server.as_ref();
-            let name = name.ok_or(Refusal::NotAllowedNow { message: "No call server is open yet." })?;
+            let name = name.ok_or(NO_CALL_SERVER)?;
             (name.clone(), &state.call_servers[name], "default/1")
         }
     };

@@ -154,6 +154,10 @@ impl Community {
         all.flat_map(move |all| all.range(super::past(after))).map(|(customer, block)| (*customer, *block))
     }
 
+    pub(super) fn blocks(&self, provider: ProviderId, customer: CustomerId) -> bool {
+        self.blocked.get(&provider).is_some_and(|all| all.contains_key(&customer))
+    }
+
     pub(super) fn erased_at(&self, customer: CustomerId) -> Option<Timestamp> {
         self.erased.get(&customer).copied()
     }

@@ -65,6 +65,10 @@ impl Live {
     ) -> Vec<(CustomerId, CustomerBlock)> {
         read(&self.community).view.blocked_by(id, after).take(limit).collect()
     }
+    /// Whether a provider takes no inquiry of a customer.
+    pub fn blocks(&self, provider: ProviderId, customer: CustomerId) -> bool {
+        read(&self.community).view.blocks(provider, customer)
+    }
     /// Every customer that was erased.
     pub fn erased(&self) -> Vec<CustomerId> {
         read(&self.community).view.erased().collect()

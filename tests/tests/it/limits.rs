@@ -238,3 +238,74 @@ fn acceptances_are_bounded_by_address() {
         browse(&house, "POST", &link, "x-forwarded-for: 192.0.2.7\r\n", &format!("proof={}", shown.field("proof")));
     assert_eq!(elsewhere.status, 303, "{}", elsewhere.html);
 }
+
+/// Keys that only an erasure takes out of the vault again.
+fn sealed_keys(data: &std::path::Path) -> i64 {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let vault = rusqlite::Connection::open_with_flags(data.join("vault.sqlite"), flags).unwrap();
+    vault.query_row("SELECT count(*) FROM sealed_key", [], |row| row.get(0)).unwrap()
+}
+
+/// Whoever is refused leaves nothing behind, or it counts for the address.
+#[test]
+fn what_is_refused_seals_nothing_or_counts() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let flags = ["--acceptances-per-minute", "3", "--trusted-proxy", "127.0.0.1"];
+    let house = House::open_with(&data, &flags);
+    let mut operator = house.client(&house.token("operator", None));
+    let bank = text(&operator.give("registerProvider", json!({"name": "Bank"}), "provider { id }")["provider"]["id"]);
+    let mut provider = house.client(&house.token("provider", Some(&bank)));
+    let published = json!({"title": "Help", "links": [{"label": "Lost", "topic": "cards/lost"}], "channels": ["MESSAGE"],
+        "allocation": {"claim": {}}, "acceptsQuestions": true});
+    let offer = provider.give("publishOffer", published, "offer { id links { id } }")["offer"].clone();
+    let mut anybody = house.client("");
+    anybody.comes_from = Some("192.0.2.1".into());
+    let wanted = "inquiry { id } customerToken";
+    let asking = |topic: &str| {
+        json!({"offerId": offer["id"], "question": "My card number is 4711", "topics": [topic], "channel": "MESSAGE",
+            "customer": {"displayName": "Ann"}})
+    };
+    let refused = |client: &mut tests::Client, mutation: &str, input: Value| {
+        client.give_keyed(mutation, input, &key(), "inquiry { id }")["userErrors"][0]["code"].clone()
+    };
+    let before = sealed_keys(&data);
+
+    // Nobody could take it: by the API, by the page's form, by the contact centre.
+    let link = format!("/l/{}", text(&offer["links"][0]["id"]));
+    let from = "x-forwarded-for: 192.0.2.1\r\n";
+    let shown = browse(&house, "GET", &link, from, "");
+    for _ in 0..10 {
+        assert_eq!(refused(&mut anybody, "acceptOffer", asking("cards/lost")), "NOT_ALLOWED_NOW");
+        let form = format!("proof={}&channel=MESSAGE&question=My+card&name=Ann", shown.field("proof"));
+        let pressed = browse(&house, "POST", &link, from, &form);
+        assert!((400..500).contains(&pressed.status) && pressed.status != 429, "{}: {}", pressed.status, pressed.html);
+    }
+    let start = |topic: &str| {
+        json!({"offerId": offer["id"], "topic": topic, "channel": "MESSAGE", "message": "We call you back",
+            "customer": {"displayName": "Ann"}})
+    };
+    assert_eq!(refused(&mut operator, "startInquiry", start("cards/lost")), "NOT_ALLOWED_NOW");
+    operator.give("openCallServer", json!({"name": "main", "topics": ["cards"]}), "callServer { id }");
+    // A subject matter that nobody has named.
+    for _ in 0..10 {
+        assert_eq!(refused(&mut anybody, "acceptOffer", asking("my/card/4711")), "INVALID");
+    }
+    assert_eq!(refused(&mut operator, "startInquiry", start("my/card/4711")), "INVALID");
+    assert_eq!(sealed_keys(&data), before, "nothing was sealed for what was refused");
+
+    // None of them has taken a place, and what is answered again takes none; what is refused once it was sealed does.
+    let (retried, by_link) =
+        (key(), json!({"offerId": offer["id"], "linkId": offer["links"][0]["id"], "channel": "MESSAGE"}));
+    for replayed in [false, true, true, true] {
+        assert_eq!(anybody.give_keyed("acceptOffer", by_link.clone(), &retried, wanted)["replayed"], replayed);
+    }
+    let reused = anybody.give_keyed("acceptOffer", asking("cards/lost"), &retried, wanted);
+    assert_eq!(reused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(sealed_keys(&data), before + 1);
+    assert_eq!(anybody.give("acceptOffer", asking("cards/lost"), wanted)["replayed"], false);
+    assert_eq!(sealed_keys(&data), before + 2);
+    let (document, variables) = tests::command("acceptOffer", asking("cards/lost"), &key(), wanted);
+    let fourth = anybody.send(&document, variables).unwrap();
+    assert_eq!(fourth["errors"][0]["extensions"]["code"], "RATE_LIMITED", "{fourth}");
+}

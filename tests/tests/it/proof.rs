@@ -314,3 +314,34 @@ fn a_link_of_the_providers_page_carries_the_proof_through_a_form() {
     assert_eq!(plain.header("referrer-policy"), Some("same-origin"));
     assert!(!plain.html.contains("customerProof"));
 }
+
+/// Whom a proof leads to is settled by the first acceptance that stands, not by one that is refused.
+#[test]
+fn what_is_refused_makes_nobody_of_a_reference() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 0);
+    let signer = Signer::new(1);
+    has_keys(&mut town, json!([signer.public("2026")]));
+    let offer = town.offer(json!({"claim": {}}), json!({"acceptsQuestions": true}));
+    let bank = town.provider_id.clone();
+    let mut anybody = house.client("");
+    let proof = signer.says("2026", &bank, ANN, 300);
+    let mut asking = accepting(&offer, &proof);
+    asking["topics"] = json!(["my/card/4711"]);
+    let error = anybody.give_keyed("acceptOffer", asking, &key(), WANTED)["userErrors"][0].clone();
+    assert_eq!(error["field"], json!(["topics", "0"]), "{error}");
+
+    // A key that somebody has used without a proof does not make whoever that was the provider's customer.
+    let used = key();
+    let unproven = json!({"offerId": offer.0, "linkId": offer.1, "channel": "MESSAGE"});
+    let stranger = anybody.give_keyed("acceptOffer", unproven, &used, WANTED);
+    let reused = anybody.give_keyed("acceptOffer", accepting(&offer, &proof), &used, WANTED);
+    assert_eq!(reused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
+
+    let first = accept(&mut anybody, &offer, &proof);
+    assert_eq!(outcome(&mut town, &first), "NEW");
+    assert_ne!(customer(&first), customer(&stranger));
+    let second = accept(&mut anybody, &offer, &proof);
+    assert_eq!((customer(&second), outcome(&mut town, &second)), (customer(&first), json!("FOUND")));
+}

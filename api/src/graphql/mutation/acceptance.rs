@@ -26,8 +26,7 @@ use domain::terms::Placement;
 use domain::time::Span;
 use projections::history::lists::InquiryFilter;
 use projections::live::Dossier;
-use projections::live::community::{OfferRow, OfferState};
-use store::vault::Mark;
+use projections::live::community::{CallServerRow, OfferRow, OfferState, ProviderRow};
 
 /// How long the token of a new customer holds.
 const CUSTOMER_TOKEN: Span = Span::days(30);
@@ -73,21 +72,20 @@ async fn start_inquiry(call: &Call, input: &StartInquiryInput) -> Step<InquiryPa
     let mut acceptance = informed(app, input.acceptance(parsed, customer, information));
     acceptance.last_agents = last_agents(call, &offer, &acceptance).await;
     let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
-    let now = OfferNow {
-        terms: &offer.terms,
-        revision: offer.revision,
-        retired: offer.state == OfferState::Retired,
-        suspended: provider.suspended,
-        paused: offer.state == OfferState::Paused,
-        used: &offer.used,
-        origins: &provider.origins,
+    let call_servers = live.call_servers();
+    let now = offer_now(&offer, &provider, &call_servers, live.blocks(provider.id, customer));
+    // Nothing is sealed for what is refused: a key in the vault is for ever.
+    let done = match check_start(&now, &acceptance, app.clock.now()) {
+        Ok(()) => {
+            acceptance.question = call.seal(customer, personal.question).await?;
+            acceptance.profile = call.seal(customer, personal.profile).await?;
+            call.submit(&LogName::community(), Command::StartInquiry(Box::new(acceptance))).await?
+        }
+        Err(refusal) => {
+            acceptance.topics.clear();
+            earlier(call, Command::StartInquiry(Box::new(acceptance)), refusal.into()).await?
+        }
     };
-    // What is refused is decided, and nothing is sealed for it: a key in the vault is for ever.
-    if check_start(&now, &acceptance, app.clock.now()).is_ok() {
-        acceptance.question = call.seal(customer, personal.question).await?;
-        acceptance.profile = call.seal(customer, personal.profile).await?;
-    }
-    let done = call.submit(&LogName::community(), Command::StartInquiry(Box::new(acceptance))).await?;
     let accepted = done.one(|event| match event {
         Event::Offer(OfferEvent::Accepted(e)) => Some((e.call_server.clone(), e.inquiry)),
         _ => None,
@@ -172,6 +170,12 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
         .as_deref()
         .map(|proof| proof::read(proof, provider.id, &provider.customer_keys, &app.references, app.clock.now()));
     let vouched = vouched.transpose();
+    // Whom the proof leads to already; it is led to nobody before all else is well.
+    let led = match &vouched {
+        Ok(Some(vouched)) => app.customer_of(vouched.mark, None).await?,
+        _ => None,
+    };
+    let customer = led.filter(|_| call.actor == Actor::Anonymous).unwrap_or(customer);
     if live.erased_at(customer).is_some() {
         return Err(erased().into());
     }
@@ -188,20 +192,12 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     if let (Some(content), Ok(direct)) = (&mut acceptance.content, &proven) {
         content.direct = *direct;
     }
-    let now = OfferNow {
-        terms: &offer.terms,
-        revision: offer.revision,
-        retired: offer.state == OfferState::Retired,
-        suspended: provider.suspended,
-        paused: offer.state == OfferState::Paused,
-        used: &offer.used,
-        origins: &provider.origins,
-    };
+    let call_servers = live.call_servers();
+    let now = offer_now(&offer, &provider, &call_servers, live.blocks(provider.id, customer));
     let refused = proven.err().or_else(|| check_acceptance(&now, &acceptance, app.clock.now()).err());
     let (refused, vouched) = match (refused, vouched) {
         (Some(refusal), _) | (None, Err(refusal)) => (Some(refusal), None),
-        (None, Ok(None)) => (None, None),
-        (None, Ok(Some(vouched))) => (is_another(call, vouched.mark).await?, Some(vouched)),
+        (None, Ok(vouched)) => (vouched.as_ref().and_then(|_| is_another(call, led)), vouched),
     };
     let entered = match (refused, door) {
         (Some(refusal), _) => Err(Stop::from(refusal)),
@@ -218,13 +214,29 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     };
     let mut entry = match entered {
         Ok(entry) => entry,
-        Err(stop) => return earlier(call, acceptance, stop).await,
+        Err(stop) => return earlier(call, unacceptable(acceptance), stop).await,
     };
-    // From here on it is known whom the data is sealed for.
-    let made = customer;
-    let customer = match (&vouched, &call.actor) {
-        (Some(vouched), Actor::Anonymous) => app.customer_of(vouched.mark, Some(customer)).await?.unwrap_or(customer),
-        _ => customer,
+    let led_now = vouched.as_ref().filter(|_| led.is_none() && call.actor == Actor::Anonymous);
+    if led_now.is_some() {
+        // Whose key was used for something else has its answer, and the proof leads to nobody by it.
+        let stands = call.try_submit(&LogName::community(), unacceptable(acceptance.clone())).await?;
+        match stands {
+            Ok(done) => return Ok(done),
+            Err(reused @ Refusal::KeyReused { .. }) => return Err(reused.into()),
+            Err(_) => {}
+        }
+    }
+    // From here on the vault holds what only an erasure takes from it, whatever is decided, and also where whoever asked
+    // goes away.
+    let leaves_something = led_now.is_some()
+        || [&personal.question, &personal.profile, &personal.page].into_iter().any(|text| text.is_some());
+    if leaves_something {
+        entry.iter_mut().for_each(Entry::keep);
+    }
+    let made = call.new_customer();
+    let customer = match led_now {
+        Some(vouched) => app.customer_of(vouched.mark, Some(customer)).await?.unwrap_or(customer),
+        None => customer,
     };
     acceptance.customer = customer;
     acceptance.information = information(call, customer, made, vouched.is_some()).await;
@@ -248,8 +260,9 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     // Whoever goes away while it is written has had its acceptance.
     entry.iter_mut().for_each(Entry::keep);
     let answered = call.try_submit(&LogName::community(), Command::AcceptOffer(Box::new(acceptance))).await;
-    let is_new = matches!(&answered, Ok(Ok(done)) if !done.replayed);
-    if let Some(entry) = entry.filter(|_| !is_new) {
+    let is_replay = matches!(&answered, Ok(Ok(done)) if done.replayed);
+    let came_to_nothing = !leaves_something && !matches!(&answered, Ok(Ok(_)));
+    if let Some(entry) = entry.filter(|_| is_replay || came_to_nothing) {
         entry.give_back();
     }
     Ok(answered??)
@@ -260,14 +273,37 @@ fn erased() -> Refusal {
     Refusal::invalid(&["idempotencyKey"], "whoever accepted with it has been erased; accept with a new one")
 }
 
-/// What cannot be accepted now may have been accepted earlier under its key. Without link and question it cannot be
-/// accepted now.
-async fn earlier(call: &Call, mut acceptance: Acceptance, stop: Stop) -> Step<Done> {
-    (acceptance.link, acceptance.question) = (None, None);
-    match call.try_submit(&LogName::community(), Command::AcceptOffer(Box::new(acceptance))).await? {
+/// What cannot be accepted now may have been accepted earlier under its key. `command` cannot be accepted either.
+async fn earlier(call: &Call, command: Command, stop: Stop) -> Step<Done> {
+    match call.try_submit(&LogName::community(), command).await? {
         Ok(done) => Ok(done),
         Err(reused @ Refusal::KeyReused { .. }) => Err(reused.into()),
         Err(_) => Err(stop),
+    }
+}
+
+/// Without link and question it cannot be accepted.
+fn unacceptable(mut acceptance: Acceptance) -> Command {
+    (acceptance.link, acceptance.question) = (None, None);
+    Command::AcceptOffer(Box::new(acceptance))
+}
+
+fn offer_now<'a>(
+    offer: &'a OfferRow,
+    provider: &'a ProviderRow,
+    call_servers: &'a [CallServerRow],
+    keeps_away: bool,
+) -> OfferNow<'a> {
+    OfferNow {
+        terms: &offer.terms,
+        revision: offer.revision,
+        retired: offer.state == OfferState::Retired,
+        suspended: provider.suspended,
+        paused: offer.state == OfferState::Paused,
+        used: &offer.used,
+        origins: &provider.origins,
+        keeps_away,
+        call_servers: call_servers.iter().map(|row| &*row.topics).collect(),
     }
 }
 
@@ -319,11 +355,10 @@ fn proven(app: &App, proof: &str, input: &AcceptOfferInput, acceptance: &Accepta
 }
 
 /// A token and a proof that are not about one customer: whoever has both is not made one of two.
-async fn is_another(call: &Call, mark: Mark) -> Step<Option<Refusal>> {
-    let Actor::Customer(id) = call.actor else { return Ok(None) };
-    let is_same = call.app.customer_of(mark, None).await? == Some(id);
+fn is_another(call: &Call, led: Option<CustomerId>) -> Option<Refusal> {
+    let Actor::Customer(id) = call.actor else { return None };
     let message = "The token speaks for another customer than the proof; leave one of them out.";
-    Ok((!is_same).then_some(Refusal::CustomerProofRefused { message }))
+    (led != Some(id)).then_some(Refusal::CustomerProofRefused { message })
 }
 
 /// What is known of the customer. Who has no token is new where this request made it: without a proof always, with one
