@@ -5,6 +5,7 @@
 //! server that `community` opens gets its writer and its process manager without a restart.
 
 use crate::auth::{AuthError, Authenticate, SigningKey, Viewer};
+use crate::books::{self, Tills};
 use crate::cli::causes;
 use crate::erasure::{self, Erasures};
 use crate::errors::{ErrorCode, code};
@@ -119,6 +120,8 @@ pub struct App {
     pub(crate) subjects: Subjects,
     /// Ends of inquiries whose offers have limits.
     pub(crate) places: Places,
+    /// Money that is not in the books yet.
+    pub(crate) tills: Tills,
     /// Turns at history, for who asks whether a customer is known.
     pub(crate) asking: Arc<Semaphore>,
     /// Erased customers whose keys are to go.
@@ -217,6 +220,7 @@ impl App {
             handovers: RwLock::default(),
             presence: Presence::new(),
             places: Places::new(),
+            tills: Tills::default(),
             asking: Arc::new(Semaphore::new(ASKING_MAX)),
             erasures: Erasures::new(),
             subjects: Subjects::new(parts.topics_model, &vault.secret("topics")?),
@@ -235,6 +239,9 @@ impl App {
         let (community, snapshot) = app.open_writer(&LogName::community())?;
         snapshots.extend(snapshot.map(|head| (LogName::community(), head)));
         let (effects, _) = app.open_writer(&LogName::effects())?;
+        let (treasury, snapshot) = app.open_writer(&LogName::treasury())?;
+        snapshots.extend(snapshot.map(|head| (LogName::treasury(), head)));
+        app.tills.begin(&treasury.state().sources);
         let named: Vec<LogName> = community.state().call_servers.keys().cloned().collect();
         for log in named {
             if !opened.iter().any(|writer| *writer.log() == log) {
@@ -247,6 +254,7 @@ impl App {
         app.erasures.heal(&app.vault, &erased, head)?;
         app.signing.end_customers(&erased);
         app.run_writer(community);
+        app.run_writer(treasury);
         for writer in opened {
             app.open_market(writer, None);
         }
@@ -325,6 +333,8 @@ impl App {
             subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| ear.note(events)));
             let ear = self.places.ear();
             subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| ear.note(events)));
+            let ear = self.tills.ear(log);
+            subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| ear.note(events)));
         }
         if *log == LogName::community() {
             let moved = self.community_moved.clone();
@@ -370,6 +380,7 @@ impl App {
         let log = writer.log().clone();
         let taken = writer.state().sources.get(&LogName::community()).map(|taken| taken.seq);
         let mailbox = self.run_writer(writer);
+        tokio::spawn(books::post(Arc::downgrade(self), log.clone()));
         let next = taken.map(|seq| seq + 1).or(from).unwrap_or(0);
         let (done, seen) = watch::channel(taken);
         self.handovers.write().expect("no writer panics").insert(log, seen);
@@ -686,7 +697,8 @@ fn refuse_forked_sources(writer: &Writer, store: &dyn EventStore) -> Result<(), 
         if !found.first().is_some_and(stands) {
             let remedy = "put the newer one back, or restore both logs from one backup: what either has recorded since \
                           then is gone";
-            let reader = format!("call server {} (up to position {})", writer.log(), taken.seq);
+            let kind = if writer.log().is_reserved() { "log" } else { "call server" };
+            let reader = format!("{kind} {} (up to position {})", writer.log(), taken.seq);
             return Err(StartError::Forked { log: log.clone(), reader, remedy });
         }
     }

@@ -8,6 +8,8 @@
 pub mod answer;
 pub mod app;
 pub mod auth;
+mod balance;
+mod books;
 mod cache;
 pub mod cli;
 pub mod connected;

@@ -294,7 +294,7 @@ fn heads_at(
     let community = LogName::community();
     let most = fixed.filter(|(log, _)| **log == community).map(|(_, head)| head.seq);
     let mut taken: Option<Seq> = None;
-    for log in known.keys().filter(|log| **log != community) {
+    for log in known.keys().filter(|log| !log.is_reserved()) {
         let Some(head) = heads.remove(log) else { continue };
         let (last, source) = not_ahead(store, log, head, most)?;
         heads.extend(last.map(|head| (log.clone(), head)));
@@ -309,7 +309,12 @@ fn heads_at(
 }
 
 /// The last event up to `head` that is not later than `at`. A log's time never goes back.
-fn last_until(store: &dyn EventStore, log: &LogName, head: Head, at: Timestamp) -> Result<Option<Head>, RefoldError> {
+pub(crate) fn last_until(
+    store: &dyn EventStore,
+    log: &LogName,
+    head: Head,
+    at: Timestamp,
+) -> Result<Option<Head>, RefoldError> {
     let is_later = |seq| Ok::<_, RefoldError>(event_at(store, log, seq)?.time > at);
     if !is_later(head.seq)? {
         return Ok(Some(head));
@@ -352,7 +357,7 @@ fn not_ahead(
     Ok((last, None))
 }
 
-fn event_at(store: &dyn EventStore, log: &LogName, seq: Seq) -> Result<Recorded, RefoldError> {
+pub(crate) fn event_at(store: &dyn EventStore, log: &LogName, seq: Seq) -> Result<Recorded, RefoldError> {
     let found = store.read(log, seq, 1)?.into_iter().next();
     let raw = found.ok_or_else(|| ReadError::Missing { log: log.clone(), seq })?;
     Ok(Recorded::open(log, raw)?)

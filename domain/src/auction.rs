@@ -400,7 +400,8 @@ fn may_free(state: &State, event: &Event) -> Option<AgentId> {
         | Event::Auction(_)
         | Event::Wallet(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => None,
+        | Event::Webhook(_)
+        | Event::Journal(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::currency::Currency;
 use crate::event::agent::Will;
 use crate::event::community::{Classified, CreditLimit, CustomerKey, Location, OfferAccepted, SourcePosition};
 use crate::event::inquiry::InformationOutcome;
+use crate::event::settlement::Leg;
 use crate::event::wallet::Party;
 use crate::ids::*;
 use crate::log::{LogName, Seq};
@@ -407,6 +408,15 @@ pub enum Command {
         delivery: DeliveryId,
         attempt: crate::webhook::Attempt,
     },
+
+    // To `treasury`.
+    /// By a process manager: an event of a call server moves money.
+    PostEntry {
+        about: Subject,
+        at: Timestamp,
+        legs: Vec<Leg>,
+        source: SourcePosition,
+    },
 }
 
 /// A mutation's name and who may give it; what a role may do only to its own things is checked in the
@@ -597,6 +607,7 @@ impl Command {
             Command::RedeliverWebhook { .. } => rights::REDELIVER_WEBHOOK,
             Command::PlanDeliveries { .. } => rights::PROCESS,
             Command::RecordAttempt { .. } => rights::PROCESS,
+            Command::PostEntry { .. } => rights::PROCESS,
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
 use crate::{
-    agent, auction, block, claim, community, conference, customer, inquiry, location, preference, queue, reservation,
-    routing, session, settlement, standing, strike, wallet, webhook,
+    agent, auction, block, books, claim, community, conference, customer, inquiry, location, preference, queue,
+    reservation, routing, session, settlement, standing, strike, wallet, webhook,
 };
 
 /// What a decision knows besides state and command.
@@ -167,6 +167,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::RecordAttempt { webhook: id, delivery, attempt } => {
             webhook::record_attempt(state, *id, *delivery, attempt)
         }
+        Command::PostEntry { about, at, legs, source } => books::post(state, *about, *at, legs, source),
     }
 }
 
@@ -276,5 +277,6 @@ pub fn apply(state: &mut State, event: &Event, at: Timestamp) {
         Event::Session(event) => session::apply(state, event, at),
         Event::Settlement(event) => settlement::apply(state, event),
         Event::Webhook(event) => webhook::apply(state, event),
+        Event::Journal(event) => books::apply(state, event),
     }
 }

@@ -7,6 +7,7 @@ pub mod auction;
 pub mod community;
 pub mod customer;
 pub mod inquiry;
+pub mod journal;
 pub mod queue;
 pub mod reservation;
 pub mod session;
@@ -20,10 +21,11 @@ use auction::AuctionEvent;
 use community::{CallServerEvent, OfferEvent, ProviderEvent};
 use customer::CustomerEvent;
 use inquiry::InquiryEvent;
+use journal::JournalEvent;
 use queue::QueueEvent;
 use reservation::ReservationEvent;
 use session::SessionEvent;
-use settlement::SettlementEvent;
+use settlement::{Leg, SettlementEvent};
 use wallet::WalletEvent;
 use webhook::WebhookEvent;
 
@@ -44,6 +46,7 @@ pub enum Event {
     Session(SessionEvent),
     Settlement(SettlementEvent),
     Webhook(WebhookEvent),
+    Journal(JournalEvent),
 }
 
 /// At most three subjects of an event: the entity, its inquiry, the agent.
@@ -208,6 +211,36 @@ impl Event {
                 WebhookEvent::DeliveryAttempted(e) => three(e.webhook, e.provider, e.delivery),
                 WebhookEvent::RedeliveryAsked(e) => three(e.webhook, e.provider, e.delivery),
             },
+            Event::Journal(event) => match event {
+                JournalEvent::EntryPosted(e) => one(e.about),
+            },
+        }
+    }
+
+    /// What an event moves between accounts, as it says itself; none where it moves nothing. A hold is no posting, and
+    /// a journal entry moves nothing a second time.
+    pub fn legs(&self) -> Option<&[Leg]> {
+        match self {
+            Event::Wallet(WalletEvent::Credited(e)) => Some(&e.legs),
+            Event::Settlement(event) => match event {
+                SettlementEvent::Escrowed(e) => Some(&e.legs),
+                SettlementEvent::Pending(e) => Some(&e.legs),
+                SettlementEvent::Payable(e) => Some(&e.legs),
+                SettlementEvent::Released(e) => Some(&e.legs),
+            },
+            Event::Wallet(WalletEvent::Opened(_) | WalletEvent::CreditLimitSet(_))
+            | Event::Provider(_)
+            | Event::Offer(_)
+            | Event::CallServer(_)
+            | Event::Customer(_)
+            | Event::Queue(_)
+            | Event::Inquiry(_)
+            | Event::Auction(_)
+            | Event::Agent(_)
+            | Event::Reservation(_)
+            | Event::Session(_)
+            | Event::Webhook(_)
+            | Event::Journal(_) => None,
         }
     }
 }
@@ -269,4 +302,5 @@ into_event! {
         Deleted(webhook::WebhookDeleted), Disabled(webhook::WebhookDisabled),
         DeliveryPlanned(webhook::WebhookDeliveryPlanned), DeliveryAttempted(webhook::WebhookDeliveryAttempted),
         RedeliveryAsked(webhook::WebhookRedeliveryAsked);
+    Journal(JournalEvent): EntryPosted(journal::EntryPosted);
 }

@@ -40,6 +40,7 @@ pub mod agent;
 pub mod auction;
 pub mod award;
 pub mod block;
+pub mod books;
 pub mod check;
 pub mod claim;
 pub mod community;

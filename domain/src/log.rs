@@ -35,6 +35,10 @@ impl LogName {
     pub fn effects() -> LogName {
         LogName(Arc::from("effects"))
     }
+    /// The books: a journal entry for each event that moves money.
+    pub fn treasury() -> LogName {
+        LogName(Arc::from("treasury"))
+    }
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -404,7 +404,8 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
         | Event::Queue(_)
         | Event::Inquiry(_)
         | Event::Session(_)
-        | Event::Webhook(_) => {}
+        | Event::Webhook(_)
+        | Event::Journal(_) => {}
     }
 }
 
@@ -450,7 +451,8 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
             | Event::Reservation(_)
             | Event::Session(_)
             | Event::Settlement(_)
-            | Event::Webhook(_) => continue,
+            | Event::Webhook(_)
+        | Event::Journal(_) => continue,
         };
         // A platform that comes late may enter a ring of what expires next.
         let waits = |row: &Inquiry| {

@@ -563,6 +563,8 @@ pub struct Scalars {
     pub locations: Arc<[Location]>,
     /// Agents selected so far, by the platform.
     pub selections: u64,
+    /// Journal entries so far.
+    pub entries: u64,
 }
 
 /// The last event taken over from another log. The hash says which log that was: one that was restored goes on

@@ -11,6 +11,7 @@
 //! lists, keys, rows pages of rows; idempotency keys
 //! customers         since when one is a customer, and what it gave last
 //! postings          the legs of an event, and one of them by its id
+//! journal           which entries the journal has, in its order
 //! visibility, redact  what of an event a viewer may see; facts, from the rows, for it
 //! ```
 //! Rows and the checkpoint of their log are written in one transaction, so a row is there exactly when
@@ -24,6 +25,7 @@ mod bell;
 pub mod customers;
 mod facts;
 mod follow;
+pub mod journal;
 pub mod keys;
 pub mod lists;
 mod postings;
@@ -63,7 +65,7 @@ use store::recorded::{CorruptEvent, Recorded};
 
 /// The schema, by number; `PRAGMA user_version` says which one a file has.
 const SCHEMA: &str = include_str!("../../migrations/history/sqlite/0001_history.sql");
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Idle connections kept for reading.
 const READERS_MAX: usize = 8;
 

@@ -12,6 +12,7 @@
 //!   queue           who stands where
 //!   account         balances and holds
 //!   dossier         all of one inquiry: inquiry, auction, reservation, session, settlement
+//! books           what stands in each account of the chart
 //! read            what the outside asks
 //! restore         the views from a snapshot, to a snapshot, and of past positions
 //! ```
@@ -25,6 +26,7 @@
 pub mod account;
 pub mod agent;
 pub mod auction;
+pub mod books;
 pub mod community;
 pub mod dossier;
 mod error;
@@ -60,6 +62,7 @@ pub use market::{CLOSED_MAX, Traffic};
 pub use read::Place;
 pub use restore::{BUILD, LogFold};
 
+use books::Books;
 use community::Community;
 use domain::event::Event;
 use domain::event::community::{OfferAccepted, OfferEvent};
@@ -81,11 +84,12 @@ use store::recorded::{CorruptEvent, Recorded};
 ///
 /// A batch becomes visible as a whole within its log's view; dossiers have locks of their own, so one
 /// read may see a dossier a moment before the queue that it left.
-// Locks are taken in this order: community, markets, one market, one dossier, heads.
+// Locks are taken in this order: community, markets, one market, one dossier, heads. That of the books stands alone.
 #[derive(Debug, Default)]
 pub struct Live {
     community: RwLock<Watched<Community>>,
     markets: RwLock<BTreeMap<LogName, Arc<RwLock<Market>>>>,
+    books: RwLock<Watched<Books>>,
     heads: Mutex<BTreeMap<LogName, Head>>,
     /// A head moved.
     moved: Condvar,
@@ -115,8 +119,14 @@ impl Live {
             let result = position.fold(log, batch, |recorded| self.fold_community(view, recorded));
             self.publish(log, position.head());
             result
+        } else if *log == LogName::treasury() {
+            let mut guard = write(&self.books);
+            let Watched { position, view } = &mut *guard;
+            let result = position.fold(log, batch, |recorded| view.fold(recorded));
+            self.publish(log, position.head());
+            result
         } else if log.is_reserved() {
-            // The books and the outside effects have no live view.
+            // What leaves the house is folded where it is sent from.
             Err(ViewError::at(first, Misfit::WrongLog))
         } else {
             let market = self.market(log);
@@ -169,8 +179,16 @@ impl Live {
     /// The views that are over, for whoever asks whether this node is ready. None in health.
     pub fn failures(&self) -> Vec<ViewError> {
         let mut failures: Vec<ViewError> = read(&self.community).position.stopped().cloned().into_iter().collect();
+        failures.extend(read(&self.books).position.stopped().cloned());
         failures.extend(read(&self.markets).values().filter_map(|market| read(market).position.stopped().cloned()));
         failures
+    }
+
+    /// The books and the last event that is in them; absent before the first. Nothing is folded into them while the look
+    /// lasts.
+    pub fn books<T>(&self, look: impl FnOnce(Option<Seq>, &Books) -> T) -> T {
+        let books = read(&self.books);
+        look(books.position.head().map(|head| head.seq), &books.view)
     }
 
     fn fold_community(&self, view: &mut Community, recorded: &Recorded) -> Result<(), Misfit> {
@@ -280,7 +298,8 @@ fn acceptance(recorded: &Recorded) -> Option<&OfferAccepted> {
         | Event::Reservation(_)
         | Event::Session(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => None,
+        | Event::Webhook(_)
+        | Event::Journal(_) => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an event of `community` asks of a call server's writer: acceptances, call servers, credit limits, erasures. And
-//! back: what the end of an inquiry asks of `community`, where its offer has limits.
+//! back: what the end of an inquiry asks of `community`, where its offer has limits. And what money that moves asks of
+//! `treasury`.
 //!
 //! It promises: the same event asks the same of the same log, whoever reads it and however often; the order names its
 //! source, so that the call server's state can refuse a repeat.
@@ -49,6 +50,23 @@ pub fn order_back(source: &Recorded, draw: impl FnOnce() -> Entropy) -> Option<O
     })
 }
 
+/// The order that an event of a call server makes for the books; `None`: it moves no money.
+pub fn order_to_post(source: &Recorded, draw: impl FnOnce() -> Entropy) -> Option<Order> {
+    let legs = source.event.legs()?.to_vec();
+    let about = source.event.subjects().iter().next()?;
+    Some(Order {
+        command: Command::PostEntry { about, at: source.time, legs, source: position(source) },
+        actor: Actor::System,
+        // One command may move money several times: each is an entry with an id of its own.
+        id: CommandId(source.id.0),
+        key: None,
+        causation: Some(source.id),
+        source: Some(position(source)),
+        trace: source.trace.clone(),
+        entropy: draw(),
+    })
+}
+
 /// Whether an event ends an inquiry whose offer has limits.
 pub fn frees_a_place(event: &Event) -> bool {
     ended(event).is_some()
@@ -85,7 +103,8 @@ fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
         | Event::Reservation(_)
         | Event::Session(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => None,
+        | Event::Webhook(_)
+        | Event::Journal(_) => None,
     }
 }
 
@@ -160,6 +179,7 @@ fn command_for(source: &Recorded, log: &LogName) -> Option<Command> {
         | Event::Reservation(_)
         | Event::Session(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => None,
+        | Event::Webhook(_)
+        | Event::Journal(_) => None,
     }
 }

@@ -71,6 +71,21 @@ impl fmt::Debug for RawEvent {
 #[derive(Clone, Copy)]
 pub struct Hex<'a>(pub &'a [u8]);
 
+impl Hex<'_> {
+    /// What 64 hexadecimal digits say; `None` where they are none.
+    pub fn read(text: &str) -> Option<Hash> {
+        let mut hash = Hash::default();
+        let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+        for (byte, pair) in hash.iter_mut().zip(digits.as_chunks::<2>().0) {
+            if !pair.iter().all(u8::is_ascii_hexdigit) {
+                return None;
+            }
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(hash)
+    }
+}
+
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

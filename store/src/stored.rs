@@ -9,6 +9,7 @@ use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
 use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
+use domain::event::journal::JournalEvent;
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
@@ -175,4 +176,5 @@ stored! {
     "webhook.delivery_planned.v1" => Webhook(WebhookEvent::DeliveryPlanned);
     "webhook.delivery_attempted.v1" => Webhook(WebhookEvent::DeliveryAttempted);
     "webhook.redelivery_asked.v1" => Webhook(WebhookEvent::RedeliveryAsked);
+    "journal.entry_posted.v1" => Journal(JournalEvent::EntryPosted);
 }

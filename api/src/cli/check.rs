@@ -1,7 +1,7 @@
 //! `callmarket verify` and `callmarket rebuild`: the logs against themselves, snapshots and views against the logs.
 //! Also whether the vault is there, and opens.
 
-use super::{Failure, Found, Place, causes};
+use super::{Failure, Found, Place, booked, causes};
 use clap::Args;
 use domain::log::{LogName, Seq};
 use domain::state::State;
@@ -72,6 +72,18 @@ impl Verify {
                 Ok(_) => {}
                 Err(error) => findings.push(format!("vault: {}", causes(&error))),
             }
+        }
+        // Only of logs that are whole.
+        if findings.is_empty() {
+            let booked = booked::booked(&store)?;
+            if !self.json {
+                let waiting = match booked.waiting {
+                    0 => String::new(),
+                    waiting => format!(", {waiting} events of call servers wait to be posted"),
+                };
+                println!("books: {} entries{waiting}", booked.entries);
+            }
+            findings.extend(booked.findings);
         }
         if folder.history().exists() {
             let difference = History::open_read_only(&folder.history()).and_then(|history| history.verify(&store));

@@ -6,7 +6,7 @@
 //!
 //! Not here: what others are held to be, and said among themselves: bids, money, channels beside MAIN.
 
-use super::{Failure, Found, Misuse, Place};
+use super::{Failure, Found, Misuse, Place, journal};
 use crate::graphql::scalars::DateTime;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -33,6 +33,8 @@ use store::vault::{Vault, VaultError};
 pub(crate) enum Export {
     /// Everything that the house holds of a customer, in clear, as one JSON document
     Customer(Customer),
+    /// The books, as hledger and ledger, beancount or a spreadsheet read them
+    Journal(journal::Journal),
 }
 
 #[derive(Args)]
@@ -51,6 +53,7 @@ impl Export {
     pub(crate) fn run(self) -> Result<Found, Failure> {
         match self {
             Export::Customer(customer) => customer.run(),
+            Export::Journal(journal) => journal.run(),
         }
     }
 }
@@ -203,7 +206,8 @@ fn inquiry(vault: &Vault, at: Timestamp, e: &OfferAccepted, events: &[Arc<Record
             | Event::Wallet(_)
             | Event::Reservation(_)
             | Event::Settlement(_)
-            | Event::Webhook(_) => {}
+            | Event::Webhook(_)
+            | Event::Journal(_) => {}
         }
         if is_of_its_way(&event.event) {
             happened.push(json!({ "at": shown(at), "type": event.type_name }));

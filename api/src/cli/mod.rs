@@ -3,9 +3,11 @@
 //! standard error.
 
 mod auctions;
+mod booked;
 mod calls;
 mod check;
 mod export;
+mod journal;
 mod market;
 mod progress;
 mod serve;

@@ -1,6 +1,6 @@
 //! The query root. Absent and forbidden are both null; lists hold what the viewer may see.
 
-use super::scalars::{CurrencyCode, Cursor, Seq};
+use super::scalars::{CurrencyCode, Cursor, DateTime, Seq};
 use super::types::account::AccountConnection;
 use super::types::agent::AgentConnection;
 use super::types::auction::AuctionConnection;
@@ -9,6 +9,7 @@ use super::types::connection::Pager;
 use super::types::eyes::Eyes;
 use super::types::filters::{AgentFilter, AuctionFilter, AuditFilter, InquiryFilter, SettlementFilter};
 use super::types::inquiry::InquiryConnection;
+use super::types::journal::{JournalConnection, JournalEntry, JournalFilter, TrialBalance};
 use super::types::node::Node;
 use super::types::offer::OfferConnection;
 use super::types::queue::QueueConnection;
@@ -199,6 +200,20 @@ impl Query {
         after: Option<Cursor>,
     ) -> Result<SettlementConnection, Error> {
         Settlement::list(app(ctx), &actor(ctx), filter.unwrap_or_default(), first, after).await
+    }
+    /// Journal entries, by when their money moved. For finance and operators.
+    async fn journal(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<JournalFilter>,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<JournalConnection, Error> {
+        JournalEntry::list(app(ctx), &Eyes::from(&actor(ctx)), filter.unwrap_or_default(), first, after).await
+    }
+    /// What stands in each account. `until`: what had moved before that instant; late entries count from when their money moved. Null before the first entry. For finance and operators.
+    async fn trial_balance(&self, ctx: &Context<'_>, until: Option<DateTime>) -> Result<Option<TrialBalance>, Error> {
+        TrialBalance::load(app(ctx), &Eyes::from(&actor(ctx)), until).await
     }
     /// The same reads at one past position, for the whole subtree, under the viewer's present rights. `log`: a call server's name, `community` or `treasury`; required with `point.seq`. Other logs are read as of the same instant.
     async fn as_of(&self, ctx: &Context<'_>, point: AsOfInput, log: Option<String>) -> Result<Option<Snapshot>, Error> {

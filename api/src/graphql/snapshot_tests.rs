@@ -359,7 +359,7 @@ async fn a_point_is_a_position_of_a_log_or_a_time() {
     let first = "point: { seq: \"0\" }, log: ";
     for nothing in [
         format!("point: {{ seq: \"{beyond}\" }}, log: \"main\""),
-        format!("{first}\"treasury\""),
+        "point: { seq: \"99999\" }, log: \"treasury\"".to_owned(),
         format!("{first}\"effects\""),
         format!("{first}\"nowhere\""),
         format!("{first}\"No Name\""),

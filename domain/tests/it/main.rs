@@ -10,6 +10,7 @@ mod support;
 mod agents;
 mod bidding;
 mod blocks;
+mod books;
 mod claims;
 mod closing;
 mod community;

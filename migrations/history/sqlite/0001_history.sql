@@ -169,6 +169,23 @@ CREATE UNIQUE INDEX posting_by_id ON posting(id);
 CREATE INDEX posting_by_settlement ON posting(settlement) WHERE settlement IS NOT NULL;
 CREATE INDEX posting_by_account ON posting(account, at, log, seq, leg);
 
+-- Entries of the journal, in its order: by when the money moved, then as they were posted. The entry itself is read from
+-- the log `treasury` by its position. `source`: the log of the event that moved the money. Within one source, positions
+-- follow the times, so what was posted late is found at one end of a range (docs/adr/0049).
+CREATE TABLE entry(
+  at     INTEGER NOT NULL,
+  seq    INTEGER NOT NULL,
+  source TEXT NOT NULL,
+  PRIMARY KEY(at, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_by_source ON entry(source, at, seq);
+CREATE TABLE entry_account(
+  account TEXT NOT NULL,
+  at      INTEGER NOT NULL,
+  seq     INTEGER NOT NULL,
+  PRIMARY KEY(account, at, seq)
+) STRICT, WITHOUT ROWID;
+
 -- Idempotency keys of the last 24 hours of event time: the first half of each hash, and the position of
 -- its event, which has the rest. An index over hashes would scatter its inserts over a day's keys, so
 -- they stand in segments: each slice adds one, eight of one level become one of the next, and after a
@@ -191,4 +208,4 @@ CREATE TABLE key_part(
   keys  BLOB NOT NULL
 ) STRICT;
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

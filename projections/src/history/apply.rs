@@ -16,6 +16,7 @@ use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferAccepted, OfferEvent, ProviderEvent};
 use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::{InquiryEvent, InquiryRegistered};
+use domain::event::journal::{EntryPosted, JournalEvent};
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
@@ -142,7 +143,21 @@ impl<'a> Fold<'a> {
             Event::Settlement(event) => self.settlement(e, event),
             // Folded in the memory of the node that sends.
             Event::Webhook(_) => Ok(()),
+            Event::Journal(JournalEvent::EntryPosted(entry)) => self.entry(e, entry),
         }
+    }
+
+    /// The postings are rows already, of the event that the entry names.
+    fn entry(&self, e: &Recorded, entry: &EntryPosted) -> Result<(), HistoryError> {
+        let (at, seq) = (entry.at.0, Whole(e.seq));
+        let sql = "INSERT INTO entry(at, seq, source) VALUES(?1, ?2, ?3)";
+        self.put(sql, (at, seq, entry.source.log.as_str()))?;
+        for leg in &entry.legs {
+            // Two legs may meet one account.
+            let sql = "INSERT OR IGNORE INTO entry_account(account, at, seq) VALUES(?1, ?2, ?3)";
+            self.put(sql, (&leg.account, at, Whole(e.seq)))?;
+        }
+        Ok(())
     }
 
     fn offer(&self, offer: OfferId, provider: ProviderId) -> Result<(), HistoryError> {

@@ -61,7 +61,8 @@ fn legs_of(event: &Event) -> Option<(Option<SettlementId>, Option<AccountId>, &[
         | Event::Agent(_)
         | Event::Reservation(_)
         | Event::Session(_)
-        | Event::Webhook(_) => None,
+        | Event::Webhook(_)
+        | Event::Journal(_) => None,
     }
 }
 

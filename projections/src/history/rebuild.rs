@@ -194,6 +194,8 @@ const TABLES: &[(&str, usize, &str)] = &[
     ("auction", 1, "SELECT * FROM auction ORDER BY id"),
     ("settlement", 1, "SELECT * FROM settlement ORDER BY id"),
     ("posting", 4, "SELECT * FROM posting ORDER BY at, log, seq, leg"),
+    ("entry", 2, "SELECT * FROM entry ORDER BY at, seq"),
+    ("entry_account", 3, "SELECT * FROM entry_account ORDER BY account, at, seq"),
 ];
 
 /// The index of subjects: where its runs begin depends on the slices, so it is compared entry by entry.

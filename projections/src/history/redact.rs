@@ -134,7 +134,8 @@ fn by_event(viewer: &Actor, event: &Event, facts: &dyn Facts) -> Vec<String> {
         | Event::Wallet(_)
         | Event::Session(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => Vec::new(),
+        | Event::Webhook(_)
+        | Event::Journal(_) => Vec::new(),
     }
 }
 

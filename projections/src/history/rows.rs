@@ -158,7 +158,7 @@ pub(super) fn word(value: &impl Serialize) -> String {
     }
 }
 
-fn text<T: FromStr>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+pub(super) fn text<T: FromStr>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
     row.get::<_, Text<T>>(column).map(|Text(value)| value)
 }
 fn text_if<T: FromStr>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {

@@ -112,7 +112,8 @@ impl Scope {
             | Event::Reservation(_)
             | Event::Session(_)
             | Event::Settlement(_)
-            | Event::Webhook(_) => return,
+            | Event::Webhook(_)
+            | Event::Journal(_) => return,
         };
         let ours = match self.owner {
             Some(Owner::Offer(id)) => id == offer,

@@ -160,7 +160,8 @@ pub(super) fn homes(event: &Event) -> Vec<(Subject, Subject)> {
             | SessionEvent::Kept(_),
         )
         | Event::Settlement(_)
-        | Event::Webhook(_) => Vec::new(),
+        | Event::Webhook(_)
+        | Event::Journal(_) => Vec::new(),
     }
 }
 

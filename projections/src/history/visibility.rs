@@ -153,7 +153,8 @@ fn is_party(event: &Event, party: Party) -> bool {
         | Event::Agent(_)
         | Event::Reservation(_)
         | Event::Session(_)
-        | Event::Webhook(_) => return false,
+        | Event::Webhook(_)
+        | Event::Journal(_) => return false,
     };
     parties.contains(&Some(party))
 }
@@ -246,6 +247,8 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
         ) => false,
         Event::Customer(_) | Event::Queue(_) => false,
         Event::Webhook(e) => e.provider() == id,
+        // The books are of everybody's money.
+        Event::Journal(_) => false,
         Event::Wallet(WalletEvent::Opened(e)) => e.owner == Party::Provider(id),
         Event::Wallet(WalletEvent::Credited(e)) => e.owner == Party::Provider(id),
         Event::Wallet(WalletEvent::CreditLimitSet(e)) => e.owner == Party::Provider(id),
@@ -257,7 +260,10 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
 
 fn concerns_finance(event: &Event) -> bool {
     match event {
-        Event::Wallet(_) | Event::Settlement(_) | Event::CallServer(CallServerEvent::CreditLimitGranted(_)) => true,
+        Event::Wallet(_)
+        | Event::Settlement(_)
+        | Event::Journal(_)
+        | Event::CallServer(CallServerEvent::CreditLimitGranted(_)) => true,
         Event::CallServer(
             CallServerEvent::Opened(_)
             | CallServerEvent::Updated(_)
@@ -335,7 +341,8 @@ fn concerns_customer(id: CustomerId, event: &Recorded, facts: &dyn Facts) -> boo
         | Event::Wallet(_)
         | Event::Reservation(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => false,
+        | Event::Webhook(_)
+        | Event::Journal(_) => false,
     }
 }
 

@@ -188,7 +188,8 @@ impl Community {
             | Event::Reservation(_)
             | Event::Session(_)
             | Event::Settlement(_)
-            | Event::Webhook(_) => Err(Misfit::WrongLog),
+            | Event::Webhook(_)
+            | Event::Journal(_) => Err(Misfit::WrongLog),
         }
     }
 

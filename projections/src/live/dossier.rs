@@ -176,7 +176,8 @@ impl Dossier {
             | Event::Reservation(_)
             | Event::Session(_)
             | Event::Settlement(_)
-            | Event::Webhook(_) => &mut self.seq,
+            | Event::Webhook(_)
+            | Event::Journal(_) => &mut self.seq,
         };
         if folded.is_some_and(|folded| recorded.seq <= folded) {
             return Ok(());
@@ -195,7 +196,8 @@ impl Dossier {
             | Event::Queue(_)
             | Event::Agent(_)
             | Event::Wallet(_)
-            | Event::Webhook(_) => {
+            | Event::Webhook(_)
+            | Event::Journal(_) => {
                 return Err(Misfit::OtherInquiry);
             }
         }

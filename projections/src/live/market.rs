@@ -119,7 +119,7 @@ impl Market {
 
     fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
         match &recorded.event {
-            Event::Provider(_) | Event::Offer(_) | Event::Webhook(_) => Err(Misfit::WrongLog),
+            Event::Provider(_) | Event::Offer(_) | Event::Webhook(_) | Event::Journal(_) => Err(Misfit::WrongLog),
             // What ends of it has events of its own.
             Event::Customer(CustomerEvent::Forgotten(e)) => {
                 if e.until.is_none() {

@@ -208,7 +208,8 @@ pub fn notice_of(recorded: &Recorded, is_second: bool, changes: bool) -> Option<
         | Event::Wallet(_)
         | Event::Session(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => None,
+        | Event::Webhook(_)
+        | Event::Journal(_) => None,
     }
 }
 

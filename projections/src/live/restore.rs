@@ -10,6 +10,7 @@
 //!
 //! Not here: files (`store::snapshot`), and when a snapshot is made (`api`).
 
+use super::books::Books;
 use super::community::Community;
 use super::market::Market;
 use super::position::Position;
@@ -40,7 +41,8 @@ pub struct LogFold {
 enum View {
     Community(Box<Watched<Community>>),
     Market(Box<Market>),
-    /// The books and the outside effects have no live view.
+    Books(Box<Watched<Books>>),
+    /// What leaves the house is folded where it is sent from.
     Nothing,
 }
 
@@ -49,6 +51,7 @@ impl LogFold {
     pub fn new(log: &LogName) -> LogFold {
         let view = match log.is_reserved() {
             true if *log == LogName::community() => View::Community(Box::default()),
+            true if *log == LogName::treasury() => View::Books(Box::default()),
             true => View::Nothing,
             false => View::Market(Box::default()),
         };
@@ -59,6 +62,7 @@ impl LogFold {
         let view = match LogFold::new(&snapshot.log).view {
             View::Community(_) => View::Community(Box::new(community_of(snapshot)?)),
             View::Market(_) => View::Market(Box::new(market_of(snapshot)?)),
+            View::Books(_) => View::Books(Box::new(books_of(snapshot)?)),
             View::Nothing => View::Nothing,
         };
         Ok(LogFold { log: snapshot.log.clone(), writer: Folded::restore(snapshot)?, view })
@@ -82,6 +86,10 @@ impl LogFold {
                 position.fold(&self.log, page, |recorded| view.fold(recorded))
             }
             View::Market(market) => market.take(&self.log, page),
+            View::Books(books) => {
+                let Watched { position, view } = &mut **books;
+                position.fold(&self.log, page, |recorded| view.fold(recorded))
+            }
             View::Nothing => Ok(()),
         }
     }
@@ -89,7 +97,7 @@ impl LogFold {
     /// Takes what a market's dossiers need of `community`; afterwards the fold is what a snapshot holds.
     pub fn complete(&mut self, store: &dyn EventStore) -> Result<(), RefoldError> {
         match &mut self.view {
-            View::Community(_) | View::Nothing => Ok(()),
+            View::Community(_) | View::Books(_) | View::Nothing => Ok(()),
             View::Market(market) => fill(market, store, None),
         }
     }
@@ -99,6 +107,7 @@ impl LogFold {
         let view = match &self.view {
             View::Community(community) => snapshot::encode(&community.view),
             View::Market(market) => snapshot::encode(&**market),
+            View::Books(books) => snapshot::encode(&books.view),
             View::Nothing => Vec::new(),
         };
         Some(Snapshot { log: self.log.clone(), head: self.writer.head?, writer: self.writer.save(), view })
@@ -119,6 +128,10 @@ impl LogFold {
 }
 
 fn community_of(snapshot: &Snapshot) -> Result<Watched<Community>, Damaged> {
+    Ok(Watched { position: Position::at(snapshot.head), view: snapshot::decode(&snapshot.view)? })
+}
+
+fn books_of(snapshot: &Snapshot) -> Result<Watched<Books>, Damaged> {
     Ok(Watched { position: Position::at(snapshot.head), view: snapshot::decode(&snapshot.view)? })
 }
 
@@ -151,6 +164,8 @@ impl Live {
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), Damaged> {
         if snapshot.log == LogName::community() {
             *write(&self.community) = community_of(snapshot)?;
+        } else if snapshot.log == LogName::treasury() {
+            *write(&self.books) = books_of(snapshot)?;
         } else {
             let market = Arc::new(RwLock::new(market_of(snapshot)?));
             write(&self.markets).insert(snapshot.log.clone(), market);
@@ -198,14 +213,14 @@ impl Live {
     ) -> Result<Live, RefoldError> {
         let live = Live::new();
         let community = heads.get_key_value(&LogName::community());
-        // The reserved logs but `community` have no live view.
-        let markets = heads.iter().filter(|(log, _)| !log.is_reserved());
-        for (log, to) in markets.chain(community) {
+        // What leaves the house has no live view.
+        let others = heads.iter().filter(|(log, _)| !log.is_reserved() || **log == LogName::treasury());
+        for (log, to) in others.chain(community) {
             snapshots.nearest(store, log, Some(*to), |snapshot| match community {
                 Some((_, accepted_to)) => live.restore_known(&snapshot, *accepted_to),
                 None => live.restore(&snapshot).map(Some),
             })?;
-            if log.is_reserved() {
+            if *log == LogName::community() {
                 live.fill(store)?;
             }
             if live.head(log).is_none_or(|head| head.seq < *to) {
@@ -215,7 +230,7 @@ impl Live {
             if live.head(log).is_none_or(|head| head.seq != *to) {
                 return Err(RefoldError::Ended { log: log.clone(), seq: *to });
             }
-            if community.is_none() {
+            if community.is_none() && !log.is_reserved() {
                 fill(&mut write(&live.market(log)), store, None)?;
             }
         }

@@ -11,6 +11,7 @@ use domain::event::auction::*;
 use domain::event::community::*;
 use domain::event::customer::*;
 use domain::event::inquiry::*;
+use domain::event::journal::*;
 use domain::event::queue::*;
 use domain::event::reservation::*;
 use domain::event::session::*;
@@ -991,6 +992,7 @@ fn samples() -> Vec<(&'static str, Event)> {
             .into(),
         ),
         ("", WebhookRedeliveryAsked { delivery, provider: PROVIDER, webhook }.into()),
+        ("", EntryPosted { about: settlement.into(), at: MORNING, legs: legs(), number: 3, source: source() }.into()),
     ]
 }
 

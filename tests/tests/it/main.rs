@@ -6,6 +6,7 @@ mod allocation;
 mod attack;
 mod bad_input;
 mod blocks;
+mod books;
 mod comeback;
 mod conference;
 mod consent;

@@ -38,6 +38,9 @@ fn the_walk_with_curl_runs_as_written() {
         "\"kind\":\"RESERVATION_LAPSED\",\"secondAgent\":{\"id\"",
         "\"rule\":\"longest_idle/1\"",
         "\"topic\":\"overdraft\",\"origin\":\"QUESTION\"",
+        "\"account\":\"assets:bank:client\",\"balance\":{\"amount\":\"",
+        "\"trialBalance\":{\"entries\":\"0\"",
+        "number,seq,at,booked_at",
     ] {
         assert!(said.contains(outcome), "{outcome} is missing in\n{said}");
     }

@@ -130,7 +130,7 @@ const SELDOM: &[&str] = &[
 ];
 
 /// No decision releases a settlement yet, and no day has the five hundred waiting inquiries that put rounds off. Webhooks
-/// are a log and a process of their own.
+/// are a log and a process of their own, and so are the books.
 const MADE_BY_NOTHING_HERE: &[&str] = &[
     "settlement.released.v1",
     "agent.rounds_put_off.v1",
@@ -142,6 +142,7 @@ const MADE_BY_NOTHING_HERE: &[&str] = &[
     "webhook.delivery_planned.v1",
     "webhook.delivery_attempted.v1",
     "webhook.redelivery_asked.v1",
+    "journal.entry_posted.v1",
 ];
 
 /// The mutations of the same.

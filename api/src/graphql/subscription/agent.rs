@@ -268,6 +268,7 @@ fn told(event: &Event) -> Option<(AgentFeedKind, Told)> {
         | Event::Inquiry(_)
         | Event::Wallet(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => None,
+        | Event::Webhook(_)
+        | Event::Journal(_) => None,
     }
 }

@@ -117,6 +117,7 @@ fn changes_an_agent(event: &Event) -> bool {
         | Event::Auction(_)
         | Event::Wallet(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => false,
+        | Event::Webhook(_)
+        | Event::Journal(_) => false,
     }
 }

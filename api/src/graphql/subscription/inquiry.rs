@@ -168,7 +168,8 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
         | Event::Agent(_)
         | Event::Wallet(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => None,
+        | Event::Webhook(_)
+        | Event::Journal(_) => None,
     }
 }
 
@@ -204,6 +205,7 @@ fn moves(event: &Event) -> bool {
         | Event::Wallet(_)
         | Event::Reservation(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => false,
+        | Event::Webhook(_)
+        | Event::Journal(_) => false,
     }
 }

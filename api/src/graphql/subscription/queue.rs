@@ -188,6 +188,7 @@ fn kind(event: &Event, queue: QueueId) -> Option<QueueFeedKind> {
         | Event::Agent(_)
         | Event::Wallet(_)
         | Event::Settlement(_)
-        | Event::Webhook(_) => None,
+        | Event::Webhook(_)
+        | Event::Journal(_) => None,
     }
 }

@@ -22,6 +22,7 @@ pub mod filters;
 pub mod fresh;
 pub mod hours;
 pub mod inquiry;
+pub mod journal;
 pub mod money;
 pub mod node;
 pub mod notice;

@@ -17,6 +17,8 @@ use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime, Seq};
 use async_graphql::{ComplexObject, Context, Error, ID, Object, SimpleObject, Union};
 use domain::actor::Actor;
+use domain::event::journal::EntryPosted;
+use domain::event::settlement::Leg;
 use domain::event::wallet;
 use domain::ids::{BidId, EventId, InquiryId, PostingId, SettlementId, Subject};
 use domain::log::LogName;
@@ -24,8 +26,10 @@ use domain::terms::Direction;
 use domain::time::Timestamp;
 use projections::history::lists::PostingsOf;
 use projections::history::rows;
-use projections::live::settlement::{PostingRow, SettlementRow};
+use projections::live::settlement::{PostingRow, SettlementRow, posting_id};
 use std::sync::Arc;
+use store::chain::event_id;
+use store::raw::Hex;
 
 #[derive(Union)]
 pub enum Party {
@@ -257,6 +261,17 @@ impl Posting {
             (None, None) => false,
         };
         Ok(seen.then(|| row.into()))
+    }
+
+    /// Those of a journal entry: the same as the event has that it stands for.
+    pub(crate) fn of_entry(entry: &EntryPosted) -> Vec<Posting> {
+        let Some(source) = Hex::read(&entry.source.hash) else { return Vec::new() };
+        let transaction = EventId(event_id(&source));
+        let shown = |(leg, of): (u32, &Leg)| {
+            let id = posting_id(&source, &of.rule, leg);
+            Posting::new(id, transaction, entry.at, &of.account, of.amount, &of.rule, leg)
+        };
+        (0..).zip(&entry.legs).map(shown).collect()
     }
 
     fn new(

@@ -1,12 +1,13 @@
 //! `asOf`: the same reads at one past position, under the viewer's present rights.
 //!
 //! A position is named by its log and `seq`, or found by a time; `log` then says which position `seq` shows. What
-//! cannot be read back to is null, as an absent object is: a log that is none (treasury has none yet) or that the
-//! viewer sees nothing of, a position that is not there yet, an instant that is still to come.
+//! cannot be read back to is null, as an absent object is: a log that is none or that the viewer sees nothing of, a
+//! position that is not there yet, an instant that is still to come.
 
 use super::agent::AgentConnection;
 use super::eyes::Eyes;
 use super::filters::AgentFilter;
+use super::journal::{JournalConnection, JournalEntry, JournalFilter, TrialBalance};
 use super::queue::QueueConnection;
 use super::rights::sees_log;
 use super::{Account, Agent, Auction, Inquiry, Offer, Queue};
@@ -108,6 +109,20 @@ impl Snapshot {
             Ok(id) => Account::load(app(ctx), &self.eyes, id).await,
             Err(_) => Ok(None),
         }
+    }
+    /// The journal as it was known then.
+    async fn journal(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<JournalFilter>,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<JournalConnection, Error> {
+        JournalEntry::list(app(ctx), &self.eyes, filter.unwrap_or_default(), first, after).await
+    }
+    /// What stood in each account, as it was known then. `until`: of that, what had moved before this instant.
+    async fn trial_balance(&self, ctx: &Context<'_>, until: Option<DateTime>) -> Result<Option<TrialBalance>, Error> {
+        TrialBalance::load(app(ctx), &self.eyes, until).await
     }
     async fn agents(
         &self,

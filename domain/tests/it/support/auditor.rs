@@ -9,6 +9,7 @@ use domain::event::auction::AuctionEvent;
 use domain::event::community::CallServerEvent;
 use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
+use domain::event::journal::JournalEvent;
 use domain::event::reservation::{Purpose, ReservationEvent};
 use domain::event::session::SessionEvent;
 use domain::event::settlement::{Leg, SettlementEvent};
@@ -142,6 +143,7 @@ impl Auditor {
             Event::Session(event) => self.sees_session(event, at),
             // `effects` moves nothing of a market.
             Event::Webhook(_) => {}
+            Event::Journal(JournalEvent::EntryPosted(e)) => self.books(&e.legs),
             Event::Settlement(event) => match event {
                 SettlementEvent::Escrowed(e) => {
                     self.books(&e.legs);
@@ -769,6 +771,7 @@ fn concerns(event: &Event) {
         Event::Session(_) => "session",
         Event::Settlement(_) => "settlement",
         Event::Webhook(_) => "webhook",
+        Event::Journal(_) => "about",
     };
     assert_eq!(payload[entity].as_str(), Some(subjects[0].as_str()), "the entity comes first: {}", json::name(event));
 }

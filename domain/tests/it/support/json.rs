@@ -6,6 +6,7 @@ use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferEvent, ProviderEvent};
 use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
+use domain::event::journal::JournalEvent;
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
@@ -155,4 +156,5 @@ payloads! {
     Webhook(WebhookEvent::DeliveryPlanned) = "webhook.delivery_planned";
     Webhook(WebhookEvent::DeliveryAttempted) = "webhook.delivery_attempted";
     Webhook(WebhookEvent::RedeliveryAsked) = "webhook.redelivery_asked";
+    Journal(JournalEvent::EntryPosted) = "journal.entry_posted";
 }
