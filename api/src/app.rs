@@ -341,8 +341,14 @@ impl App {
             subscribers.push(Arc::new(move |_: &[Arc<Recorded>]| {
                 moved.send_replace(());
             }));
-            let ear = self.erasures.ear();
-            subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| ear.note(events)));
+            let (ear, house) = (self.erasures.ear(), Arc::downgrade(self));
+            subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| {
+                let erased = ear.note(events);
+                // At once: the key may take its time.
+                if let Some(app) = house.upgrade().filter(|_| !erased.is_empty()) {
+                    app.signing.end_customers(&erased);
+                }
+            }));
         }
         let writer = Writer::open_after(
             folded.unwrap_or_default(),
@@ -624,8 +630,11 @@ impl App {
     }
 
     /// Seals text for a data subject, with a key that is durable before this returns.
-    /// Nothing where its subject is erased.
+    /// Nothing where its subject is erased, also while the vault still has its key.
     pub async fn seal(self: &Arc<App>, subject: Subject, text: String) -> Result<Option<Sealed>, Error> {
+        if self.is_erased(subject) {
+            return Ok(None);
+        }
         let vault = self.vault.clone();
         let sealed = tokio::task::spawn_blocking(move || {
             let name = subject.to_string();
@@ -641,8 +650,13 @@ impl App {
         }
     }
 
-    /// Opens what was sealed; `None` once its subject is erased.
+    /// Opens what was sealed; `None` once its subject is erased, also while the vault still has its key: it may be
+    /// busy or full, and who is erased is nobody's to read from then on.
     pub async fn open(self: &Arc<App>, sealed: &Sealed) -> Result<Option<String>, Error> {
+        let subject = sealed.subject;
+        if self.is_erased(subject) {
+            return Ok(None);
+        }
         let vault = self.vault.clone();
         let sealed = sealed.clone();
         let opened = tokio::task::spawn_blocking(move || {
@@ -653,10 +667,16 @@ impl App {
             Ok::<_, store::vault::VaultError>(plain.and_then(|plain| String::from_utf8(plain).ok()))
         });
         match opened.await {
+            // Erased meanwhile.
+            Ok(Ok(_)) if self.is_erased(subject) => Ok(None),
             Ok(Ok(text)) => Ok(text),
             Ok(Err(error)) => Err(vault_failed(&error, "Personal data cannot be read now; try again.")),
             Err(_) => Err(code(ErrorCode::Internal, "Unsealing failed.")),
         }
+    }
+
+    fn is_erased(&self, subject: Subject) -> bool {
+        matches!(subject, Subject::CustomerId(customer) if self.live.erased_at(customer).is_some())
     }
 }
 

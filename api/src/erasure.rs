@@ -2,7 +2,8 @@
 //!
 //! Promises: a key goes after the event stands, never before; whoever is answered has both. A house that died between
 //! the two deletes at its start, before it serves, whatever the log says erased and the vault still has; while it runs
-//! it tries again for as long as it takes. A customer's tokens and addresses open nothing from then on.
+//! it tries again for as long as it takes. Nothing of the customer is opened from the event on, key or no key (`App::open`), and
+//! its tokens and addresses open nothing.
 //!
 //! Not here: what ends on the call servers (`handover` brings it, `domain::customer` decides it), and the counted
 //! terms of its questions (`subjects::terms`).
@@ -38,13 +39,17 @@ pub(crate) struct Erasures {
 pub(crate) struct Ear(UnboundedSender<Erased>);
 
 impl Ear {
-    pub(crate) fn note(&self, events: &[Arc<Recorded>]) {
-        for event in events {
-            if let Event::Customer(CustomerEvent::Erased(e)) = &event.event {
+    /// Who is erased by them.
+    pub(crate) fn note(&self, events: &[Arc<Recorded>]) -> Vec<CustomerId> {
+        let erased = |event: &Arc<Recorded>| match &event.event {
+            Event::Customer(CustomerEvent::Erased(e)) => {
                 // Nobody deletes any more once the house stops; the next start does.
                 let _ = self.0.send((e.customer, event.seq));
+                Some(e.customer)
             }
-        }
+            _ => None,
+        };
+        events.iter().filter_map(erased).collect()
     }
 }
 
@@ -97,7 +102,6 @@ pub(crate) async fn delete(app: Weak<App>) {
     while let Some((customer, seq)) = erased.recv().await {
         loop {
             let Some(strong) = app.upgrade() else { return };
-            strong.signing.end_customers(&[customer]);
             let vault = strong.vault.clone();
             drop(strong);
             match tokio::task::spawn_blocking(move || vault.erase(&customer.to_string())).await {

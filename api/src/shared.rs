@@ -43,6 +43,8 @@ struct Key {
 pub(crate) struct At {
     pub(crate) mark: Mark,
     pub(crate) replay: bool,
+    /// How many customers were erased before it was begun: nothing that was opened before an erasure is taken after it.
+    pub(crate) erasures: usize,
 }
 
 /// All subscriptions of an endpoint, by what they equal.

@@ -8,7 +8,7 @@ fn join(shared: &Arc<Shared>, document: &str, variables: serde_json::Value, sigh
 }
 
 fn at(seq: u64) -> At {
-    At { mark: Mark { seq, hash: [7; 8] }, replay: false }
+    At { mark: Mark { seq, hash: [7; 8] }, replay: false, erasures: 0 }
 }
 
 fn made(text: &str) -> Answer {
@@ -32,8 +32,9 @@ fn equals_take_what_one_of_them_has_made() {
     assert_eq!(other.answer(made("own")).body(), r#"{"data":"own"}"#);
     let replayed = At { replay: true, ..at(1) };
     assert!(!other.takes(replayed), "its item says that it is one");
-    let another_history = At { mark: Mark { seq: 1, hash: [8; 8] }, replay: false };
+    let another_history = At { mark: Mark { seq: 1, hash: [8; 8] }, replay: false, erasures: 0 };
     assert!(!other.takes(another_history) && !other.takes(at(2)));
+    assert!(!other.takes(At { erasures: 1, ..at(1) }), "somebody was erased since, and it may show who");
     assert_eq!(shared.taken(), 1);
     drop((one, other));
     assert_eq!(shared.groups(), 0);

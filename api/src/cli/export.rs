@@ -80,15 +80,17 @@ impl Customer {
         if let Some(at) = erased_at {
             eprintln!("callmarket: {id} was erased at {}", DateTime(at));
         }
+        // The key may be there still, if the house ended before it was deleted.
+        let vault = Some(&vault).filter(|_| erased_at.is_none());
         let mut profile = Value::Null;
         let mut inquiries = Vec::new();
         for event in &accepted {
             let Some(e) = acceptance(event) else { continue };
             let events = history.events_of(&store, e.inquiry.into())?;
             if e.profile.is_some() {
-                profile = object(&vault, e.profile.as_ref())?;
+                profile = object(vault, e.profile.as_ref())?;
             }
-            inquiries.push(inquiry(&vault, event.time, e, &events)?);
+            inquiries.push(inquiry(vault, event.time, e, &events)?);
         }
         let document = json!({
             "customer": id.to_string(), "erasedAt": erased_at.map(shown), "inquiries": inquiries, "profile": profile,
@@ -111,8 +113,8 @@ fn shown(at: Timestamp) -> Value {
 }
 
 /// What was sealed, as the JSON that it is, or as text; null where its key is gone.
-fn opened(vault: &Vault, sealed: Option<&Sealed>) -> Result<Value, VaultError> {
-    let Some(sealed) = sealed else { return Ok(Value::Null) };
+fn opened(vault: Option<&Vault>, sealed: Option<&Sealed>) -> Result<Value, VaultError> {
+    let (Some(vault), Some(sealed)) = (vault, sealed) else { return Ok(Value::Null) };
     let name = sealed.subject.to_string();
     let Some(key) = vault.existing(&name)? else { return Ok(Value::Null) };
     let bytes = BASE64.decode(&*sealed.ciphertext).ok().and_then(|bytes| key.open(name.as_bytes(), &bytes).ok());
@@ -121,12 +123,17 @@ fn opened(vault: &Vault, sealed: Option<&Sealed>) -> Result<Value, VaultError> {
 }
 
 /// One sealed JSON object.
-fn object(vault: &Vault, sealed: Option<&Sealed>) -> Result<Value, VaultError> {
+fn object(vault: Option<&Vault>, sealed: Option<&Sealed>) -> Result<Value, VaultError> {
     let text = opened(vault, sealed)?;
     Ok(text.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null))
 }
 
-fn inquiry(vault: &Vault, at: Timestamp, e: &OfferAccepted, events: &[Arc<Recorded>]) -> Result<Value, VaultError> {
+fn inquiry(
+    vault: Option<&Vault>,
+    at: Timestamp,
+    e: &OfferAccepted,
+    events: &[Arc<Recorded>],
+) -> Result<Value, VaultError> {
     let content = match &e.content {
         None => Value::Null,
         Some(content) => json!({

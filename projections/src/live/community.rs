@@ -161,6 +161,9 @@ impl Community {
     pub(super) fn erased_at(&self, customer: CustomerId) -> Option<Timestamp> {
         self.erased.get(&customer).copied()
     }
+    pub(super) fn erasures(&self) -> usize {
+        self.erased.len()
+    }
     pub(super) fn erased(&self) -> impl Iterator<Item = CustomerId> {
         self.erased.keys().copied()
     }

@@ -69,6 +69,10 @@ impl Live {
     pub fn blocks(&self, provider: ProviderId, customer: CustomerId) -> bool {
         read(&self.community).view.blocks(provider, customer)
     }
+    /// How many customers were erased.
+    pub fn erasures(&self) -> usize {
+        read(&self.community).view.erasures()
+    }
     /// Every customer that was erased.
     pub fn erased(&self) -> Vec<CustomerId> {
         read(&self.community).view.erased().collect()

@@ -197,7 +197,7 @@ fn an_erased_customer_is_gone_everywhere_and_nothing_brings_it_back() {
     let before = text(&town.operator.ask(before, json!({"id": her.bid_for}))["inquiry"]["acceptedAt"]);
     let sealed = sealed_key(&data, &her.id).unwrap();
     assert!(!holding(&data, &sealed).is_empty(), "the key is somewhere");
-    let feed = "subscription($id: ID!) { inquiryFeed(inquiryId: $id) { kind } }";
+    let feed = "subscription($id: ID!) { inquiryFeed(inquiryId: $id) { inquiry { state } } }";
     let mut watches = Sse::open(&house, &her.client.token, feed, json!({"id": her.waits}));
 
     // By an operator alone; who is not there is not found.
@@ -268,7 +268,10 @@ fn an_erased_customer_is_gone_everywhere_and_nothing_brings_it_back() {
     assert_eq!(full["userErrors"][0]["code"], "LIMIT_REACHED", "each place once");
 
     assert_eq!(browse(&house, "GET", &address, "", "").status, 404);
-    while watches.answer().is_some() {} // Her feed ends with her token.
+    // Her feed ends with her token.
+    while let Some(told) = watches.answer() {
+        assert!(told.get("errors").is_none() || told["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED", "{told}");
+    }
     nothing_is_shown(&house, &mut town, &her, &erased_at);
     nothing_is_left(&data, &sealed);
     // Looking back shows rows of then, and nothing that was sealed.
@@ -360,6 +363,71 @@ fn the_form_of_an_erased_customer_makes_a_new_one() {
     assert_eq!(browse(&house, "GET", &first, "", "").status, 404);
     assert_eq!(browse(&house, "GET", second, "", "").status, 200);
     assert!(customer(&mut town).iter().any(|id| *id != her));
+}
+
+/// Another process holds the vault, so that no key is deleted for a while: who is erased is nobody's to read all the same.
+#[test]
+fn an_erased_customer_is_read_by_nobody_before_its_key_is_gone() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let house = House::open(&data);
+    let mut town = Town::found(&house, 2);
+    let her = arrives(&house, &mut town);
+    let mut herself = her.client.at(&house);
+    let address = herself.ask("query($id: ID!) { inquiry(id: $id) { url } }", json!({"id": her.waits}));
+    let address = text(&address["inquiry"]["url"]).replace(&format!("http://{}", house.address), "");
+    let feed = "subscription($id: ID!) { inquiryFeed(inquiryId: $id) { inquiry { state question } } }";
+    let mut watches = Sse::open(&house, &town.provider.token, feed, json!({"id": her.waits}));
+    // Whoever may has read her, so her key is at hand in the house.
+    assert!(asked(&mut town.provider, &her).contains("wallet-in-the-tram"));
+    let talked = "query($id: ID!) { inquiry(id: $id) { session { id } } }";
+    let session = town.operator.ask(talked, json!({"id": her.talks}))["inquiry"]["session"]["id"].clone();
+
+    let vault = rusqlite::Connection::open(data.join("vault.sqlite")).unwrap();
+    vault.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    vault.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let erasing = std::thread::spawn({
+        let (mut operator, customer) = (house.client(&town.operator.token), her.id.clone());
+        move || erase(&mut operator, &customer, &key())
+    });
+    let seen = "query($id: ID!) { customer(id: $id) { erasedAt } }";
+    eventually("it stands in the log", || {
+        let shown = town.operator.ask(seen, json!({"id": her.id}))["customer"]["erasedAt"].clone();
+        shown.is_string().then_some(())
+    });
+    assert!(sealed_key(&data, &her.id).is_some_and(|key| key.iter().any(|byte| *byte != 0)), "the key is there still");
+    let agent = town.agents[0].1.token.clone();
+    for client in [&mut town.operator, &mut town.provider, &mut house.client(&agent)] {
+        let all = asked(client, &her);
+        for secret in SECRETS {
+            assert!(!all.contains(secret), "{secret} in {all}");
+        }
+    }
+    // What was ahead of it leaves its queue first.
+    loop {
+        let shown = watches.item()["inquiry"].clone();
+        assert_eq!(shown["question"], Value::Null, "{shown}");
+        if shown["state"] == "WITHDRAWN" {
+            break;
+        }
+    }
+    let (status, _) = herself.post(br#"{"query":"{ viewer { role } }"}"#, "application/json").unwrap();
+    assert_eq!(status, 401, "her token is nobody's");
+    assert_eq!(browse(&house, "GET", &address, "", "").status, 404);
+    // Nothing is written about her any more.
+    let noted = json!({"sessionId": session, "notes": "noted-about-her"});
+    let refused = town.agents[0].1.give_keyed("saveNotes", noted, &key(), "seq");
+    assert_ne!(refused["userErrors"], json!([]), "{refused}");
+    let beside = export(&data, &her.id, &["--json"]);
+    assert_eq!(beside.code, 0, "{}", beside.err);
+    for secret in SECRETS {
+        assert!(!beside.out.contains(secret), "{secret}");
+    }
+
+    assert!(!erasing.is_finished(), "no answer before the key is gone");
+    vault.execute_batch("COMMIT").unwrap();
+    assert_eq!(erasing.join().unwrap()["userErrors"], json!([]));
+    assert_eq!(sealed_key(&data, &her.id), None);
 }
 
 fn export(data: &Path, customer: &str, more: &[&str]) -> tests::Ran {

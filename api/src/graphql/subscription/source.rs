@@ -197,7 +197,8 @@ impl<F: Feed> Source<F> {
                     let replay = reader.is_replay(event.seq);
                     self.reading = Reading::Goes(reader);
                     self.feed.comes_by(&event);
-                    let at = At { mark: Mark::from(event.raw.head()), replay };
+                    let erasures = self.app.live.erasures();
+                    let at = At { mark: Mark::from(event.raw.head()), replay, erasures };
                     if self.equal.as_ref().is_some_and(|member| member.takes(at)) {
                         self.last = Some(at.mark);
                         return Some(Err(code(ErrorCode::Internal, "An item of an equal subscription was lost.")));
