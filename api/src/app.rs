@@ -19,7 +19,6 @@ use crate::revoked::Revocations;
 use crate::signed::Signer;
 use crate::snapshotter::Snapshotter;
 use crate::subjects::{self, Subjects};
-use crate::webhooks::board::Board;
 use crate::{fork, handover, places, webhooks};
 use async_graphql::Error;
 use axum::http::HeaderMap;
@@ -38,6 +37,7 @@ use projections::history::projector::Projector;
 use projections::history::{History, HistoryError};
 use projections::live::agent::AgentRow;
 use projections::live::{BUILD, Dossier, DossierHandle, Live, RefoldError};
+use projections::webhooks::board::Board;
 use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -205,7 +205,7 @@ impl App {
             references: Hmac::new_from_slice(&vault.secret("references")?).expect("any length is a key"),
             cursor_secret: vault.secret("cursor")?,
             signer: Signer::new(&vault.secret("pages")?),
-            board: Arc::new(Board::new()),
+            board: Arc::default(),
             loopback_webhooks: parts.loopback_webhooks,
             store: parts.store,
             public_url: parts.public_url,

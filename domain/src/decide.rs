@@ -165,7 +165,7 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
             webhook::plan(state, webhooks, *about, *event, source, ctx)
         }
         Command::RecordAttempt { webhook: id, delivery, attempt } => {
-            webhook::record_attempt(state, *id, *delivery, attempt)
+            webhook::record_attempt(state, *id, *delivery, attempt, ctx)
         }
         Command::PostEntry { about, at, legs, source } => books::post(state, *about, *at, legs, source),
     }

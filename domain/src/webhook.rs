@@ -13,7 +13,7 @@ use crate::ids::{DeliveryId, EventId, ProviderId, Subject, WebhookId};
 use crate::refusal::Refusal;
 use crate::sealed::Sealed;
 use crate::state::{State, Webhook};
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
 
 type Decided = Result<Vec<Event>, Refusal>;
 
@@ -120,19 +120,28 @@ pub struct Attempt {
     pub status: Option<u16>,
     pub outcome: DeliveryOutcome,
     /// Only of what FAILED.
-    pub next_at: Option<Timestamp>,
+    pub next_in: Option<Span>,
     /// The receiver wants no more of this webhook.
     pub is_gone: bool,
 }
 
-pub fn record_attempt(state: &State, webhook: WebhookId, delivery: DeliveryId, attempt: &Attempt) -> Decided {
+pub fn record_attempt(
+    state: &State,
+    webhook: WebhookId,
+    delivery: DeliveryId,
+    attempt: &Attempt,
+    ctx: &Ctx,
+) -> Decided {
     let row = state.webhooks.get(webhook).ok_or(Refusal::NotFound { field: "webhookId" })?;
     let provider = row.provider;
+    // What was on its way when its receiver was found to be gone is not tried again.
+    let given_up = row.disabled && attempt.outcome == DeliveryOutcome::Failed;
+    let outcome = if given_up { DeliveryOutcome::Dead } else { attempt.outcome };
     let attempted = WebhookDeliveryAttempted {
         attempt: attempt.number,
         delivery,
-        next_attempt_at: attempt.next_at,
-        outcome: attempt.outcome,
+        next_attempt_at: attempt.next_in.filter(|_| !given_up).map(|span| ctx.now + span),
+        outcome,
         provider,
         status: attempt.status,
         webhook,

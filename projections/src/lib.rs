@@ -4,6 +4,7 @@ mod flipped;
 pub mod handed;
 pub mod history;
 pub mod live;
+pub mod webhooks;
 
 use domain::ids::{InquiryId, Subject};
 

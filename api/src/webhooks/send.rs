@@ -4,22 +4,20 @@
 //! body are read; no redirect is followed; nothing of the secret or the address is logged.
 
 use super::target::{Refused, Target};
-use crate::graphql::scalars::DateTime;
 use axum::http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use axum::http::{Method, Request};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use domain::ids::{DeliveryId, Subject};
+use domain::ids::DeliveryId;
+use domain::time::Span;
 use hmac::{Hmac, KeyInit, Mac};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use projections::history::visibility::Seen;
-use serde_json::{Map, Value, json};
+use projections::webhooks::told::Answered;
 use sha2::Sha256;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use store::recorded::Recorded;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -33,14 +31,6 @@ const BODY_DEADLINE: Duration = Duration::from_secs(5);
 const READ_MAX: usize = 64 * 1_024;
 const SECRET_BYTES: usize = 32;
 const PREFIX: &str = "whsec_";
-
-/// What a receiver answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answered {
-    pub(super) status: u16,
-    /// When it wants to be asked again.
-    pub(super) retry_after: Option<Duration>,
-}
 
 /// A fresh secret as it is shown, once.
 pub(crate) fn fresh_secret() -> String {
@@ -58,30 +48,6 @@ pub(super) fn signature(secrets: &[String], id: &str, timestamp: i64, body: &str
         Some(format!("v1,{}", BASE64.encode(mac.finalize().into_bytes())))
     };
     secrets.iter().map(sign).collect::<Option<Vec<String>>>().map(|entries| entries.join(" "))
-}
-
-/// The body: which event, when, and the ids and topics in it that the provider sees. No amounts, no texts, no person.
-pub(super) fn body(event: &Recorded, seen: &Seen) -> Option<String> {
-    let data = match seen {
-        Seen::Absent => return None,
-        Seen::Partial { data, .. } => data.clone(),
-        Seen::Full => serde_json::from_slice(&event.raw.data).ok()?,
-    };
-    let mut told = Map::new();
-    for (name, value) in data.as_object()? {
-        let is_id = value.as_str().is_some_and(|text| text.parse::<Subject>().is_ok());
-        if is_id || name == "topics" || name == "call_server" {
-            told.insert(name.clone(), value.clone());
-        }
-    }
-    let subjects: Vec<String> = event.subjects.iter().map(Subject::to_string).collect();
-    told.insert("event".to_owned(), json!(event.id.to_string()));
-    told.insert("log".to_owned(), json!(event.log.as_str()));
-    told.insert("seq".to_owned(), json!(event.seq.to_string()));
-    told.insert("subjects".to_owned(), json!(subjects));
-    let body =
-        json!({"type": event.type_name, "timestamp": DateTime(event.time).to_string(), "data": Value::Object(told)});
-    Some(body.to_string())
 }
 
 /// Asks once. `Err`: the address is refused now. `Ok(None)`: no answer came.
@@ -152,6 +118,8 @@ async fn talk(
     let response = sender.send_request(request).await.ok()?;
     let status = response.status().as_u16();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    // Seconds; a day is as good as any more.
+    let retry_after = retry_after.map(|seconds: u64| Span::seconds(seconds.min(86_400) as i64));
     let mut body = response.into_body();
     let mut read = 0;
     // What it says is nobody's; it may finish saying it, so that it does not take an early end for a failure.
@@ -165,7 +133,7 @@ async fn talk(
     };
     // A drip is no end, and no failure: it has answered.
     let _ = tokio::time::timeout_at(ends.min(Instant::now() + BODY_DEADLINE), rest).await;
-    Some(Answered { status, retry_after: retry_after.map(Duration::from_secs) })
+    Some(Answered { status, retry_after })
 }
 
 /// Ends the connection with whoever waits for it.

@@ -9,6 +9,7 @@ use domain::event::community::SourcePosition;
 use domain::event::webhook::{DeliveryOutcome, WebhookEvent};
 use domain::ids::{DeliveryId, EventId, InquiryId, ProviderId, WebhookId};
 use domain::refusal::Refusal;
+use domain::time::Span;
 use domain::webhook::{Attempt, WEBHOOKS_MAX};
 
 const OWNER: Actor = Actor::Provider(ProviderId(1));
@@ -34,7 +35,7 @@ fn plan(seq: u64, hash: &str, webhooks: &[u128]) -> Command {
 }
 
 fn attempt(webhook: u128, outcome: DeliveryOutcome, is_gone: bool) -> Command {
-    let attempt = Attempt { number: 1, status: Some(410), outcome, next_at: None, is_gone };
+    let attempt = Attempt { number: 1, status: Some(410), outcome, next_in: None, is_gone };
     Command::RecordAttempt { webhook: WebhookId(webhook), delivery: DeliveryId(3), attempt }
 }
 
@@ -100,6 +101,18 @@ fn a_receiver_that_is_gone_is_told_nothing_more() {
     assert_eq!(names(&gone), ["webhook.delivery_attempted", "webhook.disabled"]);
     let again = market.asks(Actor::System, attempt(1, DeliveryOutcome::Dead, true)).unwrap();
     assert_eq!(names(&again), ["webhook.delivery_attempted"], "once");
+    // What was on its way meanwhile is not tried again.
+    let next = Attempt {
+        number: 1,
+        status: None,
+        outcome: DeliveryOutcome::Failed,
+        next_in: Some(Span::seconds(9)),
+        is_gone: false,
+    };
+    let late = Command::RecordAttempt { webhook: WebhookId(1), delivery: DeliveryId(4), attempt: next };
+    let late = market.asks(Actor::System, late).unwrap();
+    let [Event::Webhook(WebhookEvent::DeliveryAttempted(late))] = &late[..] else { panic!("{late:?}") };
+    assert_eq!((late.outcome, late.next_attempt_at), (DeliveryOutcome::Dead, None));
     assert_eq!(market.asks(Actor::System, plan(1, "aa", &[1])), Ok(vec![]));
     let redeliver = Command::RedeliverWebhook { webhook: WebhookId(1), delivery: DeliveryId(3) };
     assert!(matches!(market.asks(OWNER, redeliver), Err(Refusal::NotAllowedNow { .. })));

@@ -53,7 +53,7 @@ pub enum Placement {
 }
 
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[graphql(remote = "crate::webhooks::board::DeliveryState")]
+#[graphql(remote = "projections::webhooks::board::DeliveryState")]
 pub enum DeliveryState {
     Pending,
     Delivered,

@@ -8,11 +8,11 @@ use crate::app::{App, blocking};
 use crate::errors::{ErrorCode, code};
 use crate::graphql::app;
 use crate::graphql::scalars::{Cursor, DateTime};
-use crate::webhooks::board::{DeliveryRow, WebhookRow};
 use async_graphql::{Context, Error, ID, Object};
 use domain::actor::Actor;
 use domain::ids::{DeliveryId, ProviderId, WebhookId};
 use projections::history::trail::AuditFilter;
+use projections::webhooks::board::{DeliveryRow, WebhookRow};
 use store::recorded::Recorded;
 
 pub struct Webhook {

@@ -20,40 +20,48 @@ use tokio::sync::watch;
 /// Deliveries that ended, of one webhook.
 const ENDED_MAX: usize = 1_000;
 /// Of one provider, on their way at once.
-pub(super) const OF_A_PROVIDER_MAX: usize = 4;
+const OF_A_PROVIDER_MAX: usize = 4;
 
 #[derive(Clone, Debug)]
-pub(crate) struct WebhookRow {
-    pub(crate) id: WebhookId,
-    pub(crate) provider: ProviderId,
-    pub(crate) url: String,
-    pub(crate) types: Vec<String>,
-    pub(crate) created_at: Timestamp,
-    pub(crate) disabled_at: Option<Timestamp>,
-    pub(super) secret: Sealed,
+pub struct WebhookRow {
+    pub id: WebhookId,
+    pub provider: ProviderId,
+    pub url: String,
+    pub types: Vec<String>,
+    pub created_at: Timestamp,
+    pub disabled_at: Option<Timestamp>,
+    secret: Sealed,
     /// The one before, and until when it holds.
-    pub(super) before: Option<(Sealed, Timestamp)>,
+    before: Option<(Sealed, Timestamp)>,
+}
+
+impl WebhookRow {
+    /// What a delivery is signed with now: the newest first.
+    pub fn secrets(&self, now: Timestamp) -> Vec<&Sealed> {
+        let before = self.before.as_ref().filter(|(_, until)| now < *until).map(|(secret, _)| secret);
+        std::iter::once(&self.secret).chain(before).collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DeliveryState {
+pub enum DeliveryState {
     Pending,
     Delivered,
     Dead,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct DeliveryRow {
-    pub(crate) id: DeliveryId,
-    pub(crate) webhook: WebhookId,
+pub struct DeliveryRow {
+    pub id: DeliveryId,
+    pub webhook: WebhookId,
     /// The event that it tells.
-    pub(crate) log: LogName,
-    pub(crate) seq: Seq,
-    pub(crate) state: DeliveryState,
+    pub log: LogName,
+    pub seq: Seq,
+    pub state: DeliveryState,
     /// Since it was planned, or asked for again.
-    pub(crate) attempts: u32,
-    pub(crate) last_status: Option<u16>,
-    pub(crate) next_attempt_at: Option<Timestamp>,
+    pub attempts: u32,
+    pub last_status: Option<u16>,
+    pub next_attempt_at: Option<Timestamp>,
     about: Subject,
     provider: ProviderId,
 }
@@ -73,22 +81,24 @@ struct Rows {
     planned: BTreeMap<LogName, Seq>,
 }
 
-pub(crate) struct Board {
+pub struct Board {
     rows: Mutex<Rows>,
     moved: watch::Sender<()>,
 }
 
-impl Board {
-    pub(crate) fn new() -> Board {
+impl Default for Board {
+    fn default() -> Board {
         Board { rows: Mutex::default(), moved: watch::Sender::new(()) }
     }
+}
 
+impl Board {
     fn rows(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().expect("nothing panics under this lock")
     }
 
     /// What was acknowledged in `effects`, in order.
-    pub(crate) fn fold(&self, events: &[Arc<Recorded>]) {
+    pub fn fold(&self, events: &[Arc<Recorded>]) {
         {
             let mut rows = self.rows();
             for recorded in events {
@@ -100,40 +110,42 @@ impl Board {
         self.moved.send_replace(());
     }
 
-    pub(crate) fn moved(&self) -> watch::Receiver<()> {
+    /// That something was folded, or is back.
+    pub fn moved(&self) -> watch::Receiver<()> {
         self.moved.subscribe()
     }
 
-    pub(crate) fn webhook(&self, id: WebhookId) -> Option<WebhookRow> {
+    pub fn webhook(&self, id: WebhookId) -> Option<WebhookRow> {
         self.rows().webhooks.get(&id).cloned()
     }
 
-    pub(crate) fn webhooks_of(&self, provider: ProviderId) -> Vec<WebhookRow> {
+    pub fn webhooks_of(&self, provider: ProviderId) -> Vec<WebhookRow> {
         self.rows().webhooks.values().filter(|row| row.provider == provider).cloned().collect()
     }
 
     /// Those that something can be told to.
-    pub(super) fn live(&self) -> Vec<WebhookRow> {
+    pub fn live(&self) -> Vec<WebhookRow> {
         self.rows().webhooks.values().filter(|row| row.disabled_at.is_none()).cloned().collect()
     }
 
-    pub(crate) fn delivery(&self, id: DeliveryId) -> Option<DeliveryRow> {
+    pub fn delivery(&self, id: DeliveryId) -> Option<DeliveryRow> {
         self.rows().deliveries.get(&id).cloned()
     }
 
     /// The newest first.
-    pub(crate) fn deliveries_of(&self, webhook: WebhookId, state: Option<DeliveryState>) -> Vec<DeliveryRow> {
+    pub fn deliveries_of(&self, webhook: WebhookId, state: Option<DeliveryState>) -> Vec<DeliveryRow> {
         let rows = self.rows();
         let of = rows.deliveries.values().rev().filter(|row| row.webhook == webhook);
         of.filter(|row| state.is_none_or(|state| row.state == state)).cloned().collect()
     }
 
-    pub(super) fn planned(&self, log: &LogName) -> Option<Seq> {
+    /// The last event of a log that something was planned for.
+    pub fn planned(&self, log: &LogName) -> Option<Seq> {
         self.rows().planned.get(log).copied()
     }
 
     /// Takes what is due, at most so many; of each it must be said when it [came back](Board::is_back).
-    pub(super) fn take_due(&self, now: Timestamp, most: usize) -> Vec<(WebhookRow, DeliveryRow)> {
+    pub fn take_due(&self, now: Timestamp, most: usize) -> Vec<(WebhookRow, DeliveryRow)> {
         let mut rows = self.rows();
         let mut taken = Vec::new();
         while taken.len() < most
@@ -149,7 +161,7 @@ impl Board {
     }
 
     /// Something taken is no longer on its way, whatever came of it.
-    pub(super) fn is_back(&self, provider: ProviderId) {
+    pub fn is_back(&self, provider: ProviderId) {
         {
             let mut rows = self.rows();
             let left = rows.on_their_way.remove(&provider).unwrap_or(0).saturating_sub(1);
@@ -161,12 +173,12 @@ impl Board {
     }
 
     /// When something is due next that may be taken now.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
+    pub fn next_due(&self) -> Option<Timestamp> {
         self.rows().first_due().map(|(_, (at, _))| at)
     }
 
     /// An attempt that could not even be recorded.
-    pub(super) fn put_back(&self, id: DeliveryId, at: Timestamp) {
+    pub fn put_back(&self, id: DeliveryId, at: Timestamp) {
         let mut rows = self.rows();
         let row = rows.deliveries.get(&id).filter(|row| row.state == DeliveryState::Pending);
         let is_first =
@@ -272,6 +284,13 @@ impl Rows {
                 let Some(row) = self.deliveries.get_mut(&e.delivery) else { return };
                 row.attempts = e.attempt;
                 row.last_status = e.status.or(row.last_status);
+                // It was on its way when its webhook was disabled.
+                if row.state != DeliveryState::Pending {
+                    if e.outcome == DeliveryOutcome::Delivered {
+                        row.state = DeliveryState::Delivered;
+                    }
+                    return;
+                }
                 let state = match e.outcome {
                     DeliveryOutcome::Failed => {
                         row.next_attempt_at = e.next_attempt_at;
