@@ -3,6 +3,7 @@
 //!
 //! Not here: what a unit can show by itself; `docs/promises.md` says where each attack has its test.
 
+use crate::feeds::resident;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -283,4 +284,46 @@ fn secrets_turn_up_in_no_log_no_error_and_no_file() {
         }
     }
     assert!(looked > 4, "a house has files");
+}
+
+/// Many times in one head, and by many who then send nothing: one `100 Continue` for a request, within its time, and
+/// nobody else waits.
+#[test]
+fn who_expects_to_go_on_and_never_does_costs_a_connection_and_no_more() {
+    const CONNECTIONS: usize = 400;
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut client = house.client(&house.token("operator", None));
+    let document = "{ viewer { id } }";
+    client.ask(document, json!({}));
+    let begun = Instant::now();
+    let before = resident(&house);
+    let expects = "expect: 100-continue\r\n".repeat(90);
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n{expects}\r\n",
+        house.address
+    );
+    let open = |_| {
+        let mut stream = TcpStream::connect(house.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let mut open: Vec<TcpStream> = (0..CONNECTIONS).map(open).collect();
+    let go_on = b"HTTP/1.1 100 Continue\r\n\r\n";
+    for stream in &mut open {
+        let mut heard = vec![0; go_on.len()];
+        stream.read_exact(&mut heard).unwrap();
+        assert_eq!(heard, go_on);
+    }
+    let grown = resident(&house).saturating_sub(before);
+    assert!(grown < 64 * CONNECTIONS as u64, "{grown} KiB for {CONNECTIONS} connections");
+    client.ask(document, json!({}));
+    assert!(begun.elapsed() < Duration::from_secs(9), "all of this while their bodies are waited for");
+    for mut stream in open {
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).unwrap();
+        assert!(rest.starts_with("HTTP/1.1 408 "), "once, and then its end: {rest}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
