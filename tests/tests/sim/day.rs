@@ -11,7 +11,8 @@ use crate::dice::Dice;
 use crate::evening;
 use crate::glances;
 use crate::handover;
-use crate::house::{House, LOGS, Spring, Trap, lock, log};
+use crate::hooks::{self, Flight};
+use crate::house::{House, LOGS, Spring, Trap, VIEWED, lock, log};
 use crate::menu::topic;
 use crate::readers::Readers;
 use crate::trade;
@@ -54,6 +55,9 @@ pub struct Day {
     keyed: Vec<(LogName, Order)>,
     keys: u128,
     step: usize,
+    /// Who sends what webhooks are due, and what it has sent and not recorded.
+    pub sender: usize,
+    pub flights: Vec<Flight>,
     /// Faults have ended.
     pub evening: bool,
 }
@@ -68,7 +72,23 @@ pub fn live_through(seed: u64, history: bool) -> Day {
     let (letters, keyed) = (vec![], vec![]);
     let (watchers, glances) = (Watchers::default(), vec![]);
     let (now, evening) = (MORNING, false);
-    let mut day = Day { house, readers, watchers, glances, dice, now, skew, letters, keyed, keys: 0, step: 0, evening };
+    let (keys, step, sender, flights) = (0, 0, 0, vec![]);
+    let mut day = Day {
+        house,
+        readers,
+        watchers,
+        glances,
+        dice,
+        now,
+        skew,
+        letters,
+        keyed,
+        keys,
+        step,
+        sender,
+        flights,
+        evening,
+    };
     day.morning();
     let steps = 80 + day.dice.throw(160);
     for step in 0..steps {
@@ -124,6 +144,12 @@ impl Day {
                 self.simply((log.clone(), deeds::operator(), available));
             }
         }
+        if self.dice.percent(25) {
+            for _ in 0..1 + self.dice.throw(2) {
+                let deed = hooks::create(&mut self.dice, &lock(&self.house.known));
+                deed.into_iter().for_each(|deed| self.simply(deed));
+            }
+        }
         if self.dice.percent(6) {
             self.crowd_comes();
         }
@@ -146,7 +172,7 @@ impl Day {
     }
 
     fn hour(&mut self) {
-        match self.dice.weighed(&[70, 11, 12, 4, 2, 2, 4, 5, 8]) {
+        match self.dice.weighed(&[70, 11, 12, 4, 2, 2, 4, 5, 8, 9]) {
             0 => self.somebody_asks(),
             1 => self.time_passes(),
             2 => self.hand_over(),
@@ -155,7 +181,8 @@ impl Day {
             5 => self.clock_is_set(),
             6 => lock(&self.house.keeper).keep_one(&self.house, &mut self.dice),
             7 => self.readers.read_on(&mut self.dice, &self.house),
-            _ => self.watchers.act(&mut self.dice, &self.house),
+            8 => self.watchers.act(&mut self.dice, &self.house),
+            _ => hooks::act(self),
         }
         self.deliver();
         for node in 0..2 {
@@ -200,7 +227,9 @@ impl Day {
     /// The same wish in another request.
     fn again(&mut self, order: &Order) -> Order {
         let entropy = store::writer::order::Entropy(self.dice.bytes());
-        Order { id: entropy.command_id(), entropy, ..order.clone() }
+        let mut again = Order { id: entropy.command_id(), entropy, ..order.clone() };
+        hooks::another(&mut self.dice, &mut again.command);
+        again
     }
 
     /// Some letters of one log reach one node together, in any order.
@@ -264,7 +293,7 @@ impl Day {
         self.letters.push(Letter { log, order, step: self.step, tries: 3 });
     }
 
-    fn maybe_trap(&mut self, node: usize, percent: usize) {
+    pub fn maybe_trap(&mut self, node: usize, percent: usize) {
         if self.evening || !self.dice.percent(percent) {
             return;
         }
@@ -283,7 +312,7 @@ impl Day {
     }
 
     /// What has not sprung by now never will; where time has passed in it, it has passed for all.
-    fn disarm(&mut self) {
+    pub fn disarm(&mut self) {
         self.house.set_trap(None);
         for node in 0..2 {
             self.now = self.now.max(self.house.now(node).0 - self.skew[node]);
@@ -330,7 +359,7 @@ impl Day {
             9 => vec![UnknownNotWritten, RefusedFull],
             _ => vec![Broken],
         };
-        let log = log(self.dice.one(&["main", "main", "east", "community"]));
+        let log = log(self.dice.one(&["main", "main", "east", "community", "effects"]));
         self.house.inject(&log, faults);
     }
 
@@ -391,7 +420,7 @@ impl Day {
             self.turn();
             let first = self.dice.throw(2);
             for node in [first, 1 - first] {
-                for name in LOGS {
+                for name in VIEWED {
                     self.maybe_trap(node, 4);
                     self.house.tick(node, &log(name));
                     self.disarm();

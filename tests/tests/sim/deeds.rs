@@ -4,6 +4,7 @@
 //! Deliberately not here: when an order is sent, to which node, and how often.
 
 use crate::dice::Dice;
+use crate::hooks;
 use crate::house::log;
 use crate::known::{Known, KnownMarket, KnownSession};
 use crate::menu::{self, grid, skill, topic};
@@ -41,7 +42,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 54] = [
+const WEIGHTS: [(usize, Draw); 58] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
@@ -94,6 +95,10 @@ const WEIGHTS: [(usize, Draw); 54] = [
     (1, trade::publish_offer),
     (1, trade::update_call_server),
     (1, trade::open_call_server),
+    (1, hooks::create_webhook),
+    (1, hooks::rotate_secret),
+    (1, hooks::delete_webhook),
+    (2, hooks::redeliver),
     (1, process_by_hand),
     (1, nonsense),
 ];

@@ -4,6 +4,7 @@
 use crate::day::{Day, SECOND};
 use crate::deeds;
 use crate::handover;
+use crate::hooks;
 use crate::house::{LOGS, lock, log};
 use crate::trade;
 use domain::actor::Actor;
@@ -57,6 +58,7 @@ impl Day {
         for name in ["main", "east"] {
             while handover::bring_ends(&self.house, &mut self.dice, 0, &log(name), 100) {}
         }
+        hooks::all_is_told(self);
         // A refusal appends nothing and confirms the head: now both have read everything.
         for name in LOGS {
             for node in 0..2 {
@@ -80,6 +82,7 @@ impl Day {
         }
         let command = match log.as_str() {
             "community" => trade::provider(&mut self.dice, false),
+            "effects" => hooks::of_nothing(&mut self.dice),
             name => Command::CreditWallet {
                 owner: Party::Agent(AgentId(if name == "main" { 1 } else { 21 })),
                 amount: crate::menu::grid(1, "EUR".parse().expect("a currency")),

@@ -23,6 +23,8 @@ pub fn of(day: &Day) -> Books {
         ticks: record.ticks.iter().map(|entropy| entropy.command_id().to_string()).collect(),
         watches: day.watchers.watches(),
         glances: day.glances.clone(),
+        sent: record.sent.clone(),
+        marks: record.marks.clone(),
     }
 }
 

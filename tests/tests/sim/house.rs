@@ -5,6 +5,7 @@
 //! the store holds stays, and so do snapshots. Nothing here runs by itself: no threads, no waiting but the writer's
 //! own.
 
+use crate::audit::webhooks::{Mark, Sent};
 use crate::dice::Dice;
 use crate::keeper::Keeper;
 use crate::known::Known;
@@ -16,6 +17,7 @@ use domain::log::{LogName, Seq};
 use domain::time::Timestamp;
 use projections::feed::{Dealer, Feeds};
 use projections::live::Live;
+use projections::webhooks::board::Board;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +34,9 @@ use store::writer::{Settings, Writer};
 /// So few that a reader who lags finds it full.
 const INBOX: usize = 12;
 
-pub const LOGS: [&str; 3] = ["main", "east", "community"];
+pub const LOGS: [&str; 4] = ["main", "east", "community", "effects"];
+/// Those that live views fold, and that have deadlines.
+pub const VIEWED: [&str; 3] = ["main", "east", "community"];
 
 pub fn log(name: &str) -> LogName {
     name.parse().expect("a log's name")
@@ -63,6 +67,9 @@ pub struct Record {
     pub ticks: Vec<Entropy>,
     pub ups: Vec<Up>,
     pub crashes: usize,
+    /// Where the other logs stood when `effects` had so many events, and what was sent.
+    pub marks: Vec<Mark>,
+    pub sent: Vec<Sent>,
     /// Starts that were refused: the clock was too far behind the log.
     pub clocks_behind: usize,
     /// Writers and views that began with a snapshot, and those of them whose log had gone on since.
@@ -97,6 +104,9 @@ struct Running {
     /// How far each call server was handed its acceptances, as this node knows.
     handed: BTreeMap<LogName, Seq>,
     feeds: Option<(Arc<Feeds>, Dealer)>,
+    board: Arc<Board>,
+    /// How far each log was read for webhooks.
+    planned: BTreeMap<LogName, Seq>,
     /// Which of the node's starts this was.
     life: u64,
 }
@@ -110,6 +120,7 @@ struct Node {
 struct Views {
     live: Arc<Live>,
     feeds: Arc<Feeds>,
+    board: Arc<Board>,
 }
 
 pub struct House {
@@ -220,7 +231,7 @@ impl House {
     pub fn start(self: &Arc<House>, node: usize) -> bool {
         let live = Arc::new(Live::new());
         let (feeds, dealer) = self.feeds_beside(&live);
-        let views = Views { live, feeds };
+        let views = Views { live, feeds, board: Arc::default() };
         let mut writers = BTreeMap::new();
         for name in LOGS {
             let name = log(name);
@@ -234,10 +245,10 @@ impl House {
                 }
             };
         }
-        let Views { live, feeds } = views;
-        let (handed, feeds) = (BTreeMap::new(), Some((feeds, dealer)));
+        let Views { live, feeds, board } = views;
+        let (handed, planned, feeds) = (BTreeMap::new(), BTreeMap::new(), Some((feeds, dealer)));
         let life = self.lives.fetch_add(1, Ordering::Relaxed);
-        *lock(&self.nodes[node].running) = Running { writers, live, handed, feeds, life };
+        *lock(&self.nodes[node].running) = Running { writers, live, handed, feeds, board, planned, life };
         true
     }
 
@@ -253,7 +264,8 @@ impl House {
 
     fn open(self: &Arc<House>, node: usize, log: &LogName, views: &Views) -> Option<Writer> {
         let wire = Arc::new(Wire::new(self, node, self.nodes[node].clock.clone()));
-        let (known, live) = (self.known.clone(), views.live.clone());
+        let (known, live, board) = (self.known.clone(), views.live.clone(), views.board.clone());
+        let leaves = *log == LogName::effects();
         let mut dice = lock(&self.dice).split();
         let folded = self.restored(log, views, &wire, &mut dice);
         let record = self.record.clone();
@@ -265,6 +277,9 @@ impl House {
         let feeds = (!log.is_reserved()).then(|| views.feeds.clone());
         let told: store::writer::Subscriber = Arc::new(move |events| {
             events.iter().for_each(|event| lock(&known).learn(event));
+            if leaves {
+                return board.fold(events);
+            }
             live.apply(events).expect("what a writer tells fits the live view");
             if let Some(feeds) = &feeds {
                 feeds.publish(events);
@@ -346,7 +361,9 @@ impl House {
                 None
             }
         };
+        let mark = (*log == LogName::effects()).then(|| self.mark());
         let mut record = lock(&self.record);
+        record.marks.extend(mark);
         for (index, (order, entered)) in orders.into_iter().enumerate() {
             let answer = answers.as_ref().map(|answers| answers[index].clone());
             record.asked.push(Asked { log: log.clone(), order, entered, from, until, answer });
@@ -357,6 +374,19 @@ impl House {
             self.reads_its_writes(node, log, answers);
         }
         answers
+    }
+
+    /// What the webhooks' planner and sender of a node that is up look at.
+    pub fn hooks(&self, node: usize) -> Option<(Arc<Live>, Arc<Board>)> {
+        let running = lock(&self.nodes[node].running);
+        (!running.writers.is_empty()).then(|| (running.live.clone(), running.board.clone()))
+    }
+    /// How far a node has read each log for them.
+    pub fn planned(&self, node: usize) -> BTreeMap<LogName, Seq> {
+        lock(&self.nodes[node].running).planned.clone()
+    }
+    pub fn set_planned(&self, node: usize, planned: BTreeMap<LogName, Seq>) {
+        lock(&self.nodes[node].running).planned = planned;
     }
 
     /// The node's timer rings.
@@ -379,6 +409,12 @@ impl House {
         lock(&self.nodes[node].running).writers.insert(log.clone(), writer);
     }
 
+    /// Where all logs stand.
+    fn mark(&self) -> Mark {
+        let lengths = VIEWED.iter().map(|name| ((*name).to_owned(), self.length(&log(name))));
+        Mark { effects: self.length(&LogName::effects()), lengths: lengths.collect() }
+    }
+
     /// An answer leaves after the node's live view has what it tells of.
     fn reads_its_writes(&self, node: usize, log: &LogName, answers: &[Answer]) {
         let told = answers.iter().filter_map(|answer| match answer {
@@ -387,6 +423,7 @@ impl House {
             Answer::Refused(_) | Answer::Unavailable(_) => None,
         });
         if let Some(last) = told.max()
+            && *log != LogName::effects()
             && self.is_up(node)
         {
             let seen = self.live(node).head(log).map(|head| head.seq);

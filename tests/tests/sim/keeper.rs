@@ -4,7 +4,7 @@
 //! newest or one long past. Deliberately not here: files, their checksums and their thinning (`store::snapshot`).
 
 use crate::dice::Dice;
-use crate::house::{House, LOGS, lock, log};
+use crate::house::{House, VIEWED, lock, log};
 use crate::readers::{Logs, read};
 use domain::log::LogName;
 use projections::live::LogFold;
@@ -22,7 +22,7 @@ pub struct Keeper {
 impl Keeper {
     /// Takes a snapshot of some log, somewhere between its last one and the log's end.
     pub fn keep_one(&mut self, house: &House, dice: &mut Dice) {
-        let log = log(dice.one(&LOGS));
+        let log = log(dice.one(&VIEWED));
         let kept = self.kept.entry(log.clone()).or_default();
         if let Some(newest) = kept.last().filter(|_| dice.percent(40)) {
             self.folds.insert(log.clone(), LogFold::restore(newest).expect("a snapshot reads"));

@@ -6,7 +6,7 @@
 //! Deliberately not here: a real process and its disk, which the stories kill; faults of the store, other nodes.
 
 use crate::day::{Day, MORNING, live_through};
-use crate::house::{Asked, LOGS, lock, log};
+use crate::house::{Asked, VIEWED, lock, log};
 use crate::views;
 use domain::event::Event;
 use domain::event::inquiry::InquiryEvent;
@@ -244,13 +244,13 @@ fn subjects(store: &MemoryStore, log: &LogName) -> BTreeSet<Subject> {
 fn killed_at_every_event_a_day_comes_to_the_same() {
     let chosen = |seed: &u64| {
         let day = live_through(*seed, false);
-        let rules: BTreeSet<String> = LOGS.iter().flat_map(|name| chosen_by(&day.house.store, &log(name))).collect();
+        let rules: BTreeSet<String> = VIEWED.iter().flat_map(|name| chosen_by(&day.house.store, &log(name))).collect();
         rules.contains("claim/1") && rules.len() > 2
     };
     let chosen = (DAYS.end..400).find(chosen).expect("a day on which agents claim and are selected, too");
     for seed in DAYS.chain([chosen]) {
         let day = live_through(seed, false);
-        for name in LOGS {
+        for name in VIEWED {
             let log = log(name);
             let script = script(&day, &log);
             let whole = live_again(&log, &script, vec![]);

@@ -13,6 +13,7 @@ use domain::event::inquiry::InquiryEvent;
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
+use domain::event::webhook::WebhookEvent;
 use domain::ids::*;
 use domain::log::{LogName, Seq};
 use domain::money::Money;
@@ -103,6 +104,9 @@ pub struct Known {
     pub accepted: Vec<(ProviderId, CustomerId, InquiryId)>,
     pub erased: BTreeSet<CustomerId>,
     pub markets: BTreeMap<LogName, KnownMarket>,
+    /// Whose webhooks stand, and what each has delivered or will.
+    pub webhooks: Vec<(WebhookId, ProviderId)>,
+    pub deliveries: Vec<(DeliveryId, WebhookId)>,
     /// Many came in the morning, about very much.
     pub crowded: bool,
 }
@@ -116,6 +120,8 @@ impl Known {
         *next += 1;
         if event.log == LogName::community() {
             self.learn_community(&event.event);
+        } else if event.log == LogName::effects() {
+            self.learn_effects(&event.event);
         } else {
             let market = self.markets.entry(event.log.clone()).or_default();
             market.now = event.time;
@@ -153,6 +159,20 @@ impl Known {
             Event::Offer(OfferEvent::Accepted(e)) => self.accepted.push((e.provider, e.customer, e.inquiry)),
             Event::Offer(OfferEvent::Paused(e)) => self.paused.push(e.offer),
             Event::Offer(OfferEvent::Resumed(e)) => self.paused.retain(|offer| *offer != e.offer),
+            _ => {}
+        }
+    }
+}
+
+impl Known {
+    fn learn_effects(&mut self, event: &Event) {
+        match event {
+            Event::Webhook(WebhookEvent::Created(e)) => self.webhooks.push((e.webhook, e.provider)),
+            Event::Webhook(WebhookEvent::Deleted(e)) => {
+                self.webhooks.retain(|one| one.0 != e.webhook);
+                self.deliveries.retain(|one| one.1 != e.webhook);
+            }
+            Event::Webhook(WebhookEvent::DeliveryPlanned(e)) => self.deliveries.push((e.delivery, e.webhook)),
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ mod merges;
 mod offers;
 mod selections;
 mod strikes;
+mod webhooks;
 
 use crate::audit::answers::Said;
 use crate::audit::{Books, Line, audit};
@@ -64,6 +65,12 @@ fn reseal(books: &mut Books, log: &str, answers_follow: bool) {
     // What readers saw, and views showed, is the day as it was.
     books.watches.clear();
     books.glances.clear();
+    // And so is what was sent.
+    if log != "effects" {
+        books.logs.remove("effects");
+        books.told.retain(|told| told.log != "effects");
+        books.sent.clear();
+    }
     let lines = books.logs.get_mut(log).expect("the log");
     for at in 0..lines.len() {
         if answers_follow && envelope(&lines[at]).get("key").is_some() {

@@ -5,7 +5,7 @@
 //! in memory, since what its files do has tests of its own.
 
 use crate::dice::Dice;
-use crate::house::{House, LOGS, log};
+use crate::house::{House, LOGS, VIEWED, log};
 use domain::log::LogName;
 use projections::history::History;
 use projections::live::Live;
@@ -28,7 +28,7 @@ impl Readers {
 
     /// One reader reads a little of one log.
     pub fn read_on(&self, dice: &mut Dice, house: &House) {
-        let log = log(dice.one(&LOGS));
+        let log = log(dice.one(&VIEWED));
         let max = dice.one(&[1, 7, 60]);
         if dice.percent(60) {
             self.read_live(house, &log, max);
@@ -39,8 +39,10 @@ impl Readers {
 
     pub fn read_all(&self, house: &House) {
         // A history that begins with the call servers must come to the same.
-        for name in LOGS {
+        for name in VIEWED {
             while self.read_live(house, &log(name), 500) {}
+        }
+        for name in LOGS {
             while self.read_history(house, &log(name), 100_000) {}
         }
     }

@@ -57,7 +57,8 @@ impl Entry {
     /// A deadline made it, and nobody's command.
     pub fn is_tick(&self) -> bool {
         let reported = self.is("agent.presence_reported") && self.data.get("node").is_some();
-        self.role == "SYSTEM" && self.source.is_none() && !reported
+        let of_a_sender = self.kind.starts_with("webhook.");
+        self.role == "SYSTEM" && self.source.is_none() && !reported && !of_a_sender
     }
 }
 

@@ -18,6 +18,7 @@
 //! limits     what an offer may have open and cost in a day
 //! proofs     by which keys providers vouch for customers
 //! erasure    what was accepted for whom was erased, and what of it ends
+//! webhooks   who is told of what leaves the house, when, and how often
 //! answers    every answer is borne out by the log, every event is somebody's
 //! feeds      what readers of feeds saw is what concerned them
 //! ```
@@ -52,6 +53,7 @@ pub mod proofs;
 pub mod selection;
 pub mod standing;
 mod strikes;
+pub mod webhooks;
 
 use answers::Told;
 use deadlines::Up;
@@ -60,6 +62,7 @@ use feeds::Watch;
 use glances::Glance;
 use market::Market;
 use std::collections::{BTreeMap, HashSet};
+use webhooks::{Mark, Sent};
 
 /// One stored event, byte for byte.
 #[derive(Clone)]
@@ -81,6 +84,8 @@ pub struct Books {
     pub ticks: HashSet<String>,
     pub watches: Vec<Watch>,
     pub glances: Vec<Glance>,
+    pub sent: Vec<Sent>,
+    pub marks: Vec<Mark>,
 }
 
 /// What cannot be, and where it shows.
@@ -126,7 +131,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
     let mut accounts = Accounts::new();
     let none = vec![];
     let community = logs.get("community").unwrap_or(&none);
-    for (log, entries) in logs.iter().filter(|(log, _)| **log != "community") {
+    for (log, entries) in logs.iter().filter(|(log, _)| !["community", "effects"].contains(log)) {
         let ups: Vec<&Up> = books.ups.iter().filter(|up| up.log == *log).collect();
         let glances: Vec<&Glance> = books.glances.iter().filter(|one| one.log == *log).collect();
         let mut market = Market::default();
@@ -162,6 +167,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
     proofs::audit(community)?;
     blocks::audit(community)?;
     erasure::audit(&logs)?;
+    webhooks::audit(&books.sent, &books.marks, &logs, over)?;
     // Last, so that what is wrong with a log is told as such.
     feeds::audit(&books.watches, &logs)?;
     Ok(accounts)
