@@ -25,7 +25,7 @@ use axum::http::HeaderMap;
 use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::Event;
-use domain::event::community::CallServerEvent;
+use domain::event::community::{CallServerEvent, ProviderEvent, ProviderUpdated};
 use domain::ids::{AgentId, CustomerId, InquiryId, Subject};
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
@@ -253,6 +253,9 @@ impl App {
         let erased = app.live.erased();
         app.erasures.heal(&app.vault, &erased, head)?;
         app.signing.end_customers(&erased);
+        for provider in app.live.providers() {
+            app.signing.keep_keys(provider.id, &provider.customer_keys);
+        }
         app.run_writer(community);
         app.run_writer(treasury);
         for writer in opened {
@@ -345,8 +348,22 @@ impl App {
             subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| {
                 let erased = ear.note(events);
                 // At once: the key may take its time.
-                if let Some(app) = house.upgrade().filter(|_| !erased.is_empty()) {
+                let Some(app) = house.upgrade() else { return };
+                if !erased.is_empty() {
                     app.signing.end_customers(&erased);
+                }
+                for event in events {
+                    match &event.event {
+                        Event::Provider(ProviderEvent::Registered(e)) => {
+                            app.signing.keep_keys(e.provider, &e.customer_keys);
+                        }
+                        Event::Provider(ProviderEvent::Updated(ProviderUpdated {
+                            provider,
+                            customer_keys: Some(keys),
+                            ..
+                        })) => app.signing.keep_keys(*provider, keys),
+                        _ => {}
+                    }
                 }
             }));
         }

@@ -3,7 +3,8 @@
 //! Promises: a token is taken only if the house's own Ed25519 key signed it, in time, for this house; a
 //! header that is there and does not hold is an error, never an anonymous caller; nothing a token names
 //! (`jku`, `x5u`, `jwk`) is followed. The key is 32 bytes in `DIR/keys/signing`, mode 0600, made by whoever
-//! needs it first, so `token` works beside a running server. A token that was revoked (`revoked`) does not hold.
+//! needs it first, so `token` works beside a running server. A token that was revoked (`revoked`) does not hold, nor does one
+//! that was given by the word of a provider's key once that is taken back.
 //!
 //! Not here: what a role may do (the decision or the view says that), other issuers and API keys (another
 //! [`Authenticate`]), and what stands in a query string or a socket's payload.
@@ -13,7 +14,8 @@ use crate::revoked::{Revocation, Revocations, RevokedFile, jti};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use domain::actor::{Actor, Role};
-use domain::ids::CustomerId;
+use domain::event::community::CustomerKey;
+use domain::ids::{CustomerId, ProviderId};
 use domain::time::{Span, Timestamp};
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
@@ -23,7 +25,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Issuer and audience of the house's own tokens.
@@ -41,6 +43,16 @@ pub struct Viewer {
     pub expires_at: Option<Timestamp>,
     /// Which token of the house's own it was, so that it can be revoked.
     pub token: Option<TokenMark>,
+    /// By which provider's word it was given; it holds for as long as the provider has that key.
+    pub vouched: Option<Vouched>,
+}
+
+/// A provider's key that said who the customer is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouched {
+    pub provider: ProviderId,
+    /// Its identity: see `CustomerKey::identity`.
+    pub key: Arc<str>,
 }
 
 /// What a revocation names of a token.
@@ -53,7 +65,7 @@ pub struct TokenMark {
 
 impl Viewer {
     pub fn anonymous() -> Viewer {
-        Viewer { actor: Actor::Anonymous, expires_at: None, token: None }
+        Viewer { actor: Actor::Anonymous, expires_at: None, token: None, vouched: None }
     }
 }
 
@@ -104,6 +116,8 @@ struct Claims {
     nbf: u64,
     exp: u64,
     jti: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vouched: Option<Vouched>,
 }
 
 /// The house's own key: mints and verifies.
@@ -148,6 +162,11 @@ impl SigningKey {
         self.revoked.end_customers(erased);
     }
 
+    /// These are a provider's keys from now on: what was given by the word of any other holds no more.
+    pub(crate) fn keep_keys(&self, provider: ProviderId, keys: &[CustomerKey]) {
+        self.revoked.keep_keys(provider, keys);
+    }
+
     /// Looks whether more was revoked. Asks the disk.
     pub fn look_for_revoked(&self) -> std::io::Result<()> {
         self.revoked.look()
@@ -186,6 +205,18 @@ impl SigningKey {
 
     /// A token that holds from now for `ttl`, in whole seconds.
     pub fn mint(&self, actor: &Actor, ttl: Span) -> Result<String, KeyError> {
+        self.mint_by(actor, ttl, None)
+    }
+
+    /// The same by a provider's word: nothing where it does not count any more.
+    pub(crate) fn mint_vouched(&self, actor: &Actor, ttl: Span, by: Vouched) -> Result<Option<String>, KeyError> {
+        if self.revoked.has_taken_back(&by) {
+            return Ok(None);
+        }
+        self.mint_by(actor, ttl, Some(by)).map(Some)
+    }
+
+    fn mint_by(&self, actor: &Actor, ttl: Span, vouched: Option<Vouched>) -> Result<String, KeyError> {
         let now = unix_seconds();
         let seconds = u64::try_from(ttl.0 / 1_000_000).unwrap_or(0);
         let sub = actor.id().filter(|_| seconds > 0).ok_or(KeyError::Claims)?;
@@ -200,6 +231,7 @@ impl SigningKey {
             nbf: now,
             exp: now.saturating_add(seconds),
             jti: format!("{:032x}", u128::from_be_bytes(jti)),
+            vouched,
         };
         let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
         Ok(encode(&header, &claims, &self.encoding)?)
@@ -240,7 +272,8 @@ impl SigningKey {
         let actor = Actor::new(claims.role, Some(&claims.sub)).map_err(|_| AuthError::BadToken)?;
         let expires_at = i64::try_from(claims.exp).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let token = TokenMark { jti: jti(&claims.jti).ok_or(AuthError::BadToken)?, issued: claims.iat };
-        Ok(Viewer { actor, expires_at: Some(Timestamp(expires_at)), token: Some(token) })
+        let vouched = claims.vouched;
+        Ok(Viewer { actor, expires_at: Some(Timestamp(expires_at)), token: Some(token), vouched })
     }
 }
 

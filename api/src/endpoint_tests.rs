@@ -72,7 +72,7 @@ async fn what_an_equal_has_made_costs_its_bytes_alone() {
         format!("subscription {{ agentsFeed(callServer: \"main\") {{ agent {{ {} }} }} }}", fields.join(" "));
     let [olga, otto] = ["olga", "otto"].map(|name| Actor::Operator(name.into()));
     let open = async |actor: &Actor| {
-        let viewer = Viewer { actor: actor.clone(), expires_at: None, token: None };
+        let viewer = Viewer { actor: actor.clone(), expires_at: None, token: None, vouched: None };
         let caller = Caller { viewer, client: crate::proxy::Client::direct([127, 0, 0, 1].into()) };
         let params = serde_json::from_value::<Params>(json!({ "query": document })).unwrap();
         endpoint.stream(caller, params, true).await.unwrap()

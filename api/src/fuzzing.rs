@@ -20,7 +20,7 @@ pub fn check_proof(text: &str) {
     use domain::event::community::{Curve, CustomerKey};
     use hmac::KeyInit;
     let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned(); // RFC 8037, appendix A.
-    let keys = [CustomerKey { curve: Curve::Ed25519, kid: "k".to_owned(), x, y: None }];
+    let keys = [CustomerKey { curve: Curve::Ed25519, kid: "k".to_owned(), thumbprint: String::new(), x, y: None }];
     let secret = hmac::Hmac::new_from_slice(&[0; 32]).expect("any length is a key");
     let read = crate::proof::read(text, domain::ids::ProviderId(1), &keys, &secret, domain::time::Timestamp(0));
     assert!(read.is_err(), "a stranger proves something");

@@ -34,8 +34,8 @@ const COORDINATE_BYTES: usize = 32;
 /// What a proof says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Proven {
-    /// Of the key that signed it.
-    pub(crate) kid: String,
+    /// Which key signed it.
+    pub(crate) key: String,
     pub(crate) mark: Mark,
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn read(
     if proof.len() > PROOF_BYTES_MAX {
         return refused("At most 4,096 characters.");
     }
-    let Some((kid, claims)) = signed(proof, keys) else {
+    let Some((key, claims)) = signed(proof, keys) else {
         return refused("Not a JWT signed with EdDSA or ES256 by a key that the provider has registered.");
     };
     let Ok(claims) = claims else {
@@ -98,7 +98,7 @@ pub(crate) fn read(
     if claims.sub.is_empty() || claims.sub.chars().count() > REFERENCE_CHARS_MAX {
         return refused("`sub` is the provider's reference, 1 to 255 characters.");
     }
-    Ok(Proven { kid, mark: mark(provider, &claims.sub, secret) })
+    Ok(Proven { key, mark: mark(provider, &claims.sub, secret) })
 }
 
 /// The key that signed it, and what it says; nothing where none of them did.
@@ -119,7 +119,7 @@ fn signed(proof: &str, keys: &[CustomerKey]) -> Option<(String, Result<Claims, s
         // Times are held to the house's clock, and to bounds of its own; so the library looks at none.
         let read = decoding(key).and_then(|decoding| decode::<Value>(proof, &decoding, &signature_alone).ok());
         if let Some(read) = read {
-            return Some((key.kid.clone(), serde_json::from_value(read.claims)));
+            return Some((key.identity().to_owned(), serde_json::from_value(read.claims)));
         }
     }
     None
@@ -186,7 +186,7 @@ pub(crate) fn key_of(jwk: &Value) -> Result<CustomerKey, &'static str> {
         Curve::Ed25519 => None,
         Curve::P256 => Some(coordinate("y").ok_or("y is 32 bytes in base64url")?),
     };
-    let mut key = CustomerKey { curve, kid: String::new(), x, y };
+    let mut key = CustomerKey { curve, kid: String::new(), thumbprint: String::new(), x, y };
     let works = decoding(&key).is_some_and(|decoding| {
         // Whatever is not on the curve makes no verifier at all.
         jsonwebtoken::crypto::verify("", b"", &decoding, algorithm(curve)).is_ok()
@@ -194,9 +194,10 @@ pub(crate) fn key_of(jwk: &Value) -> Result<CustomerKey, &'static str> {
     if !works {
         return Err("no point of its curve");
     }
+    key.thumbprint = thumbprint(&key).ok_or("no point of its curve")?;
     key.kid = match jwk.get("kid") {
         Some(kid) => kid.as_str().ok_or("kid is text")?.to_owned(),
-        None => thumbprint(&key).ok_or("no point of its curve")?,
+        None => key.thumbprint.clone(),
     };
     Ok(key)
 }

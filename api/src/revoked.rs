@@ -1,16 +1,18 @@
 //! Tokens that were ended before their time: one, by its id, or all that somebody was given until a moment.
 //!
 //! They stand in `DIR/keys/revoked`, a line each, written by `callmarket token` and looked for by the server, which
-//! forgets none: a line is never taken back. Beside them, whatever an erased customer was given or opens by an address.
+//! forgets none: a line is never taken back. Beside them, whatever an erased customer was given or opens by an address, and
+//! what was given by the word of a provider's key that is the provider's no more.
 //!
 //! Promises: a line is whole on the disk before the command says so; a line that cannot be read is said loudly and
 //! ends nobody else's token; who waits for its own token hears of it at once when the file has been read.
 //!
 //! Not here: how often the file is looked at (`cli::serve`), and what a stream does then (`expiry`).
 
-use crate::auth::{TokenMark, Viewer};
+use crate::auth::{TokenMark, Viewer, Vouched};
 use domain::actor::{Actor, Role};
-use domain::ids::CustomerId;
+use domain::event::community::CustomerKey;
+use domain::ids::{CustomerId, ProviderId};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Write;
@@ -81,6 +83,8 @@ pub(crate) struct Revoked {
     until: HashMap<Actor, u64>,
     /// Not of the file: `community` says who they are.
     erased: HashSet<CustomerId>,
+    /// Nor are these: with which each provider vouches now.
+    keys: HashMap<ProviderId, Vec<String>>,
 }
 
 impl Revoked {
@@ -100,8 +104,17 @@ impl Revoked {
         if matches!(viewer.actor, Actor::Customer(id) if self.erased.contains(&id)) {
             return true;
         }
+        if viewer.vouched.as_ref().is_some_and(|by| self.has_taken_back(by)) {
+            return true;
+        }
         let Some(TokenMark { jti, issued }) = viewer.token else { return false };
         self.tokens.contains(&jti) || self.until.get(&viewer.actor).is_some_and(|until| issued <= *until)
+    }
+}
+
+impl Revoked {
+    fn has_taken_back(&self, by: &Vouched) -> bool {
+        !self.keys.get(&by.provider).is_some_and(|keys| keys.iter().any(|key| **key == *by.key))
     }
 }
 
@@ -163,7 +176,8 @@ impl RevokedFile {
         // A line that is no text is one that cannot be read; the others hold.
         let bytes = fs::read(path)?;
         let text = String::from_utf8_lossy(&bytes);
-        let mut revoked = Revoked { erased: self.now.borrow().erased.clone(), ..Revoked::default() };
+        let mut revoked =
+            Revoked { tokens: HashSet::new(), until: HashMap::new(), ..Revoked::clone(&self.now.borrow()) };
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             match Revocation::read(line) {
                 Some(revocation) => revoked.add(revocation),
@@ -182,6 +196,19 @@ impl RevokedFile {
         self.now.send_modify(|revoked| Arc::make_mut(revoked).erased.extend(erased));
     }
 
+    /// A provider vouches with these from now on, and with no other.
+    pub(crate) fn keep_keys(&self, provider: ProviderId, keys: &[CustomerKey]) {
+        let _reading = self.read.lock().expect("nothing panics under this lock");
+        let keys: Vec<String> = keys.iter().map(|key| key.identity().to_owned()).collect();
+        self.now.send_modify(|revoked| {
+            Arc::make_mut(revoked).keys.insert(provider, keys);
+        });
+    }
+
+    pub(crate) fn has_taken_back(&self, by: &Vouched) -> bool {
+        self.now.borrow().has_taken_back(by)
+    }
+
     pub(crate) fn covers(&self, viewer: &Viewer) -> bool {
         self.now.borrow().covers(viewer)
     }
@@ -197,7 +224,7 @@ mod tests {
 
     fn viewer(name: &str, jti: u128, issued: u64) -> Viewer {
         let token = Some(TokenMark { jti, issued });
-        Viewer { actor: Actor::Operator(name.into()), expires_at: None, token }
+        Viewer { actor: Actor::Operator(name.into()), expires_at: None, token, vouched: None }
     }
 
     #[test]

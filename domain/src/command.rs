@@ -80,7 +80,7 @@ pub struct Acceptance {
     /// Who served the customer last for this provider, on each call server: one at most of each, and none where the edge
     /// had no reason to look or no answer.
     pub last_agents: Vec<(LogName, AgentId)>,
-    /// The key of the provider's by which the edge found a proof right.
+    /// The key of the provider's, by its identity, with which the edge found a proof right.
     pub proven_by: Option<String>,
     pub profile: Option<Sealed>,
     pub terms_version: Option<String>,

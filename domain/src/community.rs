@@ -493,7 +493,7 @@ pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decide
     let offer = state.offers.get(acceptance.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
     let content = check_acceptance(&offer_now(state, offer, acceptance.customer), acceptance, ctx.now)?;
     let provider = state.providers.get(offer.provider).expect("an offer's provider was registered before it");
-    if acceptance.proven_by.as_ref().is_some_and(|kid| !provider.customer_keys.contains(kid)) {
+    if acceptance.proven_by.as_ref().is_some_and(|key| !provider.customer_keys.contains(key)) {
         return Err(Refusal::CustomerProofRefused { message: "The provider has taken its key back." });
     }
     accepted(state, offer, acceptance, content, ctx)
@@ -652,7 +652,7 @@ pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
                 suspended: false,
                 origins: e.origins.clone().into(),
                 credit_limits: e.credit_limits.clone().into(),
-                customer_keys: kids(&e.customer_keys),
+                customer_keys: identities(&e.customer_keys),
                 blocks: Arc::new([]),
             };
             state.providers.put(&mut state.journal, e.provider, row);
@@ -665,7 +665,7 @@ pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
                 row.credit_limits = limits.clone().into();
             }
             if let Some(keys) = &e.customer_keys {
-                row.customer_keys = kids(keys);
+                row.customer_keys = identities(keys);
             }
             row.suspended = e.suspended.unwrap_or(row.suspended);
         }),
@@ -678,8 +678,8 @@ pub fn apply_provider(state: &mut State, event: &ProviderEvent) {
     }
 }
 
-fn kids(keys: &[CustomerKey]) -> Arc<[String]> {
-    keys.iter().map(|key| key.kid.clone()).collect()
+fn identities(keys: &[CustomerKey]) -> Arc<[String]> {
+    keys.iter().map(|key| key.identity().to_owned()).collect()
 }
 
 pub fn apply_offer(state: &mut State, event: &OfferEvent, at: Timestamp) {

@@ -30,7 +30,7 @@ async fn what_was_appended_after_the_deadline_stands_and_its_key_finds_it() {
     let bids = async || {
         let actor = Actor::new(ann.0, Some(&ann.1)).unwrap();
         let caller = Caller {
-            viewer: Viewer { actor, expires_at: None, token: None },
+            viewer: Viewer { actor, expires_at: None, token: None, vouched: None },
             client: Client::direct([127, 0, 0, 1].into()),
         };
         let amount = json!({ "amount": "7", "currency": "EUR" });

@@ -138,7 +138,12 @@ impl House {
 fn request(who: &Who, document: &str, variables: Value) -> Request {
     let viewer = match who.0 {
         Role::Anonymous => Viewer::anonymous(),
-        role => Viewer { actor: Actor::new(role, Some(&who.1)).expect("an actor"), expires_at: None, token: None },
+        role => Viewer {
+            actor: Actor::new(role, Some(&who.1)).expect("an actor"),
+            expires_at: None,
+            token: None,
+            vouched: None,
+        },
     };
     Request::new(document).variables(Variables::from_json(variables)).data(viewer)
 }

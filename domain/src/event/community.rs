@@ -41,11 +41,21 @@ pub struct CustomerKey {
     pub curve: Curve,
     /// By which a proof names it. One provider's are different.
     pub kid: String,
+    /// RFC 7638, as the edge reckons it: which key it is, whatever it is named. Empty in records from before it was kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub thumbprint: String,
     /// 32 bytes in base64url, as is `y`.
     pub x: String,
     /// Of a point of P-256 alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub y: Option<String>,
+}
+
+impl CustomerKey {
+    /// Which key it is. A name can be given to another key later on, a thumbprint cannot.
+    pub fn identity(&self) -> &str {
+        if self.thumbprint.is_empty() { &self.kid } else { &self.thumbprint }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +223,7 @@ pub struct OfferAccepted {
     /// Name, e-mail, telephone, attributes: one JSON object, sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Sealed>,
-    /// The key of the provider's (`kid`) with which it proved who the customer is.
+    /// The key of the provider's (its identity) with which it proved who the customer is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proven_by: Option<String>,
     pub provider: ProviderId,

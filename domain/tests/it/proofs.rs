@@ -8,7 +8,8 @@ use domain::patch::Patch;
 use domain::refusal::Refusal;
 
 fn key(kid: &str) -> CustomerKey {
-    CustomerKey { curve: Curve::Ed25519, kid: kid.to_owned(), x: "eA".to_owned(), y: None }
+    let thumbprint = format!("of {kid}");
+    CustomerKey { curve: Curve::Ed25519, kid: kid.to_owned(), thumbprint, x: "eA".to_owned(), y: None }
 }
 fn has(front: &mut Front, keys: Option<Vec<CustomerKey>>) -> Result<Vec<Event>, Refusal> {
     let provider = front.provider;
@@ -23,7 +24,7 @@ fn has(front: &mut Front, keys: Option<Vec<CustomerKey>>) -> Result<Vec<Event>, 
     })
 }
 fn proven(front: &mut Front, kid: &str) -> Result<Option<String>, &'static str> {
-    let accepted = front.accepts(|acceptance| acceptance.proven_by = Some(kid.to_owned()));
+    let accepted = front.accepts(|acceptance| acceptance.proven_by = Some(format!("of {kid}")));
     accepted.map(|accepted| accepted.proven_by).map_err(|refusal| refusal.code())
 }
 
@@ -34,12 +35,18 @@ fn what_is_proven_by_a_key_of_the_provider_is_recorded_with_it_and_refused_once_
     let events = has(&mut front, Some(vec![key("a"), key("b")])).unwrap();
     let [Event::Provider(ProviderEvent::Updated(updated))] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(updated.customer_keys, Some(vec![key("a"), key("b")]));
-    assert_eq!(proven(&mut front, "a"), Ok(Some("a".to_owned())));
+    assert_eq!(proven(&mut front, "a"), Ok(Some("of a".to_owned())));
     has(&mut front, Some(vec![key("b")])).unwrap();
     assert_eq!(proven(&mut front, "a"), Err("CUSTOMER_PROOF_REFUSED"));
-    assert_eq!(proven(&mut front, "b"), Ok(Some("b".to_owned())));
+    assert_eq!(proven(&mut front, "b"), Ok(Some("of b".to_owned())));
     has(&mut front, Some(vec![])).unwrap();
     assert_eq!(proven(&mut front, "b"), Err("CUSTOMER_PROOF_REFUSED"));
+    // A name that is given to another key later on is another key; one from before thumbprints were kept is its name.
+    has(&mut front, Some(vec![CustomerKey { kid: "b".into(), ..key("thief's") }])).unwrap();
+    assert_eq!(proven(&mut front, "b"), Err("CUSTOMER_PROOF_REFUSED"));
+    has(&mut front, Some(vec![CustomerKey { kid: "of b".into(), thumbprint: String::new(), ..key("b") }])).unwrap();
+    assert_eq!(proven(&mut front, "b"), Ok(Some("of b".to_owned())));
+    has(&mut front, Some(vec![])).unwrap();
     // What is wrong with the offer is said first.
     has(&mut front, None).unwrap();
     assert_eq!(proven(&mut front, "b"), Err("NOT_ALLOWED_NOW"));

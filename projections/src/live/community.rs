@@ -105,6 +105,9 @@ impl Community {
     pub(super) fn provider(&self, id: ProviderId) -> Option<&ProviderRow> {
         self.providers.get(&id)
     }
+    pub(super) fn providers(&self) -> impl Iterator<Item = &ProviderRow> {
+        self.providers.values()
+    }
     pub(super) fn offer(&self, id: OfferId) -> Option<&OfferRow> {
         self.offers.get(&id).map(|offer| &offer.row)
     }

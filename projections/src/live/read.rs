@@ -44,6 +44,10 @@ impl Live {
     pub fn provider(&self, id: ProviderId) -> Option<ProviderRow> {
         read(&self.community).view.provider(id).cloned()
     }
+    /// All of them: for a start.
+    pub fn providers(&self) -> Vec<ProviderRow> {
+        read(&self.community).view.providers().cloned().collect()
+    }
     /// It was, and has not been reinstated.
     pub fn is_suspended(&self, provider: ProviderId) -> bool {
         read(&self.community).view.provider(provider).is_some_and(|row| row.suspended)

@@ -323,13 +323,46 @@ fn samples() -> Vec<(&'static str, Event)> {
             ProviderRegistered {
                 credit_limits: vec![],
                 customer_keys: vec![
-                    CustomerKey { curve: Curve::Ed25519, kid: "2026".into(), x: "eA".into(), y: None },
-                    CustomerKey { curve: Curve::P256, kid: "2025".into(), x: "eA".into(), y: Some("eQ".into()) },
+                    CustomerKey {
+                        curve: Curve::Ed25519,
+                        kid: "2026".into(),
+                        thumbprint: String::new(),
+                        x: "eA".into(),
+                        y: None,
+                    },
+                    CustomerKey {
+                        curve: Curve::P256,
+                        kid: "2025".into(),
+                        thumbprint: String::new(),
+                        x: "eA".into(),
+                        y: Some("eQ".into()),
+                    },
                 ],
                 homepage: None,
                 name: "Bank".into(),
                 origins: vec![],
                 provider: PROVIDER,
+            }
+            .into(),
+        ),
+        (
+            "thumbprint",
+            ProviderUpdated {
+                credit_limits: None,
+                customer_keys: Some(vec![CustomerKey {
+                    curve: Curve::Ed25519,
+                    kid: "2026".into(),
+                    thumbprint: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".into(),
+                    x: "eA".into(),
+                    y: None,
+                }]),
+                homepage: None,
+                homepage_removed: false,
+                limits_lifted: vec![],
+                name: None,
+                origins: None,
+                provider: PROVIDER,
+                suspended: None,
             }
             .into(),
         ),

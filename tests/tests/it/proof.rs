@@ -6,6 +6,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use tests::feeds::Sse;
 use tests::{Client, House, Scratch, Town, eventually, key, now, text};
 
 /// What the provider knows its customer by; it stands nowhere in the house.
@@ -344,4 +345,44 @@ fn what_is_refused_makes_nobody_of_a_reference() {
     assert_ne!(customer(&first), customer(&stranger));
     let second = accept(&mut anybody, &offer, &proof);
     assert_eq!((customer(&second), outcome(&mut town, &second)), (customer(&first), json!("FOUND")));
+}
+
+/// What a key gave it takes with it, tokens and streams that are open, and its name given to another key brings nothing back.
+#[test]
+fn a_token_holds_for_as_long_as_the_key_that_vouched_for_it() {
+    let scratch = Scratch::new();
+    let house = House::open(&scratch.join("data"));
+    let mut town = Town::found(&house, 0);
+    let (stolen, new) = (Signer::new(1), Signer::new(2));
+    has_keys(&mut town, json!([stolen.public("2026"), new.public("2027")]));
+    let offer = town.offer(json!({"claim": {}}), json!({}));
+    let bank = town.provider_id.clone();
+    let mut anybody = house.client("");
+    let (retried, input) = (key(), accepting(&offer, &stolen.says("2026", &bank, ANN, 300)));
+    let by_stolen = anybody.give_keyed("acceptOffer", input.clone(), &retried, WANTED);
+    let by_new = accept(&mut anybody, &offer, &new.says("2027", &bank, ANN, 300));
+    let unproven = json!({"offerId": offer.0, "linkId": offer.1, "channel": "MESSAGE"});
+    let unproven = anybody.give("acceptOffer", unproven, WANTED);
+    let token = |accepted: &Value| text(&accepted["customerToken"]);
+    let status = |house: &House, token: &str| {
+        house.client(token).post(br#"{"query":"{ viewer { id } }"}"#, "application/json").unwrap().0
+    };
+    let statuses = |house: &House| [&by_stolen, &by_new, &unproven].map(|one| status(house, &token(one)));
+    assert_eq!(statuses(&house), [200, 200, 200]);
+    let feed = "subscription($id: ID!) { inquiryFeed(inquiryId: $id) { position } }";
+    let mut watches = Sse::open(&house, &token(&by_stolen), feed, json!({"id": by_stolen["inquiry"]["id"]}));
+
+    has_keys(&mut town, json!([new.public("2027")]));
+    assert_eq!(statuses(&house), [401, 200, 200]);
+    while watches.answer().is_some() {} // It ends, or this waits in vain.
+    // What was accepted is answered again, with nothing to open more by.
+    let replayed = anybody.give_keyed("acceptOffer", input.clone(), &retried, WANTED);
+    assert_eq!((&replayed["replayed"], &replayed["customerToken"]), (&json!(true), &Value::Null));
+    // The name says nothing of which key it is.
+    has_keys(&mut town, json!([new.public("2026")]));
+    assert_eq!(statuses(&house), [401, 200, 200]);
+    assert_eq!(anybody.give_keyed("acceptOffer", input, &retried, WANTED)["customerToken"], Value::Null);
+    assert_eq!(house.stop(), 0);
+    let house = House::open(&scratch.join("data"));
+    assert_eq!(statuses(&house), [401, 200, 200], "after a start");
 }

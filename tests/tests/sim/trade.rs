@@ -56,7 +56,7 @@ pub fn accept_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed>
             _ => InformationOutcome::Found,
         },
         last_agents: last_agents(dice),
-        proven_by: dice.one(&[None, None, None, Some("2025".to_owned()), Some("2026".to_owned())]),
+        proven_by: dice.one(&[None, None, None, Some("print 0".to_owned()), Some("print 1".to_owned())]),
         profile: dice.percent(30).then(|| sealed(customer)),
         terms_version: None,
         waiting: vec![(log("main"), dice.between(0, 5) as u64), (log("east"), dice.between(0, 5) as u64)],
@@ -256,8 +256,17 @@ pub fn provider(dice: &mut Dice, limited: bool) -> Command {
     }
 }
 fn keys(dice: &mut Dice) -> Vec<CustomerKey> {
-    let key = |kid: &str| CustomerKey { curve: Curve::Ed25519, kid: kid.to_owned(), x: "eA".to_owned(), y: None };
-    ["2025", "2026"].into_iter().filter(|_| dice.percent(70)).map(key).collect()
+    let drawn: Vec<usize> = (0..2).filter(|_| dice.percent(70)).collect();
+    // So a name is given to another key now and then.
+    let names = if drawn.len() == 2 { ["2026", "2025"] } else { ["2025", "2026"] };
+    let key = |at: usize| CustomerKey {
+        curve: Curve::Ed25519,
+        kid: names[at].to_owned(),
+        thumbprint: format!("print {at}"),
+        x: "eA".to_owned(),
+        y: None,
+    };
+    drawn.into_iter().map(key).collect()
 }
 pub fn publish_offer(dice: &mut Dice, known: &Known, _: &LogName) -> Option<Deed> {
     let provider = dice.pick(&known.providers)?;

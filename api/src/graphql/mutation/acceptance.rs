@@ -4,6 +4,7 @@
 use super::call::{Call, Done, Step, Stop, answer};
 use super::payload::{AcceptOfferPayload, InquiryPayload, Position};
 use crate::app::{App, blocking};
+use crate::auth::Vouched;
 use crate::errors::{ErrorCode, busy_field, code};
 use crate::graphql::input::acceptance::{AcceptOfferInput, ParsedAcceptance, Personal, StartInquiryInput};
 use crate::graphql::input::origin::origin_of;
@@ -132,10 +133,13 @@ async fn accept_offer(call: &Call, input: &AcceptOfferInput, door: Option<&Door>
     })?;
     // On a replay the customer is the one of then, and what was sealed for the one of now is nobody's.
     let accepted = done.one(|event| match event {
-        Event::Offer(OfferEvent::Accepted(e)) => Some((e.call_server.clone(), e.inquiry, e.customer)),
+        Event::Offer(OfferEvent::Accepted(e)) => {
+            let by = e.proven_by.as_deref().map(|key| Vouched { provider: e.provider, key: key.into() });
+            Some((e.call_server.clone(), e.inquiry, e.customer, by))
+        }
         _ => None,
     });
-    let (call_server, inquiry, customer) = accepted?;
+    let (call_server, inquiry, customer, vouched) = accepted?;
     if call.app.live.erased_at(customer).is_some() {
         return Err(erased().into());
     }
@@ -144,7 +148,7 @@ async fn accept_offer(call: &Call, input: &AcceptOfferInput, door: Option<&Door>
     }
     let seq = registered_seq(call, inquiry).await?;
     let token = match call.actor {
-        Actor::Anonymous => Some(token(call, customer)?),
+        Actor::Anonymous => token(call, customer, vouched)?,
         _ => None,
     };
     let at = Position { log: call_server.to_string(), seq: Some(seq), replayed: done.replayed };
@@ -241,7 +245,7 @@ async fn submit(call: &Call, input: &AcceptOfferInput, door: Option<&Door>) -> S
     acceptance.customer = customer;
     acceptance.information = information(call, customer, made, vouched.is_some()).await;
     acceptance.last_agents = last_agents(call, &offer, &acceptance).await;
-    acceptance.proven_by = vouched.map(|vouched| vouched.kid);
+    acceptance.proven_by = vouched.map(|vouched| vouched.key);
     if acceptance.link.is_none() && acceptance.topics.is_empty() {
         // While it is in clear.
         let published = topic_score::published_topics(app, &offer.terms);
@@ -394,8 +398,13 @@ async fn registered_seq(call: &Call, inquiry: InquiryId) -> Step<Seq> {
     })?)
 }
 
-fn token(call: &Call, customer: CustomerId) -> Step<String> {
-    let minted = call.app.signing.mint(&Actor::Customer(customer), CUSTOMER_TOKEN);
+/// None where a provider has vouched for the customer with a key that it has taken back since.
+fn token(call: &Call, customer: CustomerId, vouched: Option<Vouched>) -> Step<Option<String>> {
+    let (signing, actor) = (&call.app.signing, Actor::Customer(customer));
+    let minted = match vouched {
+        Some(by) => signing.mint_vouched(&actor, CUSTOMER_TOKEN, by),
+        None => signing.mint(&actor, CUSTOMER_TOKEN).map(Some),
+    };
     Ok(minted.map_err(|error| {
         tracing::error!(%error, "token.unsigned");
         code(ErrorCode::Unavailable, "It is recorded, and no token can be given now; send it again with the same key.")

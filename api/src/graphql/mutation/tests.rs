@@ -96,7 +96,12 @@ impl Fixture {
         );
         let viewer = match who.0 {
             Role::Anonymous => Viewer::anonymous(),
-            role => Viewer { actor: Actor::new(role, Some(&who.1)).expect("an actor"), expires_at: None, token: None },
+            role => Viewer {
+                actor: Actor::new(role, Some(&who.1)).expect("an actor"),
+                expires_at: None,
+                token: None,
+                vouched: None,
+            },
         };
         let variables = Variables::from_json(json!({ "input": input }));
         let response = self.schema.execute(Request::new(document).variables(variables).data(viewer)).await;
@@ -547,7 +552,12 @@ async fn null_takes_away_what_may_be_absent_and_an_absent_field_stays() {
         if let Some(with) = with {
             variables["with"] = with;
         }
-        let viewer = Viewer { actor: Actor::new(Role::Operator, Some("olga")).unwrap(), expires_at: None, token: None };
+        let viewer = Viewer {
+            actor: Actor::new(Role::Operator, Some("olga")).unwrap(),
+            expires_at: None,
+            token: None,
+            vouched: None,
+        };
         let request = Request::new(document).variables(Variables::from_json(variables)).data(viewer);
         let data = serde_json::to_value(house.schema.execute(request).await).unwrap();
         assert_eq!(data["data"]["updateAgent"]["agent"]["affiliatedWith"], affiliated, "{data}");
@@ -666,7 +676,12 @@ async fn a_pages_address_stands_in_no_log_and_is_read_by_those_it_is_for() {
     for (inquiry, shown) in &accepted {
         let see = async |who: &Who| {
             let document = "query($id: ID!) { inquiry(id: $id) { content { url title excerpt placement } } }";
-            let viewer = Viewer { actor: Actor::new(who.0, Some(&who.1)).unwrap(), expires_at: None, token: None };
+            let viewer = Viewer {
+                actor: Actor::new(who.0, Some(&who.1)).unwrap(),
+                expires_at: None,
+                token: None,
+                vouched: None,
+            };
             let request = Request::new(document).variables(Variables::from_json(json!({ "id": inquiry }))).data(viewer);
             serde_json::to_value(house.schema.execute(request).await).unwrap()["data"]["inquiry"]["content"].take()
         };

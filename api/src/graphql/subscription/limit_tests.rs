@@ -31,7 +31,7 @@ fn endpoint(house: &House) -> HouseEndpoint {
 
 async fn open(endpoint: &HouseEndpoint, viewer: &Who, document: &str, variables: Value) -> Answers {
     let actor = Actor::new(viewer.0, Some(&viewer.1)).unwrap();
-    let viewer = Viewer { actor, expires_at: None, token: None };
+    let viewer = Viewer { actor, expires_at: None, token: None, vouched: None };
     let caller = Caller { viewer, client: Client::direct([127, 0, 0, 1].into()) };
     let params = json!({ "query": document, "variables": variables });
     endpoint.stream(caller, serde_json::from_value::<Params>(params).unwrap(), true).await.unwrap()

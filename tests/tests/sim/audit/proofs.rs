@@ -12,14 +12,14 @@ pub fn audit(community: &[Entry]) -> Audited {
             // Registered without keys it has none, updated without it keeps them.
             if let Some(given) = entry.data.get("customer_keys").and_then(serde_json::Value::as_array) {
                 must!(entry, given.len() <= 5, "customer proofs", "has {} keys", given.len());
-                keys.insert(entry.text("provider"), given.iter().map(|key| text(key, "kid")).collect());
+                keys.insert(entry.text("provider"), given.iter().map(|key| text(key, "thumbprint")).collect());
             }
         }
         if entry.is("offer.accepted")
-            && let Some(kid) = entry.data.get("proven_by").and_then(serde_json::Value::as_str)
+            && let Some(key) = entry.data.get("proven_by").and_then(serde_json::Value::as_str)
         {
-            let has = keys.get(entry.text("provider")).is_some_and(|keys| keys.contains(kid));
-            must!(entry, has, "customer proofs", "is proven by {kid}, which is no key of the provider's");
+            let has = keys.get(entry.text("provider")).is_some_and(|keys| keys.contains(key));
+            must!(entry, has, "customer proofs", "is proven by {key}, which is no key of the provider's");
         }
     }
     Ok(())

@@ -115,7 +115,13 @@ fn the_auditor_finds_what_exceeds_an_offers_limits() {
 }
 
 fn proven_by_a_stranger(logs: &mut Logs<'_>) -> bool {
-    each(logs, &["offer.accepted"], |data| data.get_mut("proven_by").map(|kid| *kid = json!("nobody's")).is_some())
+    each(logs, &["offer.accepted"], |data| data.get_mut("proven_by").map(|key| *key = json!("nobody's")).is_some())
+}
+fn another_key_of_the_same_name(logs: &mut Logs<'_>) -> bool {
+    each(logs, &["provider.registered", "provider.updated"], |data| {
+        let keys = data.get_mut("customer_keys").and_then(|keys| keys.as_array_mut()).into_iter().flatten();
+        keys.map(|key| key["thumbprint"] = json!("another's")).count() > 0
+    })
 }
 fn key_taken_back(logs: &mut Logs<'_>) -> bool {
     each(logs, &["provider.registered", "provider.updated"], |data| {
@@ -131,7 +137,7 @@ fn a_sixth_key(logs: &mut Logs<'_>) -> bool {
 
 #[test]
 fn the_auditor_finds_a_customer_whom_no_key_of_the_provider_vouches_for() {
-    let mut left: Vec<Tamper> = vec![proven_by_a_stranger, key_taken_back, a_sixth_key];
+    let mut left: Vec<Tamper> = vec![proven_by_a_stranger, another_key_of_the_same_name, key_taken_back, a_sixth_key];
     for (_, day) in days() {
         let logs = read(&day).expect("a day is in order");
         left.retain(|tamper| {
