@@ -62,6 +62,17 @@ fn an_operator_turns_to_a_providers_customers_and_an_agent_to_whom_it_has_served
     assert_eq!(served["inquiry"]["customer"]["displayName"], "Nora New");
     let second = town.agents[0].1.give("startInquiry", again(&offer, json!({"message": "One more thing"})), wanted);
     assert_eq!(second["inquiry"]["initiator"], "CONTACT_CENTER", "{second}");
+    // Whom the provider blocks turns to none of its customers, and is not told more than that; what it did before stands.
+    let (kept, more) = (key(), again(&offer, json!({"message": "And one more"})));
+    let before = town.agents[0].1.give_keyed("startInquiry", more.clone(), &kept, wanted);
+    let ann = json!({"agentId": town.agents[0].0});
+    town.provider.give("blockAgent", ann.clone(), "block { blockedAt }");
+    let blocked = town.agents[0].1.give_keyed("startInquiry", again(&offer, json!({})), &key(), wanted);
+    assert_eq!(blocked["userErrors"][0]["code"], "NOT_ALLOWED_NOW", "{blocked}");
+    assert_eq!(blocked["userErrors"][0]["message"], "This inquiry goes to other agents.");
+    let replayed = town.agents[0].1.give_keyed("startInquiry", more, &kept, wanted);
+    assert_eq!((&replayed["inquiry"], &replayed["replayed"]), (&before["inquiry"], &json!(true)));
+    town.provider.give("unblockAgent", ann, "block { blockedAt }");
     let other = town.agents[1].1.give_keyed("startInquiry", again(&offer, json!({})), &key(), wanted);
     assert_eq!(code(other), "NOT_FOUND", "who has not served her");
     let named = again(&offer, json!({"customer": {"displayName": "Somebody"}}));

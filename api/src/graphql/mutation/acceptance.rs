@@ -75,8 +75,14 @@ async fn start_inquiry(call: &Call, input: &StartInquiryInput) -> Step<InquiryPa
     let provider = live.provider(offer.provider).ok_or(Refusal::NotFound { field: "offerId" })?;
     let call_servers = live.call_servers();
     let now = offer_now(&offer, &provider, &call_servers, live.blocks(provider.id, customer));
+    // Its call server says who is blocked there, and `community` does not know of it: so here, by what its view shows.
+    let blocked = match call.actor {
+        Actor::Agent(id) => live.agent(id).is_some_and(|agent| agent.blocked_by.contains(&provider.id)),
+        _ => false,
+    };
+    let allowed = if blocked { Err(Refusal::AgentBlocked) } else { check_start(&now, &acceptance, app.clock.now()) };
     // Nothing is sealed for what is refused: a key in the vault is for ever.
-    let done = match check_start(&now, &acceptance, app.clock.now()) {
+    let done = match allowed {
         Ok(()) => {
             acceptance.question = call.seal(customer, personal.question).await?;
             acceptance.profile = call.seal(customer, personal.profile).await?;
