@@ -13,6 +13,7 @@ use domain::event::community::{Curve, CustomerKey};
 use domain::ids::ProviderId;
 use domain::refusal::Refusal;
 use domain::time::{Span, Timestamp};
+use ed25519_dalek::VerifyingKey;
 use hmac::{Hmac, Mac};
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -150,10 +151,18 @@ fn algorithm(curve: Curve) -> Algorithm {
 
 fn decoding(key: &CustomerKey) -> Option<DecodingKey> {
     match (key.curve, &key.y) {
+        (Curve::Ed25519, _) if is_weak(key) => None,
         (Curve::Ed25519, _) => DecodingKey::from_ed_components(&key.x).ok(),
         (Curve::P256, Some(y)) => DecodingKey::from_ec_components(&key.x, y).ok(),
         (Curve::P256, None) => None,
     }
+}
+
+/// A point of small order: by such a key one signature, which anybody can make, is right for whatever is signed.
+fn is_weak(key: &CustomerKey) -> bool {
+    let bytes = BASE64.decode(&key.x).ok().and_then(|bytes| <[u8; COORDINATE_BYTES]>::try_from(bytes).ok());
+    let point = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
+    point.is_some_and(|point| point.is_weak())
 }
 
 /// A public key as a JWK has it (RFC 7517, RFC 8037). Errors: what is wrong with it.
@@ -174,7 +183,14 @@ pub(crate) fn key_of(jwk: &Value) -> Result<CustomerKey, &'static str> {
     let fits = |name: &str, allowed: &[&str]| {
         jwk.get(name).is_none_or(|given| given.as_str().is_some_and(|given| allowed.contains(&given)))
     };
-    if !fits("alg", &named) || !fits("use", &["sig"]) {
+    // RFC 7517 §4.3: a private half may be said to sign; whatever else it is for, it is no key of this purpose.
+    let verifies = jwk.get("key_ops").is_none_or(|given| {
+        let named = given.as_array().map(|all| all.iter().map(Value::as_str).collect::<Vec<_>>());
+        named.is_some_and(|all| {
+            all.contains(&Some("verify")) && all.iter().all(|one| matches!(one, Some("verify" | "sign")))
+        })
+    });
+    if !verifies || !fits("alg", &named) || !fits("use", &["sig"]) {
         return Err("a key that signs, by the algorithm of its curve");
     }
     let coordinate = |name| {
@@ -192,7 +208,7 @@ pub(crate) fn key_of(jwk: &Value) -> Result<CustomerKey, &'static str> {
         jsonwebtoken::crypto::verify("", b"", &decoding, algorithm(curve)).is_ok()
     });
     if !works {
-        return Err("no point of its curve");
+        return Err("no point of its curve, or a weak one");
     }
     key.thumbprint = thumbprint(&key).ok_or("no point of its curve")?;
     key.kid = match jwk.get("kid") {

@@ -197,6 +197,35 @@ fn a_proof_holds_in_its_time_for_its_provider_and_names_somebody() {
     assert_eq!((sub(0), sub(256)), (wrong, wrong));
 }
 
+/// Points of small order, each in its form of RFC 8032: by one of them anybody signs anything.
+#[test]
+fn a_weak_key_is_no_key_and_proves_nothing_where_it_is_one_already() {
+    const POINTS: [&str; 6] = [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    ];
+    let byte = |text: &str, at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    for point in POINTS {
+        let point: Vec<u8> = (0..64).step_by(2).map(|at| byte(point, at)).collect();
+        let x = BASE64.encode(&point);
+        let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+        assert_eq!(key_of(&jwk), Err("no point of its curve, or a weak one"), "{point:?}");
+        // The signature of a neutral R and S = 0, which such a key takes for some or all of what there is to sign.
+        let known = CustomerKey { curve: Curve::Ed25519, kid: "weak".into(), thumbprint: String::new(), x, y: None };
+        let part = |value: Value| BASE64.encode(value.to_string());
+        let signature = BASE64.encode([&[1][..], &[0; 63]].concat());
+        for nonce in 0..16 {
+            let head = part(json!({ "alg": "EdDSA", "kid": "weak", "n": nonce }));
+            let forged = format!("{head}.{}.{signature}", part(claims()));
+            assert!(read(&forged, PROVIDER, std::slice::from_ref(&known), &secret(), NOW).is_err());
+        }
+    }
+}
+
 #[test]
 fn a_key_is_taken_as_a_public_jwk_of_its_curve() {
     let (ed, ec) = (public(&ed25519(1), Algorithm::EdDSA), public(&p256(1), Algorithm::ES256));
@@ -211,6 +240,7 @@ fn a_key_is_taken_as_a_public_jwk_of_its_curve() {
         key_of(&jwk)
     };
     assert_eq!(change(&ed, "kid", json!("2026")).unwrap().kid, "2026");
+    assert!(change(&ed, "key_ops", json!(["verify"])).is_ok() && change(&ec, "use", json!("sig")).is_ok());
     for key in [key_of(&ed).unwrap(), key_of(&ec).unwrap()] {
         assert_eq!(key_of(&jwk_of(&key)), Ok(key), "what is shown can be given again");
     }
@@ -227,6 +257,11 @@ fn a_key_is_taken_as_a_public_jwk_of_its_curve() {
         change(&ec, "alg", json!("EdDSA")),
         change(&ed, "alg", json!(1)),
         change(&ed, "use", json!("enc")),
+        change(&ed, "key_ops", json!(["encrypt"])),
+        change(&ed, "key_ops", json!(["verify", "deriveKey"])),
+        change(&ed, "key_ops", json!(["sign"])),
+        change(&ed, "key_ops", json!([])),
+        change(&ed, "key_ops", json!("verify")),
         change(&ed, "kid", json!(1)),
         change(&ed, "x", json!(short)),
         change(&ed, "x", json!(long)),
