@@ -171,7 +171,8 @@ pub fn made<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
 
 /// It is looked for because of itself: it came, its chain ended, a refusal cooled off. Else an agent became free.
 fn has_occasion(entry: &Entry, inquiry: &Inquiry<'_>, group: &[Entry]) -> bool {
-    let about = |one: &&Entry| one.text_if("inquiry") == Some(entry.text("inquiry"));
+    // Before the choice: what it leads to is no occasion for it.
+    let about = |one: &&Entry| one.seq < entry.seq && one.text_if("inquiry") == Some(entry.text("inquiry"));
     let called = group.iter().filter(about).any(|one| {
         let kind = one.kind.as_str();
         matches!(

@@ -24,6 +24,7 @@ pub const SELECTIONS: &[Mutant] = &[
     ("another tie", another_tie, &["why"]),
     ("by another policy", another_policy, &["why"]),
     ("a place ahead by a second", ahead_by_a_second, &["queue order"]),
+    ("who stands behind is served first", served_before_its_turn, &["queue order"]),
     ("less asked for than the ring says", asks_for_nothing, &["relaxation"]),
     ("a ring left out", skipped_ring, &["relaxation"]),
     ("nobody is asked, and somebody is free", left_waiting, &["no stuck inquiry"]),
@@ -223,6 +224,34 @@ fn left_waiting(lines: &mut Vec<Line>) -> Option<()> {
     };
     let at = (0..lines.len()).find(comes)?;
     lines.truncate(at);
+    Some(())
+}
+/// An agent became free for what waited, and another just like it stood before that.
+fn served_before_its_turn(lines: &mut Vec<Line>) -> Option<()> {
+    let about = |line: &Line, inquiry: &Value| data(line)["inquiry"] == *inquiry;
+    let overtaken = |at: usize| {
+        let (chosen, start) = (data(&lines[at]), group_of(lines, at).start);
+        let routed = is(&lines[at], "inquiry.selection_made") && chosen["why"]["rule"] != "claim/1";
+        let called = lines[start..at].iter().any(|line| about(line, &chosen["inquiry"]));
+        if !routed || called || chosen.get("agent").is_none() {
+            return None;
+        }
+        let came = |line: &Line| is(line, "inquiry.registered") && about(line, &chosen["inquiry"]);
+        let came = lines[..start].iter().position(came)?;
+        // What is asked of agents stays as it is, so nothing of the other falls due meanwhile.
+        data(&lines[came])["terms"].get("relaxation").is_none().then_some(came)
+    };
+    let came = (0..lines.len()).find_map(overtaken)?;
+    let (mut twin, inquiry) = (lines[came].clone(), data(&lines[came])["inquiry"].clone());
+    let first = json!("inq_00000000000000000000000000");
+    edit(&mut twin, |data| data["inquiry"] = first.clone());
+    edit_envelope(&mut twin, |envelope| {
+        let subjects = envelope["subjects"].as_array_mut().expect("subjects");
+        subjects.iter_mut().filter(|one| **one == inquiry).for_each(|one| *one = first.clone());
+        drop(envelope.as_object_mut().map(|members| members.remove("key")));
+    });
+    twin.hash = [3; 32];
+    lines.insert(came + 1, twin);
     Some(())
 }
 fn selected_in_vain(lines: &mut Vec<Line>) -> Option<()> {
