@@ -92,7 +92,7 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[error("{0}")]
 pub(crate) struct Misuse(pub(crate) String);
 
-/// Wrong use, as against something found or failed: a folder or file that is not there, or no such thing.
+/// Wrong use, as against something found or failed: a folder or file that is not there, or is of another kind.
 fn is_misuse(error: &Failure) -> bool {
     let folder = error.downcast_ref::<FolderError>();
     let file = error.downcast_ref::<table::TableError>();
@@ -103,7 +103,7 @@ fn is_misuse(error: &Failure) -> bool {
             folder,
             Some(FolderError::Absent { .. } | FolderError::NotAFolder { .. } | FolderError::Foreign { .. })
         )
-        || matches!(file, Some(table::TableError::Open { .. }))
+        || file.is_some()
         || matches!(questions, Some(::topics::table::TableError::Open { .. }))
         || matches!(model, Some(::topics::FileError::Open { .. } | ::topics::FileError::Write { .. }))
 }

@@ -29,8 +29,8 @@ pub(crate) enum TableError {
         #[source]
         source: std::io::Error,
     },
-    #[error("{path}:{line}: the header has no column {column}")]
-    Column { path: PathBuf, line: u64, column: &'static str },
+    #[error("{path}:{line}: the header has no column {column}; wanted are {}", wanted.join(", "))]
+    Column { path: PathBuf, line: u64, column: &'static str, wanted: Vec<&'static str> },
 }
 
 impl Table {
@@ -50,10 +50,11 @@ impl Table {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(&text[..]);
         let header = reader.byte_headers().map_err(|error| failed(error.into()))?.clone();
         let line = lines.of(header.position());
+        let absent = |column| TableError::Column { path: path.to_owned(), line, column, wanted: wanted.to_vec() };
         let mut columns = Vec::new();
         for column in wanted {
             let at = header.iter().position(|cell| cell.trim_ascii() == column.as_bytes());
-            columns.push((*column, at.ok_or(TableError::Column { path: path.to_owned(), line, column })?));
+            columns.push((*column, at.ok_or_else(|| absent(column))?));
         }
         let mut table = Table { path: path.to_owned(), columns, rows: Vec::new(), unreadable: Vec::new() };
         let mut record = csv::ByteRecord::new();
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn a_missing_column_is_named_by_the_line_of_the_header() {
         let refused = table(b"\r\n\r\nid,other\r\n").err().unwrap();
-        assert_eq!(refused.to_string(), "a.csv:3: the header has no column note");
+        assert_eq!(refused.to_string(), "a.csv:3: the header has no column note; wanted are id, note");
         assert!(table(b"").is_err());
     }
 }

@@ -256,7 +256,14 @@ fn wrong_use_is_told_from_a_wrong_file() {
         ("{\"topics\": {\"bank/zz\": {\"priority\": 1}}}", "topics.bank/zz: no call of the file is of this type"),
         ("{\"topics\": {\"Bank!\": {}}}", "topics"),
         (&ring("{\"after_s\": 4, \"any_topic\": true, \"lower_levels\": 1}"), "relaxation.1.after_s: "),
-        (&ring("{\"after_s\": 100, \"any_topic\": true, \"lower_levels\": 1}"), "relaxation.1.after_s: "),
+        (
+            &ring("{\"after_s\": 100, \"any_topic\": true, \"lower_levels\": 1}"),
+            "relaxation.1.after_s: before max_wait_s is over",
+        ),
+        (
+            "{\"topics\": {\"bank/ps\": {\"priority\": 1},\n \"bank/ps\": {\"priority\": 2}}}",
+            "p.json: topics.bank/ps: is there twice at line 2",
+        ),
         (&ring("{\"after_s\": 9, \"lower_levels\": 10}"), "relaxation.1.lower_levels: 0 to 9"),
         (&ring("{\"after_s\": 9}"), "relaxation.1: "),
         (&ring("{\"after\": 9}"), "relaxation.1.after: unknown field `after`"),
@@ -280,4 +287,9 @@ fn wrong_use_is_told_from_a_wrong_file() {
     )
     .unwrap();
     assert_eq!(asked(&["--policy", path]), (0, String::new()));
+    fs::write(&calls, format!("\n{}", HEADER.replace("vru_exit", "ivr_exit"))).unwrap();
+    let (code, err) = asked(&[]);
+    let wanted = "c.csv:2: the header has no column vru_exit; wanted are id, customer, type, arrival, vru_exit, queue_enter, \
+        queue_exit, outcome, service_start, service_end, agent, flags\n";
+    assert!(code == 2 && err.ends_with(wanted), "{code} {err}");
 }

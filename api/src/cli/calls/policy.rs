@@ -10,10 +10,11 @@ use domain::refusal::Refusal;
 use domain::terms::{RelaxationRing, RoutingPolicy};
 use domain::time::Span;
 use domain::topic::Topic;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 /// Whole seconds.
@@ -35,7 +36,7 @@ pub(super) struct Policy {
     pub(super) priority_credit_s: u32,
     pub(super) relaxation: Vec<Ring>,
     /// What is otherwise for calls of one type.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "each_once")]
     pub(super) topics: BTreeMap<Topic, OfTopic>,
 }
 
@@ -166,6 +167,28 @@ impl Ring {
     }
 }
 
+/// Of two members of one name a map would take the last without a word.
+fn each_once<'de, D: Deserializer<'de>>(topics: D) -> Result<BTreeMap<Topic, OfTopic>, D::Error> {
+    struct EachOnce;
+    impl<'de> Visitor<'de> for EachOnce {
+        type Value = BTreeMap<Topic, OfTopic>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object of topics")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+            let mut topics = BTreeMap::new();
+            while let Some((topic, part)) = members.next_entry::<Topic, OfTopic>()? {
+                let twice = format!("topics.{topic}: is there twice");
+                if topics.insert(topic, part).is_some() {
+                    return Err(de::Error::custom(twice));
+                }
+            }
+            Ok(topics)
+        }
+    }
+    topics.deserialize_map(EachOnce)
+}
+
 /// `relaxation.1.after` is `relaxation.1.after_s` here.
 fn in_this_file(refusal: &Refusal) -> String {
     let names = refusal.field().unwrap_or_default().into_iter().map(|name| match name.as_str() {
@@ -173,7 +196,8 @@ fn in_this_file(refusal: &Refusal) -> String {
         "lowerLevels" => "lower_levels".to_owned(),
         _ => name,
     });
-    format!("{}: {}", names.collect::<Vec<_>>().join("."), refusal.message())
+    let message = refusal.message().replace("maxWait", "max_wait_s").replace("PT1S", "1");
+    format!("{}: {message}", names.collect::<Vec<_>>().join("."))
 }
 
 /// The message ends with line and column, and begins with the member that is to blame.
