@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,9 @@ pub struct BusinessHours {
     pub zone: String,
 }
 
+/// Of a day that is closed: those that are written with four digits.
+const YEARS: RangeInclusive<i16> = 1..=9999;
+
 /// So many days can be named as closed at most that within so many days it has opened.
 const DAYS_LOOKED_AHEAD: usize = 7 * (check::LIST_MAX + 2);
 
@@ -70,6 +74,14 @@ impl BusinessHours {
         }
         check::list(&["hours", "weekly"], &self.weekly)?;
         check::list(&["hours", "closedOn"], &self.closed_on)?;
+        for (at, day) in self.closed_on.iter().enumerate() {
+            if !YEARS.contains(&day.year()) {
+                return Err(Refusal::invalid_at(&["hours", "closedOn"], at, &[], "a date in the years 1 to 9999"));
+            }
+            if self.closed_on[..at].contains(day) {
+                return Err(Refusal::invalid_at(&["hours", "closedOn"], at, &[], "each date once"));
+            }
+        }
         if self.weekly.is_empty() {
             return Err(Refusal::invalid(&["hours", "weekly"], "at least one"));
         }

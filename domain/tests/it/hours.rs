@@ -124,6 +124,12 @@ fn what_publishing_refuses() {
     assert_eq!(refused(on("UTC", &WEEK, 0, clock(24, 1))), "hours.weekly.0.to");
     let many = vec!["2027-01-18".parse().unwrap(); domain::check::LIST_MAX + 1];
     assert_eq!(refused(BusinessHours { closed_on: many, ..good() }), "hours.closedOn");
+    let closed =
+        |days: &[&str]| BusinessHours { closed_on: days.iter().map(|day| day.parse().unwrap()).collect(), ..good() };
+    closed(&["0001-01-01", "9999-12-31", "2026-12-25"]).check().unwrap();
+    assert_eq!(refused(closed(&["2026-12-25", "2026-12-26", "2026-12-25"])), "hours.closedOn.2", "twice");
+    assert_eq!(refused(closed(&["2026-12-25", "0000-12-25"])), "hours.closedOn.1");
+    assert_eq!(refused(closed(&["-009999-01-01"])), "hours.closedOn.0");
 }
 
 proptest! {
