@@ -341,7 +341,9 @@ pub fn revise_offer(state: &State, offer: OfferId, expected_revision: u32, chang
     if !change.valid_until.is_keep() {
         check_valid_until(&terms, ctx)?;
     }
-    Ok(vec![OfferRevised { offer, revision: row.revision + 1, terms }.into()])
+    // What asks for what is so already is recorded, and makes no revision: who has read this one has read the newest.
+    let revision = if terms == *row.terms { row.revision } else { row.revision + 1 };
+    Ok(vec![OfferRevised { offer, revision, terms }.into()])
 }
 
 pub fn retire_offer(state: &State, offer: OfferId, ctx: &Ctx) -> Decided {

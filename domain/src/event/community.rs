@@ -139,6 +139,7 @@ pub struct OfferPublished {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferRevised {
     pub offer: OfferId,
+    /// The one before it plus one; the same where `terms` are what they were.
     pub revision: u32,
     pub terms: OfferTerms,
 }

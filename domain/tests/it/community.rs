@@ -299,6 +299,26 @@ fn a_revision_names_the_one_it_read_and_keeps_the_ids_of_links_that_stay() {
 }
 
 #[test]
+fn a_revision_that_leaves_the_terms_as_they_are_is_recorded_and_makes_no_new_one() {
+    let mut front = front(plain());
+    let revised = |front: &mut Front, expected, change| {
+        let events = front.revises(expected, change).unwrap();
+        let [Event::Offer(OfferEvent::Revised(revised))] = &events[..] else { panic!("{events:?}") };
+        (revised.revision, revised.terms.clone())
+    };
+    let title = |title: &str| OfferChange { title: Some(title.to_owned()), ..OfferChange::default() };
+    let links = vec![NewLink { label: "Lost card".to_owned(), topic: topic("cards/lost") }];
+    let as_it_is = OfferChange { links: Some(links), max_open: Patch::Clear, ..title(&plain().title) };
+    let before = revised(&mut front, 1, as_it_is.clone());
+    assert_eq!((before.0, before.1.links[0].id), (1, front.link));
+    assert_eq!(front.accepts(|ask| ask.offer_revision = Some(1)).unwrap().revision, 1, "who has read it may accept");
+    assert_eq!(revised(&mut front, 1, title("Another")).0, 2);
+    assert_eq!(revised(&mut front, 2, title("Another")).0, 2);
+    assert_eq!(front.revises(1, title("Another")), Err(Refusal::StaleRevision { current: 2 }));
+    assert_eq!(revised(&mut front, 2, as_it_is), (3, before.1));
+}
+
+#[test]
 fn a_revision_takes_away_what_it_names_as_nothing_and_keeps_what_it_does_not_name() {
     let consent = ConsentText { url: "https://bank.example/terms".to_owned(), version: "2".to_owned() };
     let full = OfferTerms {

@@ -277,6 +277,10 @@ impl Community {
             }
             OfferEvent::Revised(e) => {
                 let offer = self.offers.get_mut(&e.offer).ok_or(Misfit::Unknown(e.offer.into()))?;
+                if e.revision == offer.row.revision && e.terms == *offer.row.terms {
+                    offer.row.seq = recorded.seq;
+                    return Ok(());
+                }
                 let expected = offer.row.revision + 1;
                 if e.revision != expected {
                     return Err(Misfit::Revision { expected });

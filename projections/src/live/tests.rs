@@ -333,9 +333,12 @@ fn community_keeps_every_revision_and_the_customers_first_time() {
     };
     live.apply(&pen.at(1, [call_server(1, "main"), call_server(2, "second"), published(), accepted(1)])).unwrap();
     assert!(live.call_server(&"main".parse().unwrap()).unwrap().is_default);
-    live.apply(&pen.at(9, [revised.into(), default.into(), accepted(2), OfferRetired { offer: OFFER }.into()]))
-        .unwrap();
+    let again = Event::from(revised.clone());
+    live.apply(&pen.at(8, [revised.into()])).unwrap();
+    let seq = live.offer(OFFER).unwrap().seq;
+    live.apply(&pen.at(9, [again, default.into(), accepted(2), OfferRetired { offer: OFFER }.into()])).unwrap();
     let offer = live.offer(OFFER).unwrap();
+    assert!(offer.seq > seq, "what leaves it as it is stands in it, too, and is no revision");
     assert_eq!((offer.revision, offer.state, &*offer.terms.title), (2, community::OfferState::Retired, "New"));
     assert_eq!(live.offer_terms(OFFER, 1).unwrap().title, "Cards");
     assert_eq!((live.offer_terms(OFFER, 0), live.offer_terms(OFFER, 3)), (None, None));
