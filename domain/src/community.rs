@@ -428,13 +428,14 @@ pub fn check_start(offer: &OfferNow<'_>, acceptance: &Acceptance, now: Timestamp
         return Err(Refusal::invalid(&["topic"], "one topic"));
     }
     check_topics(offer, acceptance).map_err(|_| Refusal::invalid(&["topic"], "not a known subject matter"))?;
-    check_takers(offer)
+    check_takers(offer, "The provider takes no inquiry of this customer.")
 }
 
-/// Who is in the way whatever the acceptance says: it cannot be known from the acceptance.
-fn check_takers(offer: &OfferNow<'_>) -> Result<(), Refusal> {
+/// Who is in the way whatever the acceptance says: it cannot be known from the acceptance. `kept_away` is for whoever
+/// asks.
+fn check_takers(offer: &OfferNow<'_>, kept_away: &'static str) -> Result<(), Refusal> {
     if offer.keeps_away {
-        return Err(Refusal::NotAllowedNow { message: "The provider takes no inquiry of this customer." });
+        return Err(Refusal::NotAllowedNow { message: kept_away });
     }
     if offer.call_servers.is_empty() {
         return Err(NO_CALL_SERVER);
@@ -479,7 +480,7 @@ pub fn check_acceptance(
             .map_err(|_| Refusal::invalid(&["language"], "a language tag such as en or de-AT"))?;
     }
     check_topics(offer, acceptance)?;
-    check_takers(offer)?;
+    check_takers(offer, "This provider takes no inquiries of yours.")?;
     let Some(content) = &acceptance.content else { return Ok(None) };
     let placement = if offer.origins.contains(&content.origin) {
         Placement::ProviderPage

@@ -158,7 +158,12 @@ fn an_agent_and_a_provider_keep_away_from_a_customer_until_it_is_erased() {
         "block { customer { id masked } blockedAt }",
     );
     assert_eq!(made["block"]["customer"], json!({"id": customer, "masked": true}));
-    assert_eq!(refused(&mut carla, "acceptOffer", again.clone()), "NOT_ALLOWED_NOW");
+    // Whoever is refused is told so, in the answer and on the page, and neither by whom nor why; nothing comes by itself.
+    let told = carla.give_keyed("acceptOffer", again.clone(), &key(), "");
+    assert_eq!(told["userErrors"][0]["message"], "This provider takes no inquiries of yours.");
+    let trail = "query($id: ID) { auditTrail(subject: $id, first: 100) { edges { node { type } } } }";
+    let knows = |client: &mut Client| client.ask(trail, json!({"id": customer})).to_string().contains("blocked");
+    assert!(!knows(&mut carla) && knows(&mut town.operator));
     let start = json!({"offerId": offer.0, "customerId": customer, "topic": "cards/lost", "channel": "MESSAGE"});
     assert_eq!(refused(&mut town.operator, "startInquiry", start.clone()), "NOT_ALLOWED_NOW");
     assert_eq!(refused(&mut town.agents[0].1, "startInquiry", start), "NOT_ALLOWED_NOW");
