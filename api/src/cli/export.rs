@@ -4,7 +4,9 @@
 //! without one; members stand in order of their names, lists in order of time. Of an erased customer it says so, and what
 //! was sealed is null.
 //!
-//! Not here: what others are held to be, and said among themselves: bids, money, channels beside MAIN.
+//! What agents write to each other about the customer is about it, too: messages of SIDE channels and notes to whom takes
+//! over, each with its author's id. Not here: what is others' own: bids, money, names, why an agent declined (sealed with
+//! the agent's key), whom an agent keeps away from (ADR 42).
 
 use super::{Failure, Found, Misuse, Place, journal};
 use crate::graphql::scalars::DateTime;
@@ -13,12 +15,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use clap::{Args, Subcommand};
 use domain::event::Event;
 use domain::event::auction::AuctionEvent;
-use domain::event::community::{OfferAccepted, OfferEvent};
+use domain::event::community::{OfferAccepted, OfferEvent, ProviderEvent};
 use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
-use domain::event::reservation::ReservationEvent;
+use domain::event::reservation::{ReservationEvent, ReservationOpened};
 use domain::event::session::SessionEvent;
-use domain::ids::CustomerId;
+use domain::ids::{CustomerId, ProviderId};
 use domain::sealed::Sealed;
 use domain::time::Timestamp;
 use domain::why::Why;
@@ -93,7 +95,7 @@ impl Customer {
             inquiries.push(inquiry(vault, event.time, e, &events)?);
         }
         let document = json!({
-            "customer": id.to_string(), "erasedAt": erased_at.map(shown), "inquiries": inquiries, "profile": profile,
+            "blocks": blocks(&about), "customer": id.to_string(), "erasedAt": erased_at.map(shown), "inquiries": inquiries, "profile": profile,
             "since": shown(first.time),
         });
         println!("{}", if self.json { document.to_string() } else { format!("{document:#}") });
@@ -120,6 +122,27 @@ fn opened(vault: Option<&Vault>, sealed: Option<&Sealed>) -> Result<Value, Vault
     let bytes = BASE64.decode(&*sealed.ciphertext).ok().and_then(|bytes| key.open(name.as_bytes(), &bytes).ok());
     let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else { return Ok(Value::Null) };
     Ok(text.into())
+}
+
+/// Which providers have taken no inquiries of the customer's, and since when or until when.
+fn blocks(about: &[Arc<Recorded>]) -> Vec<Value> {
+    let block = |event: &Arc<Recorded>| match &event.event {
+        Event::Provider(ProviderEvent::CustomerBlocked(e)) => Some((e.provider, true, event.time)),
+        Event::Provider(ProviderEvent::CustomerUnblocked(e)) => Some((e.provider, false, event.time)),
+        _ => None,
+    };
+    let shown = |(provider, blocked, at): (ProviderId, bool, Timestamp)| json!({ "at": shown(at), "blocked": blocked, "provider": provider.to_string() });
+    about.iter().filter_map(block).map(shown).collect()
+}
+
+/// What whoever asked another agent in wrote to it.
+fn hand_over(vault: Option<&Vault>, at: Timestamp, asking: &ReservationOpened) -> Result<Option<Value>, VaultError> {
+    let Some(asked) = &asking.invitation else { return Ok(None) };
+    let Some(note) = &asked.note else { return Ok(None) };
+    Ok(Some(json!({
+        "agent": asked.by.to_string(), "at": shown(at), "purpose": asking.purpose, "text": opened(vault, Some(note))?,
+        "to": asking.agent.to_string(),
+    })))
 }
 
 /// One sealed JSON object.
@@ -152,16 +175,18 @@ fn inquiry(
         decisions.push(json!({ "at": shown(at), "chosen": chosen, "kind": "TOPICS", "model": model, "rule": rule }));
     }
     let (mut messages, mut notes, mut records, mut withdrawals) = (vec![], vec![], vec![], vec![]);
+    let mut hand_overs = vec![];
     let mut happened = Vec::new();
     for event in events {
         let at = event.time;
         match &event.event {
             Event::Inquiry(InquiryEvent::SelectionMade(made)) => decisions.push(decision("SELECTION", at, &made.why)),
             Event::Auction(AuctionEvent::Awarded(made)) => decisions.push(decision("AWARD", at, &made.why)),
-            Event::Session(SessionEvent::MessageSent(said)) if !said.side => messages.push(json!({
+            Event::Session(SessionEvent::MessageSent(said)) => messages.push(json!({
                 "agent": said.agent.map(|agent| agent.to_string()), "at": shown(at), "author": said.author,
-                "text": opened(vault, Some(&said.text))?,
+                "channel": if said.side { "SIDE" } else { "MAIN" }, "text": opened(vault, Some(&said.text))?,
             })),
+            Event::Reservation(ReservationEvent::Opened(asked)) => hand_overs.extend(hand_over(vault, at, asked)?),
             Event::Session(SessionEvent::NotesSaved(saved)) => notes.push(json!({
                 "agent": saved.agent.to_string(), "at": shown(at), "text": opened(vault, Some(&saved.notes))?,
             })),
@@ -193,7 +218,6 @@ fn inquiry(
             | Event::Auction(_)
             | Event::Session(
                 SessionEvent::Opened(_)
-                | SessionEvent::MessageSent(_)
                 | SessionEvent::WrapUpCompleted(_)
                 | SessionEvent::Ended(_)
                 | SessionEvent::WrapUpExtended(_)
@@ -222,11 +246,12 @@ fn inquiry(
     }
     Ok(json!({
         "acceptedAt": shown(at), "callServer": e.call_server.as_str(), "channel": e.channel, "consent": consent,
-        "content": content, "decisions": decisions, "events": happened, "id": e.inquiry.to_string(),
-        "initiator": e.initiator, "language": e.language, "messages": messages, "notes": notes,
+        "content": content, "decisions": decisions, "events": happened, "handOvers": hand_overs, "id": e.inquiry.to_string(),
+        "initiator": e.initiator, "language": e.language, "lastAgent": e.last_agent.map(|agent| agent.to_string()),
+        "link": e.link.map(|link| link.to_string()), "messages": messages, "notes": notes,
         "offer": { "id": e.offer.to_string(), "provider": e.provider.to_string(), "revision": e.revision, "title": e.terms.title },
-        "profile": object(vault, e.profile.as_ref())?, "question": question["question"], "records": records,
-        "topics": e.topics, "withdrawals": withdrawals,
+        "profile": object(vault, e.profile.as_ref())?, "provenBy": e.proven_by, "question": question["question"],
+        "records": records, "startedBy": e.started_by.map(|agent| agent.to_string()), "topics": e.topics, "withdrawals": withdrawals,
     }))
 }
 

@@ -13,6 +13,7 @@ mod consent;
 mod contact_centre;
 mod damage;
 mod erasure;
+mod export;
 mod feeds;
 mod front;
 mod kill;
