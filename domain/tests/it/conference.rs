@@ -376,6 +376,22 @@ fn telephoning() -> (Market, SessionId, ChannelId) {
     (market, session, channel)
 }
 
+/// On the telephone agents write to each other, unless they would rather talk.
+#[test]
+fn beside_a_telephone_channel_agents_write_to_each_other() {
+    let (mut market, session, _) = telephoning();
+    market.register(BEN, &[], 1, None);
+    market.available(BEN);
+    market.agent(ANN, named(session, BEN)).unwrap();
+    market.accepts(BEN).unwrap();
+    let events = market.agent(ANN, Command::OpenSideChannel { session, agent: BEN, kind: None }).unwrap();
+    let Event::Session(SessionEvent::ChannelOpened(opened)) = &events[0] else { panic!("{events:?}") };
+    assert_eq!((opened.kind, opened.by, opened.agent), (ChannelKind::Message, ANN, BEN));
+    let say = Command::SendMessage { session, channel: opened.channel, text: sealed("between us") };
+    let events = market.agent(BEN, say).unwrap();
+    assert!(matches!(&events[0], Event::Session(SessionEvent::MessageSent(sent)) if sent.side));
+}
+
 #[test]
 fn who_dials_says_when_the_customer_is_there_and_when_the_call_is_over() {
     let (mut market, session, channel) = telephoning();
