@@ -41,6 +41,12 @@ fn the_walk_with_curl_runs_as_written() {
         "\"account\":\"assets:bank:client\",\"balance\":{\"amount\":\"",
         "\"trialBalance\":{\"entries\":\"0\"",
         "number,seq,at,booked_at",
+        "\"rule\":\"preferred_agent/1\"",
+        "\"barredUntil\":\"",
+        "\"barredUntil\":null,\"strikes\":[]",
+        "\"unreadNotices\":8",
+        "\"unreadNotices\":0",
+        "\"unblockAgent\":{\"block\":null",
     ] {
         assert!(said.contains(outcome), "{outcome} is missing in\n{said}");
     }
