@@ -281,8 +281,10 @@ proptest! {
                         max_open: Patch::Set(most),
                         ..priced("3.00", &format!("{}.00", budget / 100), currency)
                     };
-                    front.revises(revision, change).unwrap();
-                    revision += 1;
+                    // One that leaves the terms as they are keeps its number.
+                    let events = front.revises(revision, change).unwrap();
+                    let Event::Offer(OfferEvent::Revised(revised)) = &events[0] else { panic!("{events:?}") };
+                    revision = revised.revision;
                 }
                 _ => front.market.jumps_to(front.market.now + Span::minutes(60 * 7)),
             }
