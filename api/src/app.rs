@@ -19,13 +19,14 @@ use crate::revoked::Revocations;
 use crate::signed::Signer;
 use crate::snapshotter::Snapshotter;
 use crate::subjects::{self, Subjects};
-use crate::{fork, handover, places, webhooks};
+use crate::{fees, fork, handover, places, webhooks};
 use async_graphql::Error;
 use axum::http::HeaderMap;
 use domain::actor::Actor;
 use domain::command::Command;
 use domain::event::Event;
 use domain::event::community::{CallServerEvent, ProviderEvent, ProviderUpdated};
+use domain::event::journal::JournalEvent;
 use domain::ids::{AgentId, CustomerId, InquiryId, Subject};
 use domain::log::{LogName, Seq};
 use domain::refusal::Refusal;
@@ -110,6 +111,8 @@ pub struct App {
     snapshotter: Arc<Snapshotter>,
     /// Moves with each batch of any log, once the views hold it.
     pub(crate) views_moved: watch::Sender<()>,
+    /// Moves with each fee rule that is set.
+    pub(crate) rules_set: watch::Sender<()>,
     /// Moves with each batch of `community`.
     pub(crate) community_moved: watch::Sender<()>,
     /// Per call server: up to which position of `community` everything was handed over.
@@ -216,6 +219,7 @@ impl App {
             projector,
             snapshotter,
             views_moved: watch::Sender::new(()),
+            rules_set: watch::Sender::new(()),
             community_moved: watch::Sender::new(()),
             handovers: RwLock::default(),
             presence: Presence::new(),
@@ -367,6 +371,15 @@ impl App {
                 }
             }));
         }
+        if *log == LogName::treasury() {
+            let set = self.rules_set.clone();
+            let is_rule = |event: &Arc<Recorded>| matches!(event.event, Event::Journal(JournalEvent::FeeRuleSet(_)));
+            subscribers.push(Arc::new(move |events: &[Arc<Recorded>]| {
+                if events.iter().any(is_rule) {
+                    set.send_replace(());
+                }
+            }));
+        }
         let writer = Writer::open_after(
             folded.unwrap_or_default(),
             log.clone(),
@@ -402,7 +415,9 @@ impl App {
     fn open_market(self: &Arc<App>, writer: Writer, from: Option<Seq>) {
         let log = writer.log().clone();
         let taken = writer.state().sources.get(&LogName::community()).map(|taken| taken.seq);
+        let rules = writer.state().sources.get(&LogName::treasury()).map_or(0, |taken| taken.seq + 1);
         let mailbox = self.run_writer(writer);
+        tokio::spawn(fees::bring(Arc::downgrade(self), mailbox.clone(), rules));
         tokio::spawn(books::post(Arc::downgrade(self), log.clone()));
         let next = taken.map(|seq| seq + 1).or(from).unwrap_or(0);
         let (done, seen) = watch::channel(taken);

@@ -21,6 +21,7 @@ pub mod endpoint;
 mod erasure;
 pub mod errors;
 mod expiry;
+mod fees;
 mod fingerprint;
 mod fork;
 #[cfg(fuzzing)]

@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::event::community::SourcePosition;
 use crate::event::journal::{EntryPosted, JournalEvent};
 use crate::event::settlement::Leg;
+use crate::fees;
 use crate::ids::Subject;
 use crate::money::Money;
 use crate::refusal::Refusal;
@@ -79,6 +80,11 @@ pub fn apply(state: &mut State, event: &JournalEvent) {
     match event {
         JournalEvent::EntryPosted(e) => {
             state.change_scalars(|scalars| scalars.entries = e.number);
+            state.note_source(&e.source);
+        }
+        JournalEvent::FeeRuleSet(e) => fees::add(state, &e.rule),
+        JournalEvent::FeeRuleTaken(e) => {
+            fees::add(state, &e.rule);
             state.note_source(&e.source);
         }
     }

@@ -6,13 +6,15 @@ use crate::currency::Currency;
 use crate::event::agent::Will;
 use crate::event::community::{Classified, CreditLimit, CustomerKey, Location, OfferAccepted, SourcePosition};
 use crate::event::inquiry::InformationOutcome;
-use crate::event::settlement::Leg;
+use crate::event::settlement::{Leg, RefundReason};
 use crate::event::wallet::Party;
+use crate::fees::{FeeRule, Percent};
 use crate::ids::*;
 use crate::log::{LogName, Seq};
 use crate::money::Money;
 use crate::patch::Patch;
 use crate::sealed::Sealed;
+use crate::split::Rounding;
 use crate::terms::{ChannelKind, Direction, Initiator, OfferTerms};
 use crate::time::{Span, Timestamp};
 use crate::topic::{Skill, Topic};
@@ -409,7 +411,27 @@ pub enum Command {
         attempt: crate::webhook::Attempt,
     },
 
+    /// To the call server of a settlement.
+    RefundSettlement {
+        settlement: SettlementId,
+        amount: Money,
+        reason: RefundReason,
+    },
+    /// By a process manager: a fee rule was set.
+    TakeFeeRule {
+        rule: FeeRule,
+        source: SourcePosition,
+    },
+
     // To `treasury`.
+    SetFeeRule {
+        commission: Percent,
+        tax: Percent,
+        tax_rounding: Rounding,
+        jurisdiction: Option<String>,
+        /// Absent: now.
+        valid_from: Option<Timestamp>,
+    },
     /// By a process manager: an event of a call server moves money.
     PostEntry {
         about: Subject,
@@ -459,6 +481,8 @@ pub mod rights {
     pub const MERGE_QUEUES: Right = ("mergeQueues", &[Operator]);
     pub const RETIRE_QUEUE: Right = ("retireQueue", &[Operator]);
     pub const CREDIT_WALLET: Right = ("creditWallet", &[Finance]);
+    pub const REFUND_SETTLEMENT: Right = ("refundSettlement", &[Finance]);
+    pub const SET_FEE_RULE: Right = ("setFeeRule", &[Finance]);
     pub const WITHDRAW_INQUIRY: Right = ("withdrawInquiry", &[Customer, Operator]);
     pub const RESUME_INQUIRY: Right = ("resumeInquiry", &[Customer]);
     pub const CLAIM_INQUIRY: Right = ("claimInquiry", &[Agent]);
@@ -486,7 +510,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 52] = [
+    pub const ALL: [Right; 54] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -514,6 +538,8 @@ pub mod rights {
         MERGE_QUEUES,
         RETIRE_QUEUE,
         CREDIT_WALLET,
+        REFUND_SETTLEMENT,
+        SET_FEE_RULE,
         WITHDRAW_INQUIRY,
         RESUME_INQUIRY,
         CLAIM_INQUIRY,
@@ -580,6 +606,9 @@ impl Command {
             Command::MergeQueues { .. } => rights::MERGE_QUEUES,
             Command::RetireQueue { .. } => rights::RETIRE_QUEUE,
             Command::CreditWallet { .. } => rights::CREDIT_WALLET,
+            Command::RefundSettlement { .. } => rights::REFUND_SETTLEMENT,
+            Command::SetFeeRule { .. } => rights::SET_FEE_RULE,
+            Command::TakeFeeRule { .. } => rights::PROCESS,
             Command::WithdrawInquiry { .. } => rights::WITHDRAW_INQUIRY,
             Command::ResumeInquiry { .. } => rights::RESUME_INQUIRY,
             Command::ClaimInquiry { .. } => rights::CLAIM_INQUIRY,

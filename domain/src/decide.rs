@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
 use crate::{
-    agent, auction, block, books, claim, community, conference, customer, inquiry, location, preference, queue,
+    agent, auction, block, books, claim, community, conference, customer, fees, inquiry, location, preference, queue,
     reservation, routing, session, settlement, standing, strike, wallet, webhook,
 };
 
@@ -167,6 +167,13 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::RecordAttempt { webhook: id, delivery, attempt } => {
             webhook::record_attempt(state, *id, *delivery, attempt, ctx)
         }
+        Command::RefundSettlement { settlement: id, amount, reason } => {
+            settlement::refund(state, *id, *amount, *reason)
+        }
+        Command::SetFeeRule { commission, tax, tax_rounding, jurisdiction, valid_from } => {
+            fees::set(state, *commission, (*tax, *tax_rounding), jurisdiction.as_deref(), *valid_from, ctx)
+        }
+        Command::TakeFeeRule { rule, source } => fees::take(state, rule, source),
         Command::PostEntry { about, at, legs, source } => books::post(state, *about, *at, legs, source),
     }
 }

@@ -200,6 +200,7 @@ impl Event {
                 SettlementEvent::Escrowed(e) => three(e.settlement, e.inquiry, e.agent),
                 SettlementEvent::Pending(e) => three(e.settlement, e.inquiry, e.agent),
                 SettlementEvent::Payable(e) => three(e.settlement, e.inquiry, e.agent),
+                SettlementEvent::Refunded(e) => three(e.settlement, e.inquiry, e.agent),
                 SettlementEvent::Released(e) => three(e.settlement, e.inquiry, e.agent),
             },
             Event::Webhook(event) => match event {
@@ -213,6 +214,8 @@ impl Event {
             },
             Event::Journal(event) => match event {
                 JournalEvent::EntryPosted(e) => one(e.about),
+                JournalEvent::FeeRuleSet(e) => one(e.rule.id),
+                JournalEvent::FeeRuleTaken(e) => one(e.rule.id),
             },
         }
     }
@@ -226,6 +229,7 @@ impl Event {
                 SettlementEvent::Escrowed(e) => Some(&e.legs),
                 SettlementEvent::Pending(e) => Some(&e.legs),
                 SettlementEvent::Payable(e) => Some(&e.legs),
+                SettlementEvent::Refunded(e) => Some(&e.legs),
                 SettlementEvent::Released(e) => Some(&e.legs),
             },
             Event::Wallet(WalletEvent::Opened(_) | WalletEvent::CreditLimitSet(_))
@@ -297,10 +301,11 @@ into_event! {
         AgentJoined(session::AgentJoined), AgentLeft(session::AgentLeft), ChannelOpened(session::ChannelOpened),
         ChannelConnected(session::ChannelConnected), ChannelClosed(session::ChannelClosed), Kept(session::SessionKept);
     Settlement(SettlementEvent): Escrowed(settlement::SettlementEscrowed), Pending(settlement::SettlementPending),
-        Payable(settlement::SettlementPayable), Released(settlement::SettlementReleased);
+        Payable(settlement::SettlementPayable), Refunded(settlement::SettlementRefunded), Released(settlement::SettlementReleased);
     Webhook(WebhookEvent): Created(webhook::WebhookCreated), SecretRotated(webhook::WebhookSecretRotated),
         Deleted(webhook::WebhookDeleted), Disabled(webhook::WebhookDisabled),
         DeliveryPlanned(webhook::WebhookDeliveryPlanned), DeliveryAttempted(webhook::WebhookDeliveryAttempted),
         RedeliveryAsked(webhook::WebhookRedeliveryAsked);
-    Journal(JournalEvent): EntryPosted(journal::EntryPosted);
+    Journal(JournalEvent): EntryPosted(journal::EntryPosted), FeeRuleSet(journal::FeeRuleSet),
+        FeeRuleTaken(journal::FeeRuleTaken);
 }

@@ -227,6 +227,8 @@ ids! {
     PostingId = "pst";
     /// A wallet: an owner's account in one currency on one call server.
     AccountId = "acc";
+    /// A fee rule.
+    FeeRuleId = "fee";
     /// A webhook.
     WebhookId = "whk";
     /// A delivery of a webhook.

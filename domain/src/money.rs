@@ -103,6 +103,14 @@ impl Money {
     pub fn smallest(currency: Currency) -> Money {
         Money { amount: Decimal::new(1, currency.exponent()), currency }
     }
+    /// In smallest units: 1999 for 19.99 EUR.
+    pub fn units(self) -> i128 {
+        self.amount.mantissa()
+    }
+    /// The other way round. At most 2^96 units, which no amount within its bounds comes near.
+    pub fn of_units(units: i128, currency: Currency) -> Money {
+        Money { amount: Decimal::from_i128_with_scale(units, currency.exponent()), currency }
+    }
     pub fn amount(self) -> Decimal {
         self.amount
     }

@@ -349,6 +349,7 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
         // With its first limit in a currency an account is opened.
         Event::Wallet(WalletEvent::Opened(e)) if e.credit_limit.is_some() => owner(e.owner, woken),
         Event::CallServer(CallServerEvent::CreditLimitGranted(_)) => woken.everybody = true,
+        Event::Settlement(SettlementEvent::Refunded(e)) => owner(e.payer, woken),
         Event::Settlement(SettlementEvent::Released(e)) => owner(e.payer, woken),
         // What was held is free: an agent's, or its provider's.
         Event::Auction(AuctionEvent::BidOutbid(e)) => woken.agents.push(e.agent),

@@ -1,13 +1,16 @@
-//! Settlements: escrow at consent, pending at completion, payable after the return window. A bid is a hold
-//! and never a posting; the first legs are the escrow's. The legs of each event sum to zero, exactly.
+//! Settlements: escrow at consent, pending at completion, payable after the return window; until then money may go back.
+//! A bid is a hold and never a posting; the first legs are the escrow's. The legs of each event sum to zero, exactly.
 
 use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::settlement::*;
 use crate::event::wallet::Party;
+use crate::fees::{self, Split};
 use crate::ids::{AgentId, BidId, InquiryId, ProviderId, SettlementId};
 use crate::money::Money;
-use crate::state::{Inquiry, Settlement, State, Timer};
+use crate::refusal::Refusal;
+use crate::split::share_out;
+use crate::state::{Inquiry, Pending, Settlement, State, Timer};
 use crate::terms::{Allocation, Direction};
 use crate::time::Span;
 use crate::wallet::{open_if_absent, wallet_path};
@@ -28,10 +31,11 @@ fn escrow_path(inquiry: InquiryId) -> String {
 
 /// Moves `amount` from one account to another: debit positive, credit negative.
 fn transfer(from: String, to: String, amount: Money, rule: &str) -> Vec<Leg> {
-    vec![
-        Leg { account: from, amount, rule: rule.to_owned() },
-        Leg { account: to, amount: amount.negated(), rule: rule.to_owned() },
-    ]
+    vec![leg(from, amount, rule), leg(to, amount.negated(), rule)]
+}
+
+fn leg(account: String, amount: Money, rule: &str) -> Leg {
+    Leg { account, amount, rule: rule.to_owned() }
 }
 
 /// Who pays and who is paid, where this agent assists this provider.
@@ -64,6 +68,7 @@ pub(crate) fn escrow(
         agent,
         bid,
         direction,
+        fee_rule: fees::in_force(state, ctx.now).map(|rule| rule.number),
         inquiry: id,
         legs: transfer(wallet_path(payer), escrow_path(id), price, "escrow/1"),
         payee,
@@ -74,14 +79,23 @@ pub(crate) fn escrow(
     events.push(escrowed.into());
 }
 
-/// At completion: the payee's, inside the return window.
+/// At completion: the payee's, inside the return window, less the fee of the rule that was in force at the consent.
 pub(crate) fn complete(state: &State, inquiry: &Inquiry, id: InquiryId, ctx: &Ctx, events: &mut Vec<Event>) {
     let Some(settlement) = inquiry.settlement else { return };
     let row = state.settlements.get(settlement).expect("an inquiry's settlement was escrowed");
+    let rule = row.fee_rule.and_then(|number| fees::numbered(state, number));
+    let fee = rule.map(|rule| {
+        let Split { commission, tax, .. } = fees::split(row.price, rule);
+        Fee { commission, number: rule.number, tax }
+    });
+    let mut legs = vec![leg(escrow_path(id), row.price, "completion/1")];
+    legs.push(leg(party_path(row.payee, "pending"), payees(row.price, fee).negated(), "completion/1"));
+    legs.extend(fee_legs(state, fee.as_ref(), Money::negated));
     let pending = SettlementPending {
         agent: row.agent,
+        fee,
         inquiry: id,
-        legs: transfer(escrow_path(id), party_path(row.payee, "pending"), row.price, "completion/1"),
+        legs,
         payable_at: ctx.now + RETURN_WINDOW,
         payee: row.payee,
         settlement,
@@ -89,10 +103,79 @@ pub(crate) fn complete(state: &State, inquiry: &Inquiry, id: InquiryId, ctx: &Ct
     events.push(pending.into());
 }
 
+/// What is the payee's of an amount.
+fn payees(of: Money, fee: Option<Fee>) -> Money {
+    let fee = fee.map_or(0, |fee| fee.commission.units() + fee.tax.units());
+    Money::of_units(of.units() - fee, of.currency())
+}
+
+/// The house's legs, `sign` as they are posted: none that is zero.
+fn fee_legs(state: &State, fee: Option<&Fee>, sign: impl Fn(Money) -> Money) -> Vec<Leg> {
+    let Some(fee) = fee else { return Vec::new() };
+    let jurisdiction = fees::numbered(state, fee.number).and_then(|rule| rule.jurisdiction.as_deref());
+    let tax = format!("liabilities:tax:output-vat:{}", jurisdiction.unwrap_or("none"));
+    let rule = format!("fee/{}", fee.number);
+    let legs = [("income:commission".to_owned(), fee.commission), (tax, fee.tax)];
+    let posted = legs.into_iter().filter(|(_, amount)| !amount.amount().is_zero());
+    posted.map(|(account, amount)| leg(account, sign(amount), &rule)).collect()
+}
+
+/// By finance, inside the return window: a part of the price back to the payer, or all that is left. Each share of the
+/// price gives its part of it, by largest remainder over what is left of each, so that no share falls below zero and all
+/// of them are zero when all is given back.
+///
+/// Errors: NOT_FOUND, also of what is payable long since; NOT_ALLOWED_NOW before completion; INVALID.
+pub fn refund(state: &State, id: SettlementId, amount: Money, reason: RefundReason) -> Result<Vec<Event>, Refusal> {
+    let row = state.settlements.get(id).ok_or(Refusal::NotFound { field: "settlementId" })?;
+    let Some(pending) = &row.pending else {
+        return Err(Refusal::NotAllowedNow { message: "The inquiry is not completed: nothing is settled yet." });
+    };
+    if amount.currency() != row.price.currency() {
+        return Err(Refusal::invalid(&["amount", "currency"], "the currency of the price"));
+    }
+    if !amount.is_positive() || amount.units() > pending.left.units() {
+        return Err(Refusal::invalid(
+            &["amount", "amount"],
+            format!("more than zero, at most {}", pending.left.amount()),
+        ));
+    }
+
+    // After this point it is given back.
+    let currency = amount.currency();
+    let money = |units| Money::of_units(units, currency);
+    let payee = payees(pending.left, pending.fee);
+    let shares = match pending.fee {
+        None => vec![amount.units(), 0, 0],
+        Some(fee) => share_out(amount.units(), &[payee.units(), fee.commission.units(), fee.tax.units()]),
+    };
+    let fee = pending.fee.map(|fee| Fee { commission: money(shares[1]), number: fee.number, tax: money(shares[2]) });
+    let mut legs = Vec::new();
+    if shares[0] != 0 {
+        legs.push(leg(party_path(row.payee, "pending"), money(shares[0]), "refund/1"));
+    }
+    legs.extend(fee_legs(state, fee.as_ref(), |amount| amount));
+    legs.push(leg(wallet_path(row.payer), amount.negated(), "refund/1"));
+    let refunded = SettlementRefunded {
+        agent: row.agent,
+        amount,
+        credit_note: state.scalars.credit_notes + 1,
+        fee,
+        inquiry: row.inquiry,
+        left: less(pending.left, amount),
+        legs,
+        payer: row.payer,
+        reason,
+        settlement: id,
+    };
+    Ok(vec![refunded.into()])
+}
+
 /// The return window is over.
 pub fn mature(state: &State, id: SettlementId) -> Vec<Event> {
     let row = state.settlements.get(id).expect("a timer goes with its settlement");
-    let legs = transfer(party_path(row.payee, "pending"), party_path(row.payee, "payable"), row.price, "maturity/1");
+    let pending = row.pending.as_ref().expect("a settlement is pending first");
+    let amount = payees(pending.left, pending.fee);
+    let legs = transfer(party_path(row.payee, "pending"), party_path(row.payee, "payable"), amount, "maturity/1");
     vec![SettlementPayable { agent: row.agent, inquiry: row.inquiry, legs, payee: row.payee, settlement: id }.into()]
 }
 
@@ -113,23 +196,38 @@ pub fn apply(state: &mut State, event: &SettlementEvent) {
                 payer: e.payer,
                 payee: e.payee,
                 price: e.price,
-                payable_at: None,
+                fee_rule: e.fee_rule,
+                pending: None,
             };
             state.settlements.put(&mut state.journal, e.settlement, row);
             state.inquiries.change(&mut state.journal, e.inquiry, |row| row.settlement = Some(e.settlement));
         }
         SettlementEvent::Pending(e) => {
             state.set_timer(e.payable_at, Timer::SettlementMatures(e.settlement));
-            state.settlements.change(&mut state.journal, e.settlement, |row| row.payable_at = Some(e.payable_at));
+            state.settlements.change(&mut state.journal, e.settlement, |row| {
+                row.pending = Some(Pending { payable_at: e.payable_at, left: row.price, fee: e.fee });
+            });
         }
-        SettlementEvent::Payable(e) => {
-            let row =
-                state.settlements.remove(&mut state.journal, e.settlement).expect("a settlement is pending first");
-            state.clear_timer(
-                row.payable_at.expect("a settlement is pending first"),
-                Timer::SettlementMatures(e.settlement),
-            );
+        SettlementEvent::Refunded(e) => {
+            let key = (e.payer, e.amount.currency());
+            state.accounts.change(&mut state.journal, key, |account| account.balance += e.amount.amount());
+            state.change_scalars(|scalars| scalars.credit_notes = e.credit_note);
+            let mut is_over = false;
+            state.settlements.change(&mut state.journal, e.settlement, |row| {
+                let pending = row.pending.as_mut().expect("a settlement is pending first");
+                pending.left = e.left;
+                pending.fee = pending.fee.zip(e.fee).map(|(fee, back)| Fee {
+                    commission: less(fee.commission, back.commission),
+                    number: fee.number,
+                    tax: less(fee.tax, back.tax),
+                });
+                is_over = pending.left.amount().is_zero();
+            });
+            if is_over {
+                end(state, e.settlement);
+            }
         }
+        SettlementEvent::Payable(e) => end(state, e.settlement),
         SettlementEvent::Released(e) => {
             if let Some(row) = state.settlements.remove(&mut state.journal, e.settlement) {
                 let key = (row.payer, row.price.currency());
@@ -137,4 +235,16 @@ pub fn apply(state: &mut State, event: &SettlementEvent) {
             }
         }
     }
+}
+
+/// Of amounts that the decision compared.
+fn less(amount: Money, by: Money) -> Money {
+    Money::of_units(amount.units() - by.units(), amount.currency())
+}
+
+/// Nothing of it is pending any more.
+fn end(state: &mut State, id: SettlementId) {
+    let row = state.settlements.remove(&mut state.journal, id).expect("a settlement is pending first");
+    let pending = row.pending.as_ref().expect("a settlement is pending first");
+    state.clear_timer(pending.payable_at, Timer::SettlementMatures(id));
 }

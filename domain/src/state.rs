@@ -446,8 +446,20 @@ pub struct Settlement {
     pub payer: Party,
     pub payee: Party,
     pub price: crate::money::Money,
+    /// The number of the rule that was in force at the consent.
+    pub fee_rule: Option<u32>,
     /// Set at completion.
-    pub payable_at: Option<Timestamp>,
+    pub pending: Option<Pending>,
+}
+
+/// A settlement inside its return window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    pub payable_at: Timestamp,
+    /// What of the price was not given back.
+    pub left: crate::money::Money,
+    /// What of that is the house's.
+    pub fee: Option<crate::event::settlement::Fee>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -565,6 +577,10 @@ pub struct Scalars {
     pub selections: u64,
     /// Journal entries so far.
     pub entries: u64,
+    /// In the order of their numbers.
+    pub fee_rules: Arc<[crate::fees::FeeRule]>,
+    /// Credit notes so far.
+    pub credit_notes: u64,
 }
 
 /// The last event taken over from another log. The hash says which log that was: one that was restored goes on

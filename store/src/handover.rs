@@ -7,6 +7,7 @@
 //!
 //! Not here: reading `community`, how far one has come, and what an answer means (`api`).
 
+use crate::chain::event_id;
 use crate::raw::Hex;
 use crate::recorded::{CommandId, Recorded};
 use crate::writer::order::{Entropy, Order};
@@ -16,7 +17,8 @@ use domain::event::Event;
 use domain::event::community::{CallServerEvent, CreditLimit, LiftedLimit, OfferEvent, ProviderEvent, SourcePosition};
 use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::{Freed, InquiryEvent};
-use domain::ids::InquiryId;
+use domain::fees::FeeRule;
+use domain::ids::{EventId, InquiryId};
 use domain::log::LogName;
 
 /// The order that an event of `community` makes for a call server; `None`: it asks nothing of it. Randomness is drawn
@@ -65,6 +67,21 @@ pub fn order_to_post(source: &Recorded, draw: impl FnOnce() -> Entropy) -> Optio
         trace: source.trace.clone(),
         entropy: draw(),
     })
+}
+
+/// The order that a fee rule makes for a call server. `source`: the event of `treasury` that set it.
+pub fn order_to_take(rule: FeeRule, source: SourcePosition, entropy: Entropy) -> Order {
+    let event = Hex::read(&source.hash).map(|hash| event_id(&hash));
+    Order {
+        command: Command::TakeFeeRule { rule, source: source.clone() },
+        actor: Actor::System,
+        id: event.map_or_else(|| entropy.command_id(), CommandId),
+        key: None,
+        causation: event.map(EventId),
+        source: Some(source),
+        trace: None,
+        entropy,
+    }
 }
 
 /// Whether an event ends an inquiry whose offer has limits.

@@ -168,6 +168,7 @@ stored! {
     "settlement.escrowed.v1" => Settlement(SettlementEvent::Escrowed);
     "settlement.pending.v1" => Settlement(SettlementEvent::Pending);
     "settlement.payable.v1" => Settlement(SettlementEvent::Payable);
+    "settlement.refunded.v1" => Settlement(SettlementEvent::Refunded);
     "settlement.released.v1" => Settlement(SettlementEvent::Released);
     "webhook.created.v1" => Webhook(WebhookEvent::Created);
     "webhook.secret_rotated.v1" => Webhook(WebhookEvent::SecretRotated);
@@ -177,4 +178,6 @@ stored! {
     "webhook.delivery_attempted.v1" => Webhook(WebhookEvent::DeliveryAttempted);
     "webhook.redelivery_asked.v1" => Webhook(WebhookEvent::RedeliveryAsked);
     "journal.entry_posted.v1" => Journal(JournalEvent::EntryPosted);
+    "fee_rule.set.v1" => Journal(JournalEvent::FeeRuleSet);
+    "fee_rule.taken.v1" => Journal(JournalEvent::FeeRuleTaken);
 }

@@ -10,6 +10,7 @@ pub mod agent;
 pub mod block;
 pub mod community;
 pub mod hours;
+pub mod money;
 pub mod offer;
 pub mod origin;
 pub mod parse;

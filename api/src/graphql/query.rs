@@ -7,6 +7,7 @@ use super::types::auction::AuctionConnection;
 use super::types::audit::AuditConnection;
 use super::types::connection::Pager;
 use super::types::eyes::Eyes;
+use super::types::fee::{FeeRule, FeeRuleConnection};
 use super::types::filters::{AgentFilter, AuctionFilter, AuditFilter, InquiryFilter, SettlementFilter};
 use super::types::inquiry::InquiryConnection;
 use super::types::journal::{JournalConnection, JournalEntry, JournalFilter, TrialBalance};
@@ -210,6 +211,15 @@ impl Query {
         after: Option<Cursor>,
     ) -> Result<JournalConnection, Error> {
         JournalEntry::list(app(ctx), &Eyes::from(&actor(ctx)), filter.unwrap_or_default(), first, after).await
+    }
+    /// What the house takes of a price, by number. For agents, providers, finance and operators.
+    async fn fee_rules(
+        &self,
+        ctx: &Context<'_>,
+        first: i32,
+        after: Option<Cursor>,
+    ) -> Result<FeeRuleConnection, Error> {
+        FeeRule::list(app(ctx), &Eyes::from(&actor(ctx)), first, after)
     }
     /// What stands in each account. `until`: what had moved before that instant; late entries count from when their money moved. Null before the first entry. For finance and operators.
     async fn trial_balance(&self, ctx: &Context<'_>, until: Option<DateTime>) -> Result<Option<TrialBalance>, Error> {

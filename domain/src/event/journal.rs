@@ -3,6 +3,7 @@
 
 use crate::event::community::SourcePosition;
 use crate::event::settlement::Leg;
+use crate::fees::FeeRule;
 use crate::ids::Subject;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalEvent {
     EntryPosted(EntryPosted),
+    FeeRuleSet(FeeRuleSet),
+    /// In a call server's log.
+    FeeRuleTaken(FeeRuleTaken),
 }
 
 /// One event of a call server that moves money, in the books. Its legs sum to zero in each currency.
@@ -23,5 +27,18 @@ pub struct EntryPosted {
     pub legs: Vec<Leg>,
     /// Of the entry, from 1 without gaps: what stands between is no entry.
     pub number: u64,
+    pub source: SourcePosition,
+}
+
+/// What the house takes of a price, from an instant on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeeRuleSet {
+    pub rule: FeeRule,
+}
+
+/// The same, where prices are settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeeRuleTaken {
+    pub rule: FeeRule,
     pub source: SourcePosition,
 }

@@ -13,7 +13,31 @@ pub enum SettlementEvent {
     Escrowed(SettlementEscrowed),
     Pending(SettlementPending),
     Payable(SettlementPayable),
+    Refunded(SettlementRefunded),
     Released(SettlementReleased),
+}
+
+/// What the house takes of a price, and the tax on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fee {
+    pub commission: Money,
+    /// The rule's.
+    pub number: u32,
+    pub tax: Money,
+}
+
+/// Why a payer has its money back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RefundReason {
+    /// The other side was not there.
+    NoShow,
+    /// It was about something else than what was offered or asked.
+    WrongTopic,
+    /// The same matter was paid before.
+    Duplicate,
+    PoorQuality,
+    Goodwill,
 }
 
 /// One line of a transaction: debit positive, credit negative. The legs of one event sum to zero.
@@ -34,6 +58,9 @@ pub struct SettlementEscrowed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bid: Option<BidId>,
     pub direction: Direction,
+    /// The number of the fee rule that is in force; absent: none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee_rule: Option<u32>,
     pub inquiry: InquiryId,
     pub legs: Vec<Leg>,
     pub payee: Party,
@@ -47,6 +74,9 @@ pub struct SettlementEscrowed {
 pub struct SettlementPending {
     /// Who assists: payer (FORWARD) or payee (REVERSE).
     pub agent: AgentId,
+    /// Absent where no fee rule was in force at the consent. The payee has the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Fee>,
     pub inquiry: InquiryId,
     pub legs: Vec<Leg>,
     pub payable_at: Timestamp,
@@ -62,6 +92,27 @@ pub struct SettlementPayable {
     pub inquiry: InquiryId,
     pub legs: Vec<Leg>,
     pub payee: Party,
+    pub settlement: SettlementId,
+}
+
+/// Inside the return window: back to the payer, a share of it from each who has a share of the price. A refund of all
+/// that is left ends the settlement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettlementRefunded {
+    /// Who assists: payer (FORWARD) or payee (REVERSE).
+    pub agent: AgentId,
+    pub amount: Money,
+    /// Of the credit note, from 1 without gaps in this log.
+    pub credit_note: u64,
+    /// What the house gives back of its fee.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Fee>,
+    pub inquiry: InquiryId,
+    /// Of the price, what was not given back now or before.
+    pub left: Money,
+    pub legs: Vec<Leg>,
+    pub payer: Party,
+    pub reason: RefundReason,
     pub settlement: SettlementId,
 }
 

@@ -13,9 +13,13 @@ use domain::event::community::{Location, OfferAccepted, SourcePosition};
 use domain::event::inquiry::InquiryEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
+use domain::event::settlement::{RefundReason, SettlementEvent};
 use domain::event::wallet::Party;
+use domain::fees::{FeeRule, Percent};
 use domain::ids::*;
+use domain::log::LogName;
 use domain::money::Money;
+use domain::split::Rounding;
 use domain::state::{InquiryState, State};
 use domain::terms::RoutingPolicy::*;
 use domain::terms::{Allocation, AuctionFormat, AuctionRules, Direction, OfferTerms, RelaxationRing};
@@ -98,6 +102,15 @@ enum Deed {
         cents: i64,
     },
     CreditProvider {
+        cents: i64,
+    },
+    /// A fee rule, begun or not.
+    Rule {
+        commission: i64,
+        seconds: i64,
+    },
+    Refund {
+        settlement: usize,
         cents: i64,
     },
     LimitProvider {
@@ -209,6 +222,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         1 => agent.clone().prop_map(|agent| Deed::Forgive { agent }),
         2 => (agent.clone(), 1i64..1_500).prop_map(|(agent, cents)| Deed::Credit { agent, cents }),
         1 => (1i64..900).prop_map(|cents| Deed::CreditProvider { cents }),
+        1 => (0i64..1_000_000, -60i64..60).prop_map(|(commission, seconds)| Deed::Rule { commission, seconds }),
+        3 => (some.clone(), 1i64..1_500).prop_map(|(settlement, cents)| Deed::Refund { settlement, cents }),
         1 => (2_000i64..4_000).prop_map(|cents| Deed::LimitProvider { cents }),
         1 => (agent.clone(), 2u32..4).prop_map(|(agent, capacity)| Deed::Capacity { agent, capacity }),
         1 => agent.clone().prop_map(|agent| Deed::Learn { agent }),
@@ -394,6 +409,31 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
             };
             market.asks(Actor::Finance("till".into()), command).unwrap();
         }
+        Deed::Rule { commission, seconds } => {
+            let number = market.steps.len() as u32;
+            let rule = FeeRule {
+                id: FeeRuleId(number.into()),
+                number,
+                commission: Percent::new(Decimal::new(*commission, 4)).unwrap(),
+                tax: "20".parse().unwrap(),
+                tax_rounding: Rounding::HalfEven,
+                jurisdiction: Some("at".to_owned()),
+                valid_from: market.now + Span::seconds(*seconds),
+            };
+            let source = SourcePosition { hash: "00".into(), log: LogName::treasury(), seq: number.into() };
+            market.asks(Actor::System, Command::TakeFeeRule { rule, source }).unwrap();
+        }
+        Deed::Refund { settlement, cents: amount } => {
+            let pending = |event: &Event| match event {
+                Event::Settlement(SettlementEvent::Pending(e)) => Some(e.settlement),
+                _ => None,
+            };
+            if let Some(settlement) = seen(market, pending, *settlement) {
+                let command =
+                    Command::RefundSettlement { settlement, amount: cents(*amount), reason: RefundReason::Goodwill };
+                let _ = market.asks(Actor::Finance("till".into()), command);
+            }
+        }
         Deed::LimitProvider { cents: limit } => {
             // Never under what it owes: a limit cut below that is the operator's own doing.
             let owner = Party::Provider(PROVIDER);
@@ -565,7 +605,7 @@ proptest! {
         prop_assert!(market.state.inquiries.is_empty() && market.state.settlements.is_empty() && market.state.timers.is_empty());
         market.auditor.books_sum_to_zero();
         for (_, event) in &market.log {
-            if let Event::Settlement(domain::event::settlement::SettlementEvent::Escrowed(e)) = event {
+            if let Event::Settlement(SettlementEvent::Escrowed(e)) = event {
                 let escrow = format!("liabilities:escrow:{}", e.inquiry);
                 prop_assert_eq!(market.auditor.posted(&escrow, euro()), Decimal::ZERO, "escrow is left empty");
             }

@@ -16,6 +16,7 @@ mod closing;
 mod community;
 mod conference;
 mod erasure;
+mod fees;
 mod hours;
 mod inquiries;
 mod laws;

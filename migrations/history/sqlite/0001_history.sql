@@ -127,7 +127,7 @@ CREATE INDEX auction_by_state ON auction(state, id);
 CREATE INDEX auction_by_inquiry ON auction(inquiry, id);
 CREATE INDEX auction_by_call_server ON auction(call_server, id);
 
--- at, log, seq: of the event that brought the state about.
+-- at, log, seq: of the event that brought the state about. left: of the price, what was not given back.
 CREATE TABLE settlement(
   id        TEXT PRIMARY KEY,
   inquiry   TEXT NOT NULL,
@@ -135,6 +135,7 @@ CREATE TABLE settlement(
   state     TEXT NOT NULL,
   direction TEXT NOT NULL,
   price     TEXT NOT NULL,
+  left      TEXT NOT NULL,
   currency  TEXT NOT NULL,
   payer     TEXT NOT NULL,
   payee     TEXT NOT NULL,

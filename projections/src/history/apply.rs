@@ -144,6 +144,8 @@ impl<'a> Fold<'a> {
             // Folded in the memory of the node that sends.
             Event::Webhook(_) => Ok(()),
             Event::Journal(JournalEvent::EntryPosted(entry)) => self.entry(e, entry),
+            // Few, and kept by the live view of the books.
+            Event::Journal(JournalEvent::FeeRuleSet(_) | JournalEvent::FeeRuleTaken(_)) => Ok(()),
         }
     }
 
@@ -339,6 +341,13 @@ impl<'a> Fold<'a> {
             SettlementEvent::Escrowed(s) => self.escrowed(e, s)?,
             SettlementEvent::Pending(s) => self.settlement_is(e, s.settlement, SettlementState::Pending)?,
             SettlementEvent::Payable(s) => self.settlement_is(e, s.settlement, SettlementState::Payable)?,
+            SettlementEvent::Refunded(s) => {
+                let state =
+                    if s.left.amount().is_zero() { SettlementState::Refunded } else { SettlementState::Pending };
+                self.settlement_is(e, s.settlement, state)?;
+                let sql = "UPDATE settlement SET left = ?2 WHERE id = ?1";
+                self.put(sql, (s.settlement.to_string(), s.left.amount().to_string()))?;
+            }
             SettlementEvent::Released(s) => self.settlement_is(e, s.settlement, SettlementState::Released)?,
         }
         self.postings(e)
@@ -346,8 +355,8 @@ impl<'a> Fold<'a> {
 
     fn escrowed(&self, e: &Recorded, s: &SettlementEscrowed) -> Result<(), HistoryError> {
         let sql =
-            "INSERT INTO settlement(id, inquiry, bid, state, direction, price, currency, payer, payee, at, log, seq)
-                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+            "INSERT INTO settlement(id, inquiry, bid, state, direction, price, left, currency, payer, payee, at, log, seq)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let (id, inquiry, bid) = (s.settlement.to_string(), s.inquiry.to_string(), s.bid.map(|bid| bid.to_string()));
         let (state, direction) = (word(&SettlementState::Escrowed), word(&s.direction));
         let (price, currency) = (s.price.amount().to_string(), s.price.currency());

@@ -336,6 +336,7 @@ pub(crate) fn life() -> Logs {
             agent: ANN,
             bid: Some(BidId(2)),
             direction: Direction::Forward,
+            fee_rule: None,
             inquiry: INQUIRY,
             legs,
             payee,

@@ -49,6 +49,7 @@ fn legs_of(event: &Event) -> Option<(Option<SettlementId>, Option<AccountId>, &[
         Event::Settlement(SettlementEvent::Escrowed(e)) => Some((Some(e.settlement), None, &e.legs)),
         Event::Settlement(SettlementEvent::Pending(e)) => Some((Some(e.settlement), None, &e.legs)),
         Event::Settlement(SettlementEvent::Payable(e)) => Some((Some(e.settlement), None, &e.legs)),
+        Event::Settlement(SettlementEvent::Refunded(e)) => Some((Some(e.settlement), None, &e.legs)),
         Event::Settlement(SettlementEvent::Released(e)) => Some((Some(e.settlement), None, &e.legs)),
         Event::Wallet(WalletEvent::Opened(_) | WalletEvent::CreditLimitSet(_))
         | Event::Provider(_)

@@ -47,6 +47,7 @@ pub enum SettlementState {
     Escrowed,
     Pending,
     Payable,
+    Refunded,
     Released,
 }
 
@@ -89,6 +90,8 @@ pub struct SettlementRow {
     pub state: SettlementState,
     pub direction: Direction,
     pub price: Money,
+    /// What of it was not given back.
+    pub left: Money,
     /// An agent or a provider.
     pub payer: Subject,
     pub payee: Subject,
@@ -225,6 +228,7 @@ pub(super) fn settlement(row: &Row<'_>) -> rusqlite::Result<SettlementRow> {
         state: closed(row, "state")?,
         direction: closed(row, "direction")?,
         price: money(row, "price")?,
+        left: money(row, "left")?,
         payer: text(row, "payer")?,
         payee: text(row, "payee")?,
         at: time(row, "at")?,

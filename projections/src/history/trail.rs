@@ -210,6 +210,7 @@ impl History {
             | Subject::AgentId(_)
             | Subject::NoticeId(_)
             | Subject::AccountId(_)
+            | Subject::FeeRuleId(_)
             | Subject::WebhookId(_)
             | Subject::DeliveryId(_)
             | Subject::EventId(_) => Ok(None),

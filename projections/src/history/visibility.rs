@@ -135,6 +135,8 @@ fn is_party(event: &Event, party: Party) -> bool {
         Event::Settlement(SettlementEvent::Escrowed(e)) => [Some(Party::Agent(e.agent)), Some(e.payer), Some(e.payee)],
         Event::Settlement(SettlementEvent::Pending(e)) => [Some(Party::Agent(e.agent)), Some(e.payee), None],
         Event::Settlement(SettlementEvent::Payable(e)) => [Some(Party::Agent(e.agent)), Some(e.payee), None],
+        // What it loses is in the legs: its agent is one of the two, and a provider is asked by its inquiry.
+        Event::Settlement(SettlementEvent::Refunded(e)) => [Some(Party::Agent(e.agent)), Some(e.payer), None],
         Event::Settlement(SettlementEvent::Released(e)) => [Some(Party::Agent(e.agent)), Some(e.payer), None],
         Event::CallServer(CallServerEvent::CreditLimitGranted(e)) => [Some(Party::Provider(e.provider)), None, None],
         Event::CallServer(

@@ -368,6 +368,14 @@ impl Accounts {
                 self.escrows.remove(&e.settlement);
                 Ok(())
             }
+            SettlementEvent::Refunded(e) => {
+                let Some(account) = self.in_currency(e.payer, e.amount.currency()) else {
+                    return missing(e.payer, e.amount.currency());
+                };
+                account.row.balance = account.row.balance.plus(e.amount)?;
+                account.row.seq = recorded.seq;
+                Ok(())
+            }
             // The payee is owed it outside of its wallet.
             SettlementEvent::Payable(_) => Ok(()),
             SettlementEvent::Released(e) => {

@@ -1,4 +1,4 @@
-//! The books: what stands in each account of the chart, in each currency, folded from the log `treasury`.
+//! The books: what stands in each account of the chart, in each currency, and the fee rules, folded from `treasury`.
 //!
 //! Promises: balances are the exact sums of the legs of all entries, and sum to zero in each currency; an account without
 //! a balance is not kept, so memory follows the money that is somewhere, and not how often it moved.
@@ -8,15 +8,19 @@
 use super::error::Misfit;
 use domain::currency::Currency;
 use domain::event::Event;
-use domain::event::journal::{EntryPosted, JournalEvent};
+use domain::event::community::SourcePosition;
+use domain::event::journal::JournalEvent;
 use domain::event::settlement::Leg;
+use domain::fees::FeeRule;
 use domain::money::MoneyError;
+use domain::time::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
+use store::raw::Hex;
 use store::recorded::Recorded;
 
 /// Path and currency. Paths sort as text.
@@ -29,6 +33,16 @@ pub struct Books {
     balances: BTreeMap<AccountKey, Decimal>,
     /// Of the last entry: how many there are.
     entries: u64,
+    /// In the order of their numbers, each with when it was set and the position and chain hash of its event.
+    rules: Vec<RuleRow>,
+}
+
+/// A fee rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleRow {
+    pub rule: FeeRule,
+    pub set_at: Timestamp,
+    pub source: SourcePosition,
 }
 
 /// Both sides of a currency: they are equal, or the books are not.
@@ -42,13 +56,25 @@ pub struct Total {
 
 impl Books {
     pub(super) fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
-        let Event::Journal(JournalEvent::EntryPosted(entry)) = &recorded.event else { return Err(Misfit::WrongLog) };
-        self.post(entry)
+        let Event::Journal(event) = &recorded.event else { return Err(Misfit::WrongLog) };
+        match event {
+            JournalEvent::EntryPosted(entry) => {
+                self.entries = entry.number;
+                self.add(&entry.legs)?;
+            }
+            JournalEvent::FeeRuleSet(e) => {
+                let hash = Hex(&recorded.raw.hash).to_string();
+                let source = SourcePosition { hash, log: recorded.log.clone(), seq: recorded.seq };
+                self.rules.push(RuleRow { rule: e.rule.clone(), set_at: recorded.time, source });
+            }
+            JournalEvent::FeeRuleTaken(_) => return Err(Misfit::WrongLog),
+        }
+        Ok(())
     }
 
-    fn post(&mut self, entry: &EntryPosted) -> Result<(), Misfit> {
-        self.entries = entry.number;
-        Ok(self.add(&entry.legs)?)
+    /// In the order of their numbers.
+    pub fn rules(&self) -> &[RuleRow] {
+        &self.rules
     }
 
     /// What these legs move. Errors: a balance that is too large to count; then some of them are in it.

@@ -18,6 +18,7 @@ use domain::event::auction::AuctionEvent;
 use domain::event::community::{CallServerEvent, OfferAccepted};
 use domain::event::customer::CustomerEvent;
 use domain::event::inquiry::InquiryEvent;
+use domain::event::journal::JournalEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
@@ -119,6 +120,8 @@ impl Market {
 
     fn fold(&mut self, recorded: &Recorded) -> Result<(), Misfit> {
         match &recorded.event {
+            // Shown as it was set.
+            Event::Journal(JournalEvent::FeeRuleTaken(_)) => Ok(()),
             Event::Provider(_) | Event::Offer(_) | Event::Webhook(_) | Event::Journal(_) => Err(Misfit::WrongLog),
             // What ends of it has events of its own.
             Event::Customer(CustomerEvent::Forgotten(e)) => {
@@ -341,7 +344,10 @@ impl Market {
                 self.lead(e.settlement, recorded);
                 e.bid.and_then(|bid| self.auction_of(bid, recorded))
             }
-            SettlementEvent::Pending(_) | SettlementEvent::Payable(_) | SettlementEvent::Released(_) => {
+            SettlementEvent::Pending(_)
+            | SettlementEvent::Refunded(_)
+            | SettlementEvent::Payable(_)
+            | SettlementEvent::Released(_) => {
                 self.fold_if_here(recorded)?;
                 None
             }

@@ -19,6 +19,8 @@ pub enum SettlementState {
     Escrowed,
     Pending,
     Payable,
+    /// All of it was given back.
+    Refunded,
     Released,
 }
 
@@ -37,6 +39,8 @@ pub struct SettlementRow {
     /// When the return window ends; known from PENDING on.
     pub payable_at: Option<Timestamp>,
     pub price: Money,
+    /// What of it was not given back.
+    pub left: Money,
     pub direction: Direction,
     pub payer: Party,
     pub payee: Party,
@@ -94,6 +98,7 @@ impl Settlement {
             escrowed_at: recorded.time,
             payable_at: None,
             price: e.price,
+            left: e.price,
             direction: e.direction,
             payer: e.payer,
             payee: e.payee,
@@ -110,6 +115,11 @@ impl Settlement {
             SettlementEvent::Pending(e) => {
                 self.row.payable_at = Some(e.payable_at);
                 (SettlementState::Pending, &e.legs)
+            }
+            SettlementEvent::Refunded(e) => {
+                self.row.left = e.left;
+                let is_over = e.left.amount().is_zero();
+                (if is_over { SettlementState::Refunded } else { SettlementState::Pending }, &e.legs)
             }
             SettlementEvent::Payable(e) => (SettlementState::Payable, &e.legs),
             SettlementEvent::Released(e) => (SettlementState::Released, &e.legs),

@@ -371,6 +371,7 @@ pub(super) fn escrowed(inquiry: u128, bid: u128, payer: Party, payee: Party, pri
         agent,
         bid: Some(BidId(bid)),
         direction: Direction::Forward,
+        fee_rule: None,
         inquiry: InquiryId(inquiry),
         legs: vec![],
         payee,

@@ -84,6 +84,7 @@ fn story() -> (Vec<Arc<Recorded>>, Vec<Arc<Recorded>>) {
                 ended(1, ANN, Some(180)),
                 SettlementPending {
                     agent: ANN,
+                    fee: None,
                     inquiry: InquiryId(1),
                     legs: vec![leg("10"), leg("-10")],
                     payable_at: at(1_000),

@@ -18,9 +18,11 @@ use domain::event::session::*;
 use domain::event::settlement::*;
 use domain::event::wallet::*;
 use domain::event::webhook::*;
+use domain::fees::{FeeRule, Percent};
 use domain::hours::{BusinessHours, Weekday, WeeklyHours};
 use domain::ids::*;
 use domain::log::LogName;
+use domain::split::Rounding;
 use domain::terms::*;
 use domain::time::{Span, Timestamp};
 use domain::topic::Skill;
@@ -297,6 +299,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         agent,
         bid: Some(bid),
         direction: Direction::Forward,
+        fee_rule: None,
         inquiry,
         legs: legs(),
         payee: Party::Provider(PROVIDER),
@@ -304,6 +307,38 @@ fn samples() -> Vec<(&'static str, Event)> {
         price: eur("9.00"),
         settlement,
     };
+    let pending = SettlementPending {
+        agent,
+        fee: None,
+        inquiry,
+        legs: legs(),
+        payable_at: closes_at,
+        payee: Party::Provider(PROVIDER),
+        settlement,
+    };
+    let fee = Fee { commission: eur("1.13"), number: 2, tax: eur("0.23") };
+    let refunded = SettlementRefunded {
+        agent,
+        amount: eur("4.50"),
+        credit_note: 7,
+        fee: Some(fee),
+        inquiry,
+        left: eur("4.50"),
+        legs: legs(),
+        payer: Party::Agent(agent),
+        reason: RefundReason::PoorQuality,
+        settlement,
+    };
+    let rule = FeeRule {
+        id: FeeRuleId(17),
+        number: 2,
+        commission: "15".parse().unwrap(),
+        tax: "8.1".parse().unwrap(),
+        tax_rounding: Rounding::HalfUp,
+        jurisdiction: Some("ch".into()),
+        valid_from: MORNING,
+    };
+    let bare = FeeRule { jurisdiction: None, tax: Percent::ZERO, tax_rounding: Rounding::HalfEven, ..rule.clone() };
     let yen = domain::money::Money::parse("500", "JPY".parse().unwrap()).unwrap();
     vec![
         (
@@ -953,19 +988,12 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("bare", WrapUpCompleted { information: None, ..wrapped.clone() }.into()),
         ("", wrapped.into()),
         ("bare", SettlementEscrowed { bid: None, ..escrowed.clone() }.into()),
+        ("fee", SettlementEscrowed { fee_rule: Some(2), ..escrowed.clone() }.into()),
         ("", escrowed.into()),
-        (
-            "",
-            SettlementPending {
-                agent,
-                inquiry,
-                legs: legs(),
-                payable_at: closes_at,
-                payee: Party::Provider(PROVIDER),
-                settlement,
-            }
-            .into(),
-        ),
+        ("fee", SettlementPending { fee: Some(fee), ..pending.clone() }.into()),
+        ("", pending.into()),
+        ("bare", SettlementRefunded { fee: None, reason: RefundReason::NoShow, ..refunded.clone() }.into()),
+        ("", refunded.into()),
         ("", SettlementPayable { agent, inquiry, legs: legs(), payee: Party::Provider(PROVIDER), settlement }.into()),
         ("", SettlementReleased { agent, inquiry, legs: legs(), payer: Party::Agent(agent), settlement }.into()),
         (
@@ -1025,6 +1053,9 @@ fn samples() -> Vec<(&'static str, Event)> {
             .into(),
         ),
         ("", WebhookRedeliveryAsked { delivery, provider: PROVIDER, webhook }.into()),
+        ("", FeeRuleSet { rule: rule.clone() }.into()),
+        ("bare", FeeRuleSet { rule: bare }.into()),
+        ("", FeeRuleTaken { rule, source: source() }.into()),
         ("", EntryPosted { about: settlement.into(), at: MORNING, legs: legs(), number: 3, source: source() }.into()),
     ]
 }

@@ -292,3 +292,104 @@ fn the_exported_journal_is_in_order_and_complete_and_a_part_opens_with_what_was_
         assert_eq!(ran.code, 2, "{wrong:?}: {}", ran.err);
     }
 }
+
+/// By account, amount and rule, of an entry.
+fn legs(entry: &Value) -> Vec<(String, String, String)> {
+    let leg = |leg: &Value| (text(&leg["account"]), text(&leg["amount"]["amount"]), text(&leg["rule"]));
+    entry["postings"].as_array().unwrap().iter().map(leg).collect()
+}
+
+#[test]
+fn the_house_takes_its_fee_and_gives_its_part_of_it_back() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let house = House::open(&data);
+    let mut town = Town::found(&house, 1);
+    let fee = |commission: &str| json!({"commission": commission, "tax": "20", "jurisdiction": "at"});
+    let first = town.finance.give("setFeeRule", fee("15"), "feeRule { id number commission tax jurisdiction } log seq");
+    assert_eq!((&first["log"], &first["feeRule"]["number"]), (&json!("treasury"), &json!(1)));
+    let price = json!({"amount": "12.00", "currency": "EUR"});
+    let offer = town.offer(json!({"claim": {"direction": "FORWARD", "price": price}}), json!({}));
+    // The call server takes the rule over a moment later; a first conversation waits for it.
+    let taken =
+        "{ auditTrail(filter: {log: \"main\", types: [\"fee_rule.taken.v1\"]}, first: 5) { edges { node { type } } } }";
+    eventually("the rule has arrived", || {
+        let seen = town.finance.ask(taken, json!({}));
+        (seen["auditTrail"]["edges"].as_array()?.len() == 1).then_some(())
+    });
+    serve_one(&house, &mut town, &offer);
+    let entries = posted(&mut town.finance, 3);
+    let (agent, provider) = (town.agents[0].0.clone(), town.provider_id.clone());
+    let pending = format!("liabilities:provider:{provider}:pending");
+    let leg = |account: &str, amount: &str, rule: &str| (account.to_owned(), amount.to_owned(), rule.to_owned());
+    assert_eq!(
+        legs(&entries[2])[1..],
+        [
+            leg(&pending, "-10.20", "completion/1"),
+            leg("income:commission", "-1.50", "fee/1"),
+            leg("liabilities:tax:output-vat:at", "-0.30", "fee/1"),
+        ]
+    );
+
+    // What is set later changes nothing of it.
+    town.finance.give("setFeeRule", fee("90"), "feeRule { number }");
+    let settlement = text(&entries[2]["about"]);
+    let back = |amount: &str| {
+        let amount = json!({"amount": amount, "currency": "EUR"});
+        json!({"settlementId": settlement, "amount": amount, "reason": "POOR_QUALITY"})
+    };
+    let shown = "settlement { state price { amount } left { amount } } log seq replayed";
+    let one_key = key();
+    let half = town.finance.give_keyed("refundSettlement", back("6.00"), &one_key, shown);
+    assert_eq!(
+        (&half["settlement"]["state"], &half["settlement"]["left"]["amount"]),
+        (&json!("PENDING"), &json!("6.00"))
+    );
+    let again = town.finance.give_keyed("refundSettlement", back("6.00"), &one_key, shown);
+    assert_eq!((&again["replayed"], &again["settlement"]["left"]["amount"]), (&json!(true), &json!("6.00")));
+    let entries = posted(&mut town.finance, 4);
+    assert_eq!(
+        legs(&entries[3]),
+        [
+            leg(&pending, "5.10", "refund/1"),
+            leg("income:commission", "0.75", "fee/1"),
+            leg("liabilities:tax:output-vat:at", "0.15", "fee/1"),
+            leg(&format!("liabilities:agent:{agent}:wallet"), "-6.00", "refund/1"),
+        ]
+    );
+    let refused = |answer: &Value| text(&answer["userErrors"][0]["code"]);
+    let more = town.finance.give_keyed("refundSettlement", back("6.01"), &key(), shown);
+    assert_eq!(refused(&more), "INVALID");
+    let whole = town.finance.give("refundSettlement", back("6.00"), shown);
+    assert_eq!(
+        (&whole["settlement"]["state"], &whole["settlement"]["left"]["amount"]),
+        (&json!("REFUNDED"), &json!("0.00"))
+    );
+    let over = town.finance.give_keyed("refundSettlement", back("0.01"), &key(), shown);
+    assert_eq!(refused(&over), "NOT_ALLOWED_NOW");
+
+    posted(&mut town.finance, 5);
+    let held = lines(&balance(&mut town.finance, None));
+    assert_eq!(held.len(), 2, "bank and wallet, as before: {held:?}");
+    let wallet =
+        "{ viewer { agent { wallets { balance { amount } } } } feeRules(first: 5) { edges { node { number } } } }";
+    let seen = town.agents[0].1.ask(wallet, json!({}));
+    assert_eq!(seen["viewer"]["agent"]["wallets"][0]["balance"]["amount"], "1000.00");
+    assert_eq!(seen["feeRules"]["edges"].as_array().unwrap().len(), 2, "who is charged may know what");
+    let list = "{ settlements(filter: {states: [REFUNDED]}, first: 5) { edges { node { id left { amount } } } } }";
+    assert_eq!(town.provider.ask(list, json!({}))["settlements"]["edges"].as_array().unwrap().len(), 1);
+    let rules = "{ feeRules(first: 5) { edges { node { id } } } }";
+    assert_eq!(house.client("").ask(rules, json!({}))["feeRules"]["edges"], json!([]));
+
+    // The same after a start: rules, what is left, and the books.
+    let books = balance(&mut town.finance, None);
+    house.kill();
+    let house = House::open(&data);
+    town.move_to(&house);
+    assert_eq!(balance(&mut town.finance, None), books);
+    let node = "query($id: ID!) { node(id: $id) { ... on FeeRule { number commission tax jurisdiction } } }";
+    let rule = town.provider.ask(node, json!({"id": first["feeRule"]["id"]}));
+    assert_eq!(rule["node"], json!({"number": 1, "commission": "15", "tax": "20", "jurisdiction": "at"}));
+    assert_eq!(house.stop(), 0);
+    verified(&data);
+}

@@ -186,6 +186,6 @@ fn a_file_without_its_columns_is_refused_by_name() {
     let file = scratch.join("a.csv");
     fs::write(&file, "auction_id,item\n").unwrap();
     let ran = run(&["replay", "sealed", "--auctions", file.to_str().unwrap(), "--bids", file.to_str().unwrap()]);
-    assert_eq!(ran.code, 1);
+    assert_eq!(ran.code, 2);
     assert!(ran.err.contains("no column winning_bid"), "{}", ran.err);
 }

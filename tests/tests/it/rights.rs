@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 52] = [
+const MUTATIONS: [(&str, &[&str], &str); 54] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -48,6 +48,12 @@ const MUTATIONS: [(&str, &[&str], &str); 52] = [
         &["finance"],
         r#"{"owner": "agt_00000000000000000000000000", "amount": {"amount": "1.00", "currency": "EUR"}, "reference": "none"}"#,
     ),
+    (
+        "refundSettlement",
+        &["finance"],
+        r#"{"settlementId": "stl_00000000000000000000000000", "amount": {"amount": "1.00", "currency": "EUR"}, "reason": "GOODWILL"}"#,
+    ),
+    ("setFeeRule", &["finance"], r#"{"commission": "100.5", "tax": "0"}"#),
     (
         "publishOffer",
         &["provider", "operator"],

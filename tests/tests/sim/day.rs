@@ -340,6 +340,18 @@ impl Day {
                 handover::bring_ends(&self.house, &mut self.dice, node, &log, max);
                 self.disarm();
             }
+            if self.dice.percent(30) {
+                self.maybe_trap(node, 12);
+                handover::post(&self.house, &mut self.dice, node, &log, max);
+                self.disarm();
+            }
+            if self.dice.percent(30) {
+                self.maybe_trap(node, 12);
+                if self.house.is_up(node) {
+                    handover::bring_rules(&self.house, &mut self.dice, node, &log);
+                }
+                self.disarm();
+            }
         }
     }
 
@@ -359,7 +371,7 @@ impl Day {
             9 => vec![UnknownNotWritten, RefusedFull],
             _ => vec![Broken],
         };
-        let log = log(self.dice.one(&["main", "main", "east", "community", "effects"]));
+        let log = log(self.dice.one(&["main", "main", "east", "community", "treasury", "effects"]));
         self.house.inject(&log, faults);
     }
 

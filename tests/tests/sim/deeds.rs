@@ -12,11 +12,14 @@ use crate::trade;
 use domain::actor::Actor;
 use domain::command::{AgentChoice, ChannelReport, Command};
 use domain::event::agent::Will;
+use domain::event::settlement::RefundReason;
 use domain::event::wallet::Party;
 use domain::ids::*;
 use domain::log::LogName;
+use domain::money::Money;
 use domain::patch::Patch;
 use domain::sealed::Sealed;
+use domain::split::Rounding;
 use domain::terms::{ChannelKind, Direction};
 use domain::time::Span;
 use domain::topic::Skill;
@@ -42,7 +45,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 58] = [
+const WEIGHTS: [(usize, Draw); 60] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
@@ -78,6 +81,8 @@ const WEIGHTS: [(usize, Draw); 58] = [
     (4, report_presence),
     (4, credit_agent),
     (1, credit_provider),
+    (3, refund_settlement),
+    (1, set_fee_rule),
     (2, update_agent),
     (3, report_traffic),
     (1, register_agent),
@@ -134,12 +139,16 @@ fn what_waits(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Draw> {
     if market.sessions.iter().any(|one| one.open && !one.guests.is_empty()) && dice.percent(30) {
         return Some(dice.one(&[open_side_channel as Draw, open_side_channel, leave, transfer, invite]));
     }
+    // Who is barred works on, and bids again from the moment the bar is taken away: what waited for it begins then.
+    if !market.barred.is_empty() && dice.percent(10) {
+        return Some(dice.one(&[works_on as Draw, works_on, forgive_barred]));
+    }
     // Who has strikes is on its way to the next one: only three at once bar.
     let reluctant = |one: &crate::known::KnownReservation| one.pending && market.struck.contains(&one.agent);
-    if market.reservations.iter().any(reluctant) && dice.percent(60) {
+    if market.reservations.iter().any(reluctant) && dice.percent(80) {
         return Some(decline_again);
     }
-    if !market.struck.is_empty() && market.auctions.iter().any(|one| one.open) && dice.percent(30) {
+    if !market.struck.is_empty() && market.auctions.iter().any(|one| one.open) && dice.percent(50) {
         return Some(dice.one(&[win_again as Draw, win_again, back_to_work]));
     }
     if market.reservations.iter().any(|one| one.pending) && dice.percent(30) {
@@ -211,6 +220,14 @@ fn win_again(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
 fn back_to_work(_: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let agent = *market(known, log)?.struck.last()?;
     Some((log.clone(), Actor::Agent(agent), Command::SetAgentStatus { agent, will: Will::Available, note: None }))
+}
+fn works_on(_: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let agent = *market(known, log)?.barred.last()?;
+    Some((log.clone(), Actor::Agent(agent), Command::SetAgentStatus { agent, will: Will::Available, note: None }))
+}
+fn forgive_barred(_: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let agent = *market(known, log)?.barred.last()?;
+    Some((log.clone(), operator(), Command::ForgiveStrikes { agent, reason: sealed(agent) }))
 }
 fn decline_again(_: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let market = market(known, log)?;
@@ -495,6 +512,42 @@ fn credit_agent(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
 fn credit_provider(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let provider = dice.pick(&known.providers)?;
     Some(credit(dice, log, Party::Provider(provider), 1, 30))
+}
+
+/// Of what is settled, mostly inside its window; a part, all, or more than there is.
+fn refund_settlement(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (settlement, price) = dice.pick(&market(known, log)?.settled)?;
+    let units = price.units();
+    let units = match dice.throw(8) {
+        0..3 => units,
+        3 => units + 1,
+        4 => 0,
+        _ => i128::from(dice.between(0, i64::try_from(units).unwrap_or(i64::MAX))),
+    };
+    let amount = Money::of_units(units, price.currency());
+    let reason = dice.one(&[RefundReason::NoShow, RefundReason::PoorQuality]);
+    Some((log.clone(), finance(), Command::RefundSettlement { settlement, amount, reason }))
+}
+/// From now on, from soon on, or from before now on, which is refused.
+fn set_fee_rule(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let mut command = fee_rule(dice);
+    if let Command::SetFeeRule { valid_from, .. } = &mut command
+        && dice.percent(30)
+    {
+        *valid_from = Some(market(known, log)?.now + Span::seconds(dice.between(-60, 600)));
+    }
+    Some((LogName::treasury(), finance(), command))
+}
+pub fn fee_rule(dice: &mut Dice) -> Command {
+    let percent = |text: &str| text.parse().expect("a percentage");
+    let tax = dice.one(&["0", "20", "8.1", "9.975"]);
+    Command::SetFeeRule {
+        commission: percent(dice.one(&["0", "15", "33.3333", "100"])),
+        tax: percent(tax),
+        tax_rounding: dice.one(&[Rounding::HalfEven, Rounding::HalfUp]),
+        jurisdiction: (tax != "0").then(|| "at".to_owned()),
+        valid_from: None,
+    }
 }
 
 pub fn skills(dice: &mut Dice, log: &LogName) -> Vec<Skill> {

@@ -46,6 +46,7 @@ impl Day {
             }
             for name in ["main", "east"] {
                 while handover::step(&self.house, &mut self.dice, node, &log(name), 100) {}
+                handover::bring_rules(&self.house, &mut self.dice, node, &log(name));
             }
         }
         self.everybody_leaves();
@@ -57,6 +58,7 @@ impl Day {
         }
         for name in ["main", "east"] {
             while handover::bring_ends(&self.house, &mut self.dice, 0, &log(name), 100) {}
+            while handover::post(&self.house, &mut self.dice, 0, &log(name), 100) {}
         }
         hooks::all_is_told(self);
         // A refusal appends nothing and confirms the head: now both have read everything.
@@ -83,6 +85,7 @@ impl Day {
         let command = match log.as_str() {
             "community" => trade::provider(&mut self.dice, false),
             "effects" => hooks::of_nothing(&mut self.dice),
+            "treasury" => deeds::fee_rule(&mut self.dice),
             name => Command::CreditWallet {
                 owner: Party::Agent(AgentId(if name == "main" { 1 } else { 21 })),
                 amount: crate::menu::grid(1, "EUR".parse().expect("a currency")),
@@ -90,7 +93,7 @@ impl Day {
             },
         };
         let actor = match command {
-            Command::CreditWallet { .. } => Actor::Finance("fin".into()),
+            Command::CreditWallet { .. } | Command::SetFeeRule { .. } => Actor::Finance("fin".into()),
             _ => deeds::operator(),
         };
         let order = deeds::order(&mut self.dice, (log.clone(), actor, command), None);

@@ -34,9 +34,9 @@ use store::writer::{Settings, Writer};
 /// So few that a reader who lags finds it full.
 const INBOX: usize = 12;
 
-pub const LOGS: [&str; 4] = ["main", "east", "community", "effects"];
-/// Those that live views fold, and that have deadlines.
-pub const VIEWED: [&str; 3] = ["main", "east", "community"];
+pub const LOGS: [&str; 5] = ["main", "east", "community", "treasury", "effects"];
+/// Those that live views fold.
+pub const VIEWED: [&str; 4] = ["main", "east", "community", "treasury"];
 
 pub fn log(name: &str) -> LogName {
     name.parse().expect("a log's name")

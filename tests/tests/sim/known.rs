@@ -13,6 +13,7 @@ use domain::event::inquiry::InquiryEvent;
 use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
+use domain::event::settlement::SettlementEvent;
 use domain::event::webhook::WebhookEvent;
 use domain::ids::*;
 use domain::log::{LogName, Seq};
@@ -78,8 +79,13 @@ pub struct KnownMarket {
     pub kept: Vec<(AgentId, CustomerId)>,
     /// Who was told something, by the event at which position.
     pub told: Vec<(AgentId, Seq)>,
+    /// What was completed, at what price.
+    pub settled: Vec<(SettlementId, Money)>,
+    escrowed: Vec<(SettlementId, Money)>,
     /// Who has strikes.
     pub struck: Vec<AgentId>,
+    /// Who may name no bid.
+    pub barred: Vec<AgentId>,
     /// When it was last heard of.
     pub now: Timestamp,
 }
@@ -122,7 +128,7 @@ impl Known {
             self.learn_community(&event.event);
         } else if event.log == LogName::effects() {
             self.learn_effects(&event.event);
-        } else {
+        } else if event.log != LogName::treasury() {
             let market = self.markets.entry(event.log.clone()).or_default();
             market.now = event.time;
             market.learn(&event.event);
@@ -179,6 +185,11 @@ impl Known {
 }
 
 impl KnownMarket {
+    /// Nothing is counted against the agent any more.
+    fn clear(&mut self, agent: AgentId) {
+        self.struck.retain(|one| *one != agent);
+        self.barred.retain(|one| *one != agent);
+    }
     /// Of auctions that are open.
     pub fn sealed_bids(&self) -> impl Iterator<Item = (BidId, AgentId)> + '_ {
         let open =
@@ -189,13 +200,18 @@ impl KnownMarket {
     fn learn(&mut self, event: &Event) {
         match event {
             Event::Agent(AgentEvent::Registered(e)) => self.agents.push(e.agent),
+            Event::Settlement(SettlementEvent::Escrowed(e)) => self.escrowed.push((e.settlement, e.price)),
+            Event::Settlement(SettlementEvent::Pending(e)) => {
+                self.settled.extend(self.escrowed.iter().filter(|one| one.0 == e.settlement));
+            }
             Event::Agent(AgentEvent::CustomerBlocked(e)) => self.kept.push((e.agent, e.customer)),
             Event::Agent(AgentEvent::CustomerUnblocked(e)) => self.kept.retain(|one| *one != (e.agent, e.customer)),
             Event::Agent(AgentEvent::Blocked(e)) => self.blocked.push((e.agent, e.provider)),
             Event::Agent(AgentEvent::Unblocked(e)) => self.blocked.retain(|one| *one != (e.agent, e.provider)),
             Event::Agent(AgentEvent::Struck(e)) => self.struck.push(e.agent),
-            Event::Agent(AgentEvent::BarEnded(e)) => self.struck.retain(|one| *one != e.agent),
-            Event::Agent(AgentEvent::StrikesForgiven(e)) => self.struck.retain(|one| *one != e.agent),
+            Event::Agent(AgentEvent::Barred(e)) => self.barred.push(e.agent),
+            Event::Agent(AgentEvent::BarEnded(e)) => self.clear(e.agent),
+            Event::Agent(AgentEvent::StrikesForgiven(e)) => self.clear(e.agent),
             Event::Queue(QueueEvent::Opened(e)) => self.queues.push(e.queue),
             Event::Inquiry(InquiryEvent::Registered(e)) => {
                 self.inquiries.push((e.inquiry, e.customer));

@@ -4,6 +4,7 @@
 #![allow(clippy::ptr_arg)] // Some mutants add or remove lines, so all are given the vector.
 
 mod blocks;
+mod books;
 mod erasures;
 mod merges;
 mod offers;
@@ -70,6 +71,11 @@ fn reseal(books: &mut Books, log: &str, answers_follow: bool) {
         books.logs.remove("effects");
         books.told.retain(|told| told.log != "effects");
         books.sent.clear();
+    }
+    // Books that were made from what was tampered with would tell of nothing else.
+    if log != "treasury" {
+        books.logs.remove("treasury");
+        books.told.retain(|told| told.log != "treasury");
     }
     let lines = books.logs.get_mut(log).expect("the log");
     for at in 0..lines.len() {
@@ -448,6 +454,7 @@ fn the_auditor_finds_every_mutant() {
         .chain(merges::MERGES)
         .chain(blocks::BLOCKS)
         .chain(strikes::STRIKES)
+        .chain(books::FEES)
         .map(|mutant| (mutant, vec![]))
         .collect();
     let mut missed = vec![];

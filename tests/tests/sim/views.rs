@@ -76,6 +76,7 @@ pub fn same(name: &str, live: &Live, zero: &Live, subjects: &BTreeSet<Subject>) 
     agree!(queues(None, None, None, ALL));
     agree!(agents(None, None, ALL));
     agree!(accounts(None, None, None, ALL));
+    agree!(books(|_, books| books.clone()));
     for log_name in VIEWED {
         agree!(waiting(&log(log_name)));
         agree!(agents_available(&log(log_name)));

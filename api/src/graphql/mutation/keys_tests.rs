@@ -119,6 +119,7 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&operator, "retireQueue", json!({ "queueId": queue }), "queue { id }").await;
     let input = json!({ "owner": cat, "amount": { "amount": "5", "currency": "EUR" }, "reference": "r" });
     table.does(&finance, "creditWallet", input, "account { id }").await;
+    table.does(&finance, "setFeeRule", json!({ "commission": "10", "tax": "0" }), "feeRule { number }").await;
 
     // What is so already is recorded again. Under its first key a status never comes back.
     let available = json!({ "status": "AVAILABLE" });
@@ -148,7 +149,8 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     let offer = id(&table.does(&provider, "publishOffer", input, "offer { id }").await, "offer");
     let revise = |revision: u32| json!({ "offerId": offer, "expectedRevision": revision });
     table.does_nothing(&provider, "reviseOffer", revise(1), json!({ "title": "t" })).await;
-    let input = json!({ "offerId": offer, "expectedRevision": 2, "title": "t" });
+    // Its title is "t" already, so its terms kept their number.
+    let input = json!({ "offerId": offer, "expectedRevision": 1, "title": "u" });
     table.does(&provider, "reviseOffer", input, "offer { id }").await;
     let input = json!({ "offerId": offer, "question": "?", "channel": "MESSAGE" });
     let asked = id(&table.does(&nobody, "acceptOffer", input, "inquiry { id }").await, "inquiry");
@@ -210,6 +212,12 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&customer, "endSession", json!({ "sessionId": session }), "session { id }").await;
     table.does(&ben, "extendWrapUp", json!({ "sessionId": session, "by": "PT1M" }), "session { id }").await;
     table.does(&ben, "completeWrapUp", json!({ "sessionId": session }), "session { id }").await;
+    let settled = "{ settlements(first: 1) { edges { node { id } } } }";
+    let settled = table.house.ask(&finance, settled, json!({})).await;
+    let settlement = &settled["settlements"]["edges"][0]["node"]["id"];
+    let input =
+        json!({ "settlementId": settlement, "amount": { "amount": "1", "currency": "EUR" }, "reason": "POOR_QUALITY" });
+    table.does(&finance, "refundSettlement", input, "settlement { left { amount } }").await;
 
     table.does(&provider, "deleteWebhook", json!({ "webhookId": webhook }), "webhook { id }").await;
     let value = json!({ "topic": "cards", "direction": "FORWARD", "value": { "amount": "1", "currency": "EUR" } });

@@ -3,9 +3,10 @@
 use super::call::{Done, Payload};
 use super::user_error::UserError;
 use crate::graphql::scalars::Seq;
+use crate::graphql::types::fee::FeeRule;
 use crate::graphql::types::{
     Account, Agent, Auction, Bid, Block, CallServer, Customer, Inquiry, Message, Offer, Provider, Queue, Reservation,
-    Session, Webhook,
+    Session, Settlement, Webhook,
 };
 use async_graphql::SimpleObject;
 
@@ -65,6 +66,8 @@ payloads! {
     /// `block`: null where it was taken back.
     BlockPayload { block: Block }
     AccountPayload { account: Account }
+    SettlementPayload { settlement: Settlement }
+    FeeRulePayload { fee_rule: FeeRule }
     OfferPayload { offer: Offer }
     AcceptOfferPayload { inquiry: Inquiry, customer_token: String }
     InquiryPayload { inquiry: Inquiry }

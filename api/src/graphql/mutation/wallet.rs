@@ -1,16 +1,21 @@
-//! Money that comes in from outside.
+//! What finance does: money that comes in from outside, money that goes back, fee rules.
 
 use super::agent::known_call_server;
 use super::call::{Call, Step, answer};
-use super::payload::AccountPayload;
+use super::payload::{AccountPayload, FeeRulePayload, SettlementPayload};
 use crate::graphql::input::agent::{Credit, CreditWalletInput};
-use crate::graphql::types::Account;
+use crate::graphql::input::money::{RefundSettlementInput, SetFeeRuleInput};
+use crate::graphql::types::fee::FeeRule;
+use crate::graphql::types::{Account, Settlement};
 use async_graphql::{Context, Error, Object};
 use domain::command::{Command, rights};
 use domain::event::Event;
+use domain::event::journal::JournalEvent;
 use domain::event::wallet::{Party, WalletEvent};
 use domain::log::LogName;
 use domain::refusal::Refusal;
+use projections::live::Dossier;
+use projections::live::settlement::SettlementState;
 
 #[derive(Default)]
 pub(super) struct Wallets;
@@ -21,6 +26,48 @@ impl Wallets {
         let call = Call::begin(ctx, rights::CREDIT_WALLET, &input, &input.idempotency_key)?;
         answer(credit_wallet(&call, &input)).await
     }
+
+    /// Inside the return window: a part of the price back to the payer, or all that is left of it.
+    async fn refund_settlement(
+        &self,
+        ctx: &Context<'_>,
+        input: RefundSettlementInput,
+    ) -> Result<SettlementPayload, Error> {
+        let call = Call::begin(ctx, rights::REFUND_SETTLEMENT, &input, &input.idempotency_key)?;
+        answer(refund_settlement(&call, &input)).await
+    }
+
+    /// What the house takes of a price from an instant on. Each call server takes it over a moment later.
+    async fn set_fee_rule(&self, ctx: &Context<'_>, input: SetFeeRuleInput) -> Result<FeeRulePayload, Error> {
+        let call = Call::begin(ctx, rights::SET_FEE_RULE, &input, &input.idempotency_key)?;
+        answer(set_fee_rule(&call, &input)).await
+    }
+}
+
+async fn refund_settlement(call: &Call, input: &RefundSettlementInput) -> Step<SettlementPayload> {
+    let (id, command) = (input.settlement()?, input.command()?);
+    let log = call.log_of(id, "settlementId").await?;
+    let done = call.submit_about(&log, id, command, |dossier, _| over(dossier)).await?;
+    Ok(SettlementPayload::new(&done, Settlement::load(&call.app, &call.actor, id).await?))
+}
+
+/// Why nothing of a settlement goes back any more.
+fn over(dossier: &Dossier) -> Option<Refusal> {
+    let message = match dossier.settlement()?.row().state {
+        SettlementState::Payable => "The return window is over.",
+        SettlementState::Refunded | SettlementState::Released => "All of it was given back.",
+        SettlementState::Escrowed | SettlementState::Pending => return None,
+    };
+    Some(Refusal::NotAllowedNow { message })
+}
+
+async fn set_fee_rule(call: &Call, input: &SetFeeRuleInput) -> Step<FeeRulePayload> {
+    let done = call.submit(&LogName::treasury(), input.command()?).await?;
+    let id = done.one(|event| match event {
+        Event::Journal(JournalEvent::FeeRuleSet(e)) => Some(e.rule.id),
+        _ => None,
+    })?;
+    Ok(FeeRulePayload::new(&done, FeeRule::load(&call.app, &call.actor, id)))
 }
 
 async fn credit_wallet(call: &Call, input: &CreditWalletInput) -> Step<AccountPayload> {

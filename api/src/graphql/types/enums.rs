@@ -317,6 +317,25 @@ pub enum NoticeKind {
     StrikesForgiven,
 }
 
+/// Which of two units an amount becomes that lies in the middle between them. HALF_EVEN: the even one. HALF_UP: the larger one.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::split::Rounding")]
+pub enum Rounding {
+    HalfEven,
+    HalfUp,
+}
+
+/// Why a payer has its money back. NO_SHOW: the other side was not there.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::event::settlement::RefundReason")]
+pub enum RefundReason {
+    NoShow,
+    WrongTopic,
+    Duplicate,
+    PoorQuality,
+    Goodwill,
+}
+
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "domain::event::agent::StrikeReason")]
 pub enum StrikeReason {
@@ -445,6 +464,7 @@ impl From<live::settlement::SettlementState> for SettlementState {
             live::settlement::SettlementState::Escrowed => SettlementState::Escrowed,
             live::settlement::SettlementState::Pending => SettlementState::Pending,
             live::settlement::SettlementState::Payable => SettlementState::Payable,
+            live::settlement::SettlementState::Refunded => SettlementState::Refunded,
             live::settlement::SettlementState::Released => SettlementState::Released,
         }
     }
@@ -456,6 +476,7 @@ impl From<rows::SettlementState> for SettlementState {
             rows::SettlementState::Escrowed => SettlementState::Escrowed,
             rows::SettlementState::Pending => SettlementState::Pending,
             rows::SettlementState::Payable => SettlementState::Payable,
+            rows::SettlementState::Refunded => SettlementState::Refunded,
             rows::SettlementState::Released => SettlementState::Released,
         }
     }
@@ -469,7 +490,8 @@ impl SettlementState {
             SettlementState::Pending => Some(rows::SettlementState::Pending),
             SettlementState::Payable => Some(rows::SettlementState::Payable),
             SettlementState::Released => Some(rows::SettlementState::Released),
-            SettlementState::Paid | SettlementState::Refunded => None,
+            SettlementState::Refunded => Some(rows::SettlementState::Refunded),
+            SettlementState::Paid => None,
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod customer;
 pub mod decision;
 pub mod enums;
 pub(crate) mod eyes;
+pub mod fee;
 pub mod filters;
 pub mod fresh;
 pub mod hours;

@@ -2,6 +2,7 @@
 
 use super::audit::AuditEntry;
 use super::bid::Bid;
+use super::fee::FeeRule;
 use super::notice::Notice;
 use super::offer::OfferLink;
 use super::record::InquiryRecord;
@@ -40,6 +41,7 @@ pub enum Node {
     Posting(Posting),
     Account(Account),
     AuditEntry(AuditEntry),
+    FeeRule(FeeRule),
     Webhook(Webhook),
     WebhookDelivery(WebhookDelivery),
 }
@@ -73,6 +75,7 @@ impl Node {
             Subject::SettlementId(id) => Settlement::load(app, viewer, id).await?.map(Node::Settlement),
             Subject::AccountId(id) => Account::load(app, viewer, id).await?.map(Node::Account),
             Subject::PostingId(id) => Posting::load(app, viewer, id).await?.map(Node::Posting),
+            Subject::FeeRuleId(id) => FeeRule::load(app, viewer, id).map(Node::FeeRule),
             Subject::WebhookId(id) => Webhook::load(app, viewer, id).map(Node::Webhook),
             Subject::DeliveryId(id) => WebhookDelivery::load(app, viewer, id).map(Node::WebhookDelivery),
             Subject::EventId(_) => None,

@@ -66,6 +66,7 @@ pub struct Settlement {
     inquiry: InquiryId,
     bid: Option<BidId>,
     price: domain::money::Money,
+    left: domain::money::Money,
     direction: Direction,
     payer: wallet::Party,
     payee: wallet::Party,
@@ -106,6 +107,7 @@ impl Settlement {
             inquiry: row.inquiry,
             bid: row.bid,
             price: row.price,
+            left: row.left,
             direction: row.direction,
             payer: row.payer,
             payee: row.payee,
@@ -125,6 +127,7 @@ impl Settlement {
             inquiry: row.inquiry,
             bid: row.bid,
             price: row.price,
+            left: row.left,
             direction: row.direction,
             payer,
             payee,
@@ -208,6 +211,10 @@ impl Settlement {
     }
     async fn price(&self) -> Money {
         self.price.into()
+    }
+    /// Of the price, what was not given back.
+    async fn left(&self) -> Money {
+        self.left.into()
     }
     async fn direction(&self) -> AuctionDirection {
         self.direction.into()

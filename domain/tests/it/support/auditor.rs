@@ -74,6 +74,9 @@ pub struct Auditor {
     /// Within a step: who has just not consented to what it had won, and who must be barred for that.
     blamed: Option<(AgentId, AuctionId)>,
     owes_bar: Option<AgentId>,
+    /// What is left of each settlement inside its return window: credits of the payee, of commission, of tax.
+    shares: BTreeMap<SettlementId, [Decimal; 3]>,
+    credit_notes: u64,
     /// Legs by account path and currency: everything ever posted.
     books: BTreeMap<(String, Currency), Decimal>,
 }
@@ -144,6 +147,7 @@ impl Auditor {
             // `effects` moves nothing of a market.
             Event::Webhook(_) => {}
             Event::Journal(JournalEvent::EntryPosted(e)) => self.books(&e.legs),
+            Event::Journal(JournalEvent::FeeRuleSet(_) | JournalEvent::FeeRuleTaken(_)) => {}
             Event::Settlement(event) => match event {
                 SettlementEvent::Escrowed(e) => {
                     self.books(&e.legs);
@@ -152,8 +156,30 @@ impl Auditor {
                     let inquiry_of = &self.inquiry_of;
                     self.holds.retain(|(party, auction), _| (*party, inquiry_of[auction]) != (e.payer, e.inquiry));
                 }
-                SettlementEvent::Pending(e) => self.books(&e.legs),
-                SettlementEvent::Payable(e) => self.books(&e.legs),
+                SettlementEvent::Pending(e) => {
+                    self.books(&e.legs);
+                    self.shares.insert(e.settlement, shares(&e.legs));
+                }
+                SettlementEvent::Refunded(e) => {
+                    self.books(&e.legs);
+                    self.credit_notes += 1;
+                    assert_eq!(e.credit_note, self.credit_notes, "credit notes have no gaps");
+                    let left = self.shares.get_mut(&e.settlement).expect("what is pending can be given back");
+                    for (left, back) in left.iter_mut().zip(shares(&e.legs)) {
+                        *left += back;
+                        assert!(!left.is_sign_positive() || left.is_zero(), "no share gives back more than it has");
+                    }
+                    let payer = (e.payer, e.amount.currency());
+                    *self.balances.get_mut(&payer).expect("who paid has an account") += e.amount.amount();
+                    if left.iter().all(Decimal::is_zero) {
+                        self.shares.remove(&e.settlement);
+                    }
+                }
+                SettlementEvent::Payable(e) => {
+                    self.books(&e.legs);
+                    let [payees, ..] = self.shares.remove(&e.settlement).expect("what matures was pending");
+                    assert_eq!(-e.legs[0].amount.amount(), payees, "all that the payee has left is payable");
+                }
                 SettlementEvent::Released(e) => self.books(&e.legs),
             },
             Event::Provider(_)
@@ -740,6 +766,21 @@ impl Auditor {
     }
 }
 
+/// What the legs credit (negative) or debit to a payee, as commission, and as tax.
+fn shares(legs: &[Leg]) -> [Decimal; 3] {
+    let mut shares = [Decimal::ZERO; 3];
+    for leg in legs {
+        let at = match leg.account.as_str() {
+            "income:commission" => 1,
+            path if path.starts_with("liabilities:tax:") => 2,
+            path if path.ends_with(":pending") => 0,
+            _ => continue,
+        };
+        shares[at] += leg.amount.amount();
+    }
+    shares
+}
+
 /// Subjects are one to three, none twice, and name what the payload names; the payload is canonical JSON.
 fn concerns(event: &Event) {
     let payload = json::payload(event);
@@ -771,7 +812,11 @@ fn concerns(event: &Event) {
         Event::Session(_) => "session",
         Event::Settlement(_) => "settlement",
         Event::Webhook(_) => "webhook",
-        Event::Journal(_) => "about",
+        Event::Journal(JournalEvent::EntryPosted(_)) => "about",
+        Event::Journal(JournalEvent::FeeRuleSet(_) | JournalEvent::FeeRuleTaken(_)) => {
+            assert_eq!(payload["rule"]["id"].as_str(), Some(subjects[0].as_str()));
+            return;
+        }
     };
     assert_eq!(payload[entity].as_str(), Some(subjects[0].as_str()), "the entity comes first: {}", json::name(event));
 }

@@ -148,6 +148,7 @@ payloads! {
     Settlement(SettlementEvent::Escrowed) = "settlement.escrowed";
     Settlement(SettlementEvent::Pending) = "settlement.pending";
     Settlement(SettlementEvent::Payable) = "settlement.payable";
+    Settlement(SettlementEvent::Refunded) = "settlement.refunded";
     Settlement(SettlementEvent::Released) = "settlement.released";
     Webhook(WebhookEvent::Created) = "webhook.created";
     Webhook(WebhookEvent::SecretRotated) = "webhook.secret_rotated";
@@ -157,4 +158,6 @@ payloads! {
     Webhook(WebhookEvent::DeliveryAttempted) = "webhook.delivery_attempted";
     Webhook(WebhookEvent::RedeliveryAsked) = "webhook.redelivery_asked";
     Journal(JournalEvent::EntryPosted) = "journal.entry_posted";
+    Journal(JournalEvent::FeeRuleSet) = "fee_rule.set";
+    Journal(JournalEvent::FeeRuleTaken) = "fee_rule.taken";
 }

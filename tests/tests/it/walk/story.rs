@@ -231,6 +231,9 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
             story.give("operator", "registerAgent", agent);
         }
     }
+    let fee =
+        json!({"commission": "15", "tax": "20", "taxRounding": "HALF_UP", "jurisdiction": "at", "validFrom": null});
+    story.give("finance", "setFeeRule", fee);
     story.hire("Ann", "Ann of Ankara", "main", "cards", "1007.77");
     story.hire("Ben", "Ben of Berlin", "main", "cards", "2011.31");
     story.hire("Cat", "Cat of Cairo", "main", "cards", "3013.37");
@@ -273,6 +276,13 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let saved = json!({"sessionId": session, "notes": "record-notes-of-ann", "disposition": "disposition-of-ann", "information": {"is": "information-of-ann"}});
     story.give("Ann", "completeWrapUp", saved);
 
+    let settled = "{ settlements(first: 1) { edges { node { id } } } }";
+    let settled = eventually("Carla's is settled", || {
+        let seen = story.ask("finance", settled, json!({}));
+        Some(seen["settlements"]["edges"][0]["node"]["id"].clone()).filter(|id| !id.is_null())
+    });
+    let back = json!({"settlementId": settled, "amount": {"amount": "1.00", "currency": "EUR"}, "reason": "GOODWILL"});
+    story.give("finance", "refundSettlement", back);
     story.bank_is_told();
     let content =
         json!({"content": {"url": "https://bank.example/cards", "title": "Cards", "excerpt": "excerpt-of-carla"}});

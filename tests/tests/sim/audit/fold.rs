@@ -50,6 +50,7 @@ pub fn fold<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -
         kind if kind.starts_with("reservation.") => inquiry::reservation(market, entry, group),
         kind if kind.starts_with("session.") => inquiry::session(market, entry, group),
         "call_server.credit_limit_granted" => money::limit_granted(market, entry),
+        "fee_rule.taken" => money::fee_rule(market, entry),
         kind if kind.starts_with("wallet.") => money::wallet(market, entry),
         kind if kind.starts_with("settlement.") => money::settlement(market, entry, group),
         _ => {

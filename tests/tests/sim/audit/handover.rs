@@ -6,13 +6,19 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// `over`: it is evening, so nothing may be left to be handed over.
-pub fn audit(log: &str, entries: &[Entry], community: &[Entry], over: bool) -> Audited {
+pub fn audit(log: &str, entries: &[Entry], community: &[Entry], treasury: Option<&[Entry]>, over: bool) -> Audited {
     let hex = |hash: &[u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut registered: BTreeMap<&str, &Entry> = BTreeMap::new();
     let mut answered: BTreeMap<&str, &Entry> = BTreeMap::new();
     for entry in entries {
-        if let Some((from, seq, hash)) = &entry.source {
-            let source = (from == "community").then(|| community.get(*seq as usize)).flatten();
+        if let Some((from, seq, hash)) = &entry.source
+            && !(from == "treasury" && treasury.is_none())
+        {
+            let source = match from.as_str() {
+                "community" => community.get(*seq as usize),
+                "treasury" => treasury.and_then(|treasury| treasury.get(*seq as usize)),
+                _ => None,
+            };
             must!(
                 entry,
                 source.is_some_and(|source| hex(&source.hash) == *hash),
@@ -21,7 +27,7 @@ pub fn audit(log: &str, entries: &[Entry], community: &[Entry], over: bool) -> A
             );
             must!(
                 entry,
-                source.is_some_and(|source| source.id == entry.id),
+                from == "treasury" || source.is_some_and(|source| source.id == entry.id),
                 "handover",
                 "is another command than {seq}"
             );
@@ -34,6 +40,9 @@ pub fn audit(log: &str, entries: &[Entry], community: &[Entry], over: bool) -> A
             let twice = answered.insert(entry.text("inquiry"), entry);
             must!(entry, twice.is_none(), "user information", "is answered twice");
         }
+    }
+    if let Some(treasury) = treasury {
+        rules_taken(log, entries, treasury, over)?;
     }
     for accepted in community.iter().filter(|entry| entry.is("offer.accepted") && entry.text("call_server") == log) {
         let inquiry = accepted.text("inquiry");
@@ -105,4 +114,17 @@ fn locations_of<'a>(source: &'a Entry, log: &str) -> Option<&'a Value> {
 }
 fn locations_started<'a>(taken: &[&'a Entry]) -> Option<&'a Value> {
     taken.iter().find(|entry| entry.is("call_server.started")).and_then(|entry| entry.data.get("locations"))
+}
+
+/// Every fee rule, as it was set, in its order.
+fn rules_taken(log: &str, entries: &[Entry], treasury: &[Entry], over: bool) -> Audited {
+    let mut set = treasury.iter().filter(|entry| entry.is("fee_rule.set"));
+    for entry in entries.iter().filter(|entry| entry.is("fee_rule.taken")) {
+        let same = set.next().is_some_and(|set| set.data.get("rule") == entry.data.get("rule"));
+        must!(entry, same, "handover", "is not the rule that was set");
+    }
+    if let Some(missed) = set.next() {
+        must!(missed, !over, "handover", "was never taken over by {log}");
+    }
+    Ok(())
 }

@@ -243,8 +243,24 @@ impl Session<'_> {
 pub struct Settlement<'a> {
     pub inquiry: Id<'a>,
     pub payee: Id<'a>,
+    pub payer: Id<'a>,
     pub price: (Amount, &'a str),
+    /// The number of the fee rule.
+    pub rule: Option<i64>,
+    /// Of the payee, of commission, of tax: what was not given back.
+    pub shares: [Amount; 3],
     pub payable_at: Option<i64>,
+}
+
+/// What the house takes: commission and tax in ten-thousandths of a percent.
+pub struct FeeRule<'a> {
+    pub number: i64,
+    pub commission: Amount,
+    pub tax: Amount,
+    pub jurisdiction: Option<Id<'a>>,
+    /// Of the tax; else of two units the even one.
+    pub half_up: bool,
+    pub valid_from: i64,
 }
 
 pub struct Account<'a> {
@@ -303,6 +319,9 @@ pub struct Market<'a> {
     pub invitations: BTreeMap<Id<'a>, Invitation<'a>>,
     pub sessions: BTreeMap<Id<'a>, Session<'a>>,
     pub settlements: BTreeMap<Id<'a>, Settlement<'a>>,
+    /// As they were taken over.
+    pub fee_rules: Vec<FeeRule<'a>>,
+    pub credit_notes: i64,
     pub queues: BTreeMap<Id<'a>, Queue<'a>>,
     /// Erased customers of whom more is open, and when the next inquiry ends.
     pub forgets: BTreeMap<Id<'a>, i64>,

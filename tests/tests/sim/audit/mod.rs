@@ -53,6 +53,7 @@ pub mod proofs;
 pub mod selection;
 pub mod standing;
 mod strikes;
+pub mod treasury;
 pub mod webhooks;
 
 use answers::Told;
@@ -128,10 +129,12 @@ pub fn read(books: &Books) -> Result<BTreeMap<&str, Vec<Entry>>, Finding> {
 pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
     let logs = read(books)?;
     answers::audit(books, &logs)?;
+    treasury::audit(&logs, over)?;
     let mut accounts = Accounts::new();
     let none = vec![];
     let community = logs.get("community").unwrap_or(&none);
-    for (log, entries) in logs.iter().filter(|(log, _)| !["community", "effects"].contains(log)) {
+    let treasury = logs.get("treasury").map(Vec::as_slice);
+    for (log, entries) in logs.iter().filter(|(log, _)| !["community", "treasury", "effects"].contains(log)) {
         let ups: Vec<&Up> = books.ups.iter().filter(|up| up.log == *log).collect();
         let glances: Vec<&Glance> = books.glances.iter().filter(|one| one.log == *log).collect();
         let mut market = Market::default();
@@ -154,7 +157,7 @@ pub fn audit(books: &Books, over: bool) -> Result<Accounts, Finding> {
             market.stands(group)?;
         }
         notices::audit(entries)?;
-        handover::audit(log, entries, community, over)?;
+        handover::audit(log, entries, community, treasury, over)?;
         if over && let Some(last) = entries.last() {
             market.is_over(last)?;
         }

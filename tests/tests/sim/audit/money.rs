@@ -1,9 +1,9 @@
-//! Wallets, postings and settlements: the legs of every event sum to zero, the books agree with the wallets,
-//! and each step of a settlement moves what the step before left.
+//! Wallets, postings, fees and settlements: the legs of every event sum to zero, the books agree with the wallets, and
+//! each step of a settlement moves what the step before left, less what the house takes.
 
-use super::entry::{Entry, list, money, text};
+use super::entry::{Amount, Entry, int, list, money, smallest, text};
 use super::fold::unknown;
-use super::market::{Account, Market, Settlement};
+use super::market::{Account, FeeRule, Market, Settlement};
 use super::{Audited, must};
 use std::collections::BTreeMap;
 
@@ -81,6 +81,72 @@ pub fn wallet<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     }
 }
 
+pub fn fee_rule<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
+    let rule = &entry.data["rule"];
+    let rule = FeeRule {
+        number: int(rule, "number"),
+        commission: percent(text(rule, "commission")),
+        tax: percent(text(rule, "tax")),
+        half_up: rule.get("tax_rounding").is_some_and(|rounding| rounding == "half_up"),
+        jurisdiction: rule.get("jurisdiction").map(|_| text(rule, "jurisdiction")),
+        valid_from: int(rule, "valid_from"),
+    };
+    let next = market.fee_rules.last().map_or(1, |last| last.number + 1);
+    must!(entry, rule.number == next, "fees", "is rule {} and not {next}", rule.number);
+    market.fee_rules.push(rule);
+    Ok(())
+}
+
+/// In ten-thousandths.
+fn percent(text: &str) -> Amount {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{part:0<4}");
+    digits.parse().expect("a percentage has at most four decimals")
+}
+
+/// What a price comes to, for its payee, as commission, and as tax.
+fn shares_of((price, currency): (Amount, &str), rule: Option<&FeeRule<'_>>) -> [Amount; 3] {
+    let Some(rule) = rule else { return [price, 0, 0] };
+    let (unit, whole) = (smallest(currency), 1_000_000);
+    // The nearest multiple of a unit, and of two the even one, or the larger.
+    let nearest = |of: Amount, by: Amount, up: bool| {
+        let (below, above) = (of / (by * unit), (of + by * unit - 1) / (by * unit));
+        let (to_below, to_above) = (of - below * by * unit, above * by * unit - of);
+        let above_it_is = to_above < to_below || to_above == to_below && (up || above % 2 == 0);
+        unit * if above_it_is { above } else { below }
+    };
+    let commission = nearest(price * rule.commission, whole + rule.tax, false);
+    let tax = nearest(commission * rule.tax, whole, rule.half_up).min(price - commission);
+    [price - commission - tax, commission, tax]
+}
+
+fn fee_paths(rule: Option<&FeeRule<'_>>) -> [String; 2] {
+    let jurisdiction = rule.and_then(|rule| rule.jurisdiction).unwrap_or("none");
+    ["income:commission".to_owned(), format!("liabilities:tax:output-vat:{jurisdiction}")]
+}
+
+/// These legs, in any order; of the optional ones those that are not zero.
+fn posts(
+    entry: &Entry,
+    currency: &str,
+    always: &[(String, Amount)],
+    optional: &[(impl AsRef<str>, Amount)],
+) -> Audited {
+    let mut found: Vec<(&str, Amount)> = Vec::new();
+    for leg in list(&entry.data, "legs") {
+        let (amount, of) = money(&leg["amount"]);
+        must!(entry, of == currency, "postings", "is in {of}");
+        found.push((text(leg, "account"), amount));
+    }
+    let optional = optional.iter().map(|(path, amount)| (path.as_ref(), *amount)).filter(|(_, amount)| *amount != 0);
+    let mut expected: Vec<(&str, Amount)> = always.iter().map(|(path, amount)| (path.as_str(), *amount)).collect();
+    expected.extend(optional);
+    found.sort_unstable();
+    expected.sort_unstable();
+    must!(entry, found == expected, "postings", "{found:?} and not {expected:?}");
+    Ok(())
+}
+
 pub fn settlement<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]) -> Audited {
     let (id, about) = (entry.text("settlement"), entry.text("inquiry"));
     let escrow = format!("liabilities:escrow:{about}");
@@ -88,7 +154,9 @@ pub fn settlement<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Ent
         return escrowed(market, entry, group, &escrow);
     }
     let Some(row) = market.settlements.get_mut(id).filter(|row| row.inquiry == about) else { return unknown(entry) };
-    must!(entry, entry.party("payee") == row.payee, "settled", "is paid to another");
+    let back = entry.is("settlement.refunded");
+    let party = if back { ("payer", row.payer) } else { ("payee", row.payee) };
+    must!(entry, entry.party(party.0) == party.1, "settled", "is paid to another");
     match entry.kind.as_str() {
         "settlement.pending.v1" => {
             must!(entry, row.payable_at.is_none(), "settled", "is pending twice");
@@ -99,11 +167,57 @@ pub fn settlement<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Ent
                 "is payable at another time"
             );
             row.payable_at = Some(entry.int("payable_at"));
-            moves(entry, &escrow, &path(row.payee, "pending"), row.price)
+            let rule = row.rule.and_then(|number| market.fee_rules.iter().find(|rule| rule.number == number));
+            let shares = shares_of(row.price, rule);
+            let (payee, price) = (row.payee, row.price);
+            row.shares = shares;
+            let [of_payee, commission, tax] = shares;
+            let said = entry.data.get("fee").map(|fee| (money(&fee["commission"]).0, money(&fee["tax"]).0));
+            must!(entry, said == rule.map(|_| (commission, tax)), "fees", "says {said:?} and not {shares:?}");
+            let paths = fee_paths(rule);
+            let legs = [(escrow, price.0), (path(payee, "pending"), -of_payee)];
+            posts(entry, price.1, &legs, &[(&paths[0], -commission), (&paths[1], -tax)])
+        }
+        "settlement.refunded.v1" => {
+            market.credit_notes += 1;
+            must!(entry, entry.int("credit_note") == market.credit_notes, "fees", "its credit note leaves a gap");
+            must!(entry, row.payable_at.is_some_and(|at| entry.time < at), "deadlines", "is given back too late");
+            let (amount, currency) = entry.money("amount");
+            let left = row.shares.iter().sum::<Amount>() - amount;
+            must!(entry, amount > 0 && left >= 0 && currency == row.price.1, "fees", "gives back {amount} of {left}");
+            must!(entry, entry.money("left") == (left, currency), "fees", "leaves {left}");
+            let unit = smallest(currency);
+            let mut shares = [0; 3];
+            for (share, had) in shares.iter_mut().zip(row.shares) {
+                *share = amount * had / (left + amount) / unit * unit;
+            }
+            // What is left of rounding down, a unit each: to the largest remainders, and of equal ones to the first.
+            let mut order = [0, 1, 2];
+            order.sort_by_key(|at| -((amount * row.shares[*at]) % ((left + amount) * unit)));
+            let missing = (amount - shares.iter().sum::<Amount>()) / unit;
+            order.iter().take(missing as usize).for_each(|at| shares[*at] += unit);
+            for (had, share) in row.shares.iter_mut().zip(shares) {
+                *had -= share;
+                must!(entry, *had >= 0, "fees", "a share gives more than it has");
+            }
+            let rule = row.rule.and_then(|number| market.fee_rules.iter().find(|rule| rule.number == number));
+            let (paths, payee, payer) = (fee_paths(rule), row.payee, row.payer);
+            if left == 0 {
+                market.settlements.remove(id);
+            }
+            let optional =
+                [(path(payee, "pending"), shares[0]), (paths[0].clone(), shares[1]), (paths[1].clone(), shares[2])];
+            let optional: Vec<(&str, Amount)> =
+                optional.iter().map(|(path, amount)| (path.as_str(), *amount)).collect();
+            posts(entry, currency, &[(path(payer, "wallet"), -amount)], &optional)?;
+            let Some(account) = market.accounts.get_mut(&(payer, currency)) else { return unknown(entry) };
+            account.balance += amount;
+            agrees(market, entry, payer, currency)
         }
         "settlement.payable.v1" => {
             must!(entry, row.payable_at.is_some_and(|at| at <= entry.time), "deadlines", "is payable too early");
-            moves(entry, &path(row.payee, "pending"), &path(row.payee, "payable"), row.price)?;
+            let amount = (row.shares[0], row.price.1);
+            moves(entry, &path(row.payee, "pending"), &path(row.payee, "payable"), amount)?;
             market.settlements.remove(id);
             Ok(())
         }
@@ -140,7 +254,10 @@ fn escrowed<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry], e
     }
     must!(entry, !inquiry.settled, "settled", "is paid twice");
     inquiry.settled = true;
-    let row = Settlement { inquiry: about, payee, price, payable_at: None };
+    let begun = market.fee_rules.iter().filter(|rule| rule.valid_from <= entry.time);
+    let rule = begun.map(|rule| rule.number).max();
+    must!(entry, entry.int_if("fee_rule") == rule, "fees", "is not by {rule:?}, which is in force");
+    let row = Settlement { inquiry: about, payee, payer, price, rule, shares: [price.0, 0, 0], payable_at: None };
     market.settlements.insert(entry.text("settlement"), row);
     let Some(account) = market.accounts.get_mut(&(payer, price.1)) else { return unknown(entry) };
     account.balance -= price.0;

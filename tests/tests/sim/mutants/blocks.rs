@@ -42,7 +42,12 @@ fn moves_to(line: &mut Line, agent: &Value, provider: &Value) {
 fn given_to_the_blocked(lines: &mut Vec<Line>) -> Option<()> {
     let block = lines.iter().position(|line| is(line, "agent.blocked"))?;
     // The next thing that begins after it, so that nothing else tells before.
-    let (agent, provider) = (block + 1..lines.len()).find_map(|at| begins(lines, at))?;
+    let begun = |at| begins(lines, at).map(|(agent, provider)| (at, agent, provider));
+    let (at, agent, provider) = (block + 1..lines.len()).find_map(begun)?;
+    let over = |line: &Line| is(line, "agent.unblocked") && is_of(line, &agent, &provider);
+    if lines[block..at].iter().any(over) {
+        return None;
+    }
     let registered = |line: &Line| is(line, "agent.registered") && data(line)["agent"] == agent;
     lines[..block].iter().find(|line| registered(line))?;
     moves_to(&mut lines[block], &agent, &provider);
