@@ -7,7 +7,7 @@ use crate::event::agent::Will;
 use crate::event::community::{Classified, CreditLimit, CustomerKey, Location, OfferAccepted, SourcePosition};
 use crate::event::inquiry::InformationOutcome;
 use crate::event::settlement::{Leg, RefundReason};
-use crate::event::wallet::Party;
+use crate::event::wallet::{Party, ReturnReason};
 use crate::fees::{FeeRule, Percent};
 use crate::ids::*;
 use crate::log::{LogName, Seq};
@@ -295,6 +295,20 @@ pub enum Command {
         amount: Money,
         reference: String,
     },
+    PayOut {
+        owner: Party,
+        amount: Money,
+    },
+    ReturnPayout {
+        owner: Party,
+        currency: Currency,
+        payout: PayoutId,
+        reason: ReturnReason,
+    },
+    NetPayable {
+        owner: Party,
+        currency: Currency,
+    },
     WithdrawInquiry {
         inquiry: InquiryId,
         reason: Option<Sealed>,
@@ -428,6 +442,8 @@ pub enum Command {
         commission: Percent,
         tax: Percent,
         tax_rounding: Rounding,
+        /// Absent: two days.
+        return_window: Option<Span>,
         jurisdiction: Option<String>,
         /// Absent: now.
         valid_from: Option<Timestamp>,
@@ -481,6 +497,9 @@ pub mod rights {
     pub const MERGE_QUEUES: Right = ("mergeQueues", &[Operator]);
     pub const RETIRE_QUEUE: Right = ("retireQueue", &[Operator]);
     pub const CREDIT_WALLET: Right = ("creditWallet", &[Finance]);
+    pub const PAY_OUT: Right = ("payOut", &[Finance]);
+    pub const RETURN_PAYOUT: Right = ("returnPayout", &[Finance]);
+    pub const NET_PAYABLE: Right = ("netPayable", &[Finance]);
     pub const REFUND_SETTLEMENT: Right = ("refundSettlement", &[Finance]);
     pub const SET_FEE_RULE: Right = ("setFeeRule", &[Finance]);
     pub const WITHDRAW_INQUIRY: Right = ("withdrawInquiry", &[Customer, Operator]);
@@ -510,7 +529,7 @@ pub mod rights {
     pub const REDELIVER_WEBHOOK: Right = ("redeliverWebhook", &[Provider, Operator]);
 
     /// Every mutation.
-    pub const ALL: [Right; 54] = [
+    pub const ALL: [Right; 57] = [
         REGISTER_PROVIDER,
         UPDATE_PROVIDER,
         OPEN_CALL_SERVER,
@@ -538,6 +557,9 @@ pub mod rights {
         MERGE_QUEUES,
         RETIRE_QUEUE,
         CREDIT_WALLET,
+        PAY_OUT,
+        RETURN_PAYOUT,
+        NET_PAYABLE,
         REFUND_SETTLEMENT,
         SET_FEE_RULE,
         WITHDRAW_INQUIRY,
@@ -606,6 +628,9 @@ impl Command {
             Command::MergeQueues { .. } => rights::MERGE_QUEUES,
             Command::RetireQueue { .. } => rights::RETIRE_QUEUE,
             Command::CreditWallet { .. } => rights::CREDIT_WALLET,
+            Command::PayOut { .. } => rights::PAY_OUT,
+            Command::ReturnPayout { .. } => rights::RETURN_PAYOUT,
+            Command::NetPayable { .. } => rights::NET_PAYABLE,
             Command::RefundSettlement { .. } => rights::REFUND_SETTLEMENT,
             Command::SetFeeRule { .. } => rights::SET_FEE_RULE,
             Command::TakeFeeRule { .. } => rights::PROCESS,

@@ -768,7 +768,7 @@ pub fn apply_call_server(state: &mut State, event: &CallServerEvent) {
                 Some(_) => state.accounts.change(&mut state.journal, key, |row| row.credit_limit = limit),
                 None => {
                     let zero = e.zero.amount();
-                    let row = Account { id: e.account, balance: zero, held: zero, credit_limit: limit };
+                    let row = Account::new(e.account, zero, limit);
                     state.accounts.put(&mut state.journal, key, row);
                 }
             }

@@ -12,8 +12,8 @@ use crate::refusal::Refusal;
 use crate::state::{State, Timer};
 use crate::time::Timestamp;
 use crate::{
-    agent, auction, block, books, claim, community, conference, customer, fees, inquiry, location, preference, queue,
-    reservation, routing, session, settlement, standing, strike, wallet, webhook,
+    agent, auction, block, books, claim, community, conference, customer, fees, inquiry, location, payout, preference,
+    queue, reservation, routing, session, settlement, standing, strike, wallet, webhook,
 };
 
 /// What a decision knows besides state and command.
@@ -125,6 +125,11 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         }
         Command::MergeQueues { from, into } => queue::merge(state, from, *into, ctx),
         Command::RetireQueue { queue } => queue::retire(state, *queue),
+        Command::PayOut { owner, amount } => payout::pay(state, *owner, *amount, ctx),
+        Command::ReturnPayout { owner, currency, payout, reason } => {
+            payout::send_back(state, *owner, *currency, *payout, *reason)
+        }
+        Command::NetPayable { owner, currency } => payout::net(state, *owner, *currency),
         Command::CreditWallet { owner, amount, reference } => wallet::credit(state, *owner, *amount, reference, ctx),
         Command::WithdrawInquiry { inquiry, reason } => inquiry::withdraw(state, *inquiry, reason, ctx),
         Command::ResumeInquiry { inquiry } => inquiry::resume(state, *inquiry, ctx),
@@ -170,9 +175,15 @@ pub fn decide(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<Event>,
         Command::RefundSettlement { settlement: id, amount, reason } => {
             settlement::refund(state, *id, *amount, *reason)
         }
-        Command::SetFeeRule { commission, tax, tax_rounding, jurisdiction, valid_from } => {
-            fees::set(state, *commission, (*tax, *tax_rounding), jurisdiction.as_deref(), *valid_from, ctx)
-        }
+        Command::SetFeeRule { commission, tax, tax_rounding, return_window, jurisdiction, valid_from } => fees::set(
+            state,
+            *commission,
+            (*tax, *tax_rounding),
+            *return_window,
+            jurisdiction.as_deref(),
+            *valid_from,
+            ctx,
+        ),
         Command::TakeFeeRule { rule, source } => fees::take(state, rule, source),
         Command::PostEntry { about, at, legs, source } => books::post(state, *about, *at, legs, source),
     }
@@ -196,7 +207,7 @@ pub fn decide_due(state: &State, late: bool, ctx: &Ctx) -> Option<Vec<Event>> {
         Timer::WrapUpEnds(id, agent) => session::end_wrap_up(state, id, agent, ctx),
         Timer::SessionIsIdle(id) | Timer::SessionIsLong(id) => session::end_by_itself(state, id, late, ctx),
         Timer::RoundsGoOn(id) => agent::resume_rounds(id),
-        Timer::SettlementMatures(id) => settlement::mature(state, id),
+        Timer::SettlementMatures(id) => settlement::mature(state, id, ctx),
         Timer::AgentIsAbsent(id) => agent::absent(state, id, late, ctx),
         Timer::MergeGoesOn(id) => queue::go_on(state, id, ctx),
         Timer::ForgetsOn(id) => customer::go_on(state, id, ctx),

@@ -169,6 +169,9 @@ impl Event {
                 WalletEvent::Opened(e) => two(e.account, e.owner.subject()),
                 WalletEvent::Credited(e) => two(e.account, e.owner.subject()),
                 WalletEvent::CreditLimitSet(e) => two(e.account, e.owner.subject()),
+                WalletEvent::PayableNetted(e) => two(e.account, e.owner.subject()),
+                WalletEvent::PaidOut(e) => three(e.account, e.owner.subject(), e.payout),
+                WalletEvent::PayoutReturned(e) => three(e.account, e.owner.subject(), e.payout),
             },
             Event::Reservation(event) => match event {
                 ReservationEvent::Opened(e) => three(e.reservation, e.inquiry, e.agent),
@@ -224,7 +227,13 @@ impl Event {
     /// a journal entry moves nothing a second time.
     pub fn legs(&self) -> Option<&[Leg]> {
         match self {
-            Event::Wallet(WalletEvent::Credited(e)) => Some(&e.legs),
+            Event::Wallet(event) => match event {
+                WalletEvent::Credited(e) => Some(&e.legs),
+                WalletEvent::PayableNetted(e) => Some(&e.legs),
+                WalletEvent::PaidOut(e) => Some(&e.legs),
+                WalletEvent::PayoutReturned(e) => Some(&e.legs),
+                WalletEvent::Opened(_) | WalletEvent::CreditLimitSet(_) => None,
+            },
             Event::Settlement(event) => match event {
                 SettlementEvent::Escrowed(e) => Some(&e.legs),
                 SettlementEvent::Pending(e) => Some(&e.legs),
@@ -232,8 +241,7 @@ impl Event {
                 SettlementEvent::Refunded(e) => Some(&e.legs),
                 SettlementEvent::Released(e) => Some(&e.legs),
             },
-            Event::Wallet(WalletEvent::Opened(_) | WalletEvent::CreditLimitSet(_))
-            | Event::Provider(_)
+            Event::Provider(_)
             | Event::Offer(_)
             | Event::CallServer(_)
             | Event::Customer(_)
@@ -291,7 +299,8 @@ into_event! {
         NoticesRead(agent::AgentNoticesRead),
         Struck(agent::AgentStruck), Barred(agent::AgentBarred), BarEnded(agent::AgentBarEnded),
         StrikesForgiven(agent::AgentStrikesForgiven);
-    Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet);
+    Wallet(WalletEvent): Opened(wallet::WalletOpened), Credited(wallet::WalletCredited), CreditLimitSet(wallet::CreditLimitSet),
+        PayableNetted(wallet::PayableNetted), PaidOut(wallet::PaidOut), PayoutReturned(wallet::PayoutReturned);
     Reservation(ReservationEvent): Opened(reservation::ReservationOpened), Viewed(reservation::ReservationViewed),
         Accepted(reservation::ReservationAccepted), Declined(reservation::ReservationDeclined),
         Lapsed(reservation::ReservationLapsed), Rescinded(reservation::ReservationRescinded),

@@ -18,13 +18,17 @@ use crate::money::Money;
 use crate::refusal::Refusal;
 use crate::split::{Rounding, rounded};
 use crate::state::State;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+/// How long a payer may object where no rule says otherwise.
+pub const RETURN_WINDOW: Span = Span::days(2);
+/// What a rule may say.
+pub const RETURN_WINDOW_MAX: Span = Span::days(90);
 /// Of the rules, as many: each stays, so that what it split can be told for ever.
 pub const RULES_MAX: usize = 1_000;
 
@@ -89,12 +93,22 @@ pub struct FeeRule {
     pub jurisdiction: Option<String>,
     /// From 1, in the order in which they were set.
     pub number: u32,
+    /// How long a payer may object before the payee's money is payable.
+    #[serde(default = "return_window", skip_serializing_if = "is_usual")]
+    pub return_window: Span,
     /// The tax that a price has in it, and that is owed on the commission.
     pub tax: Percent,
     /// Of the tax; the commission is always rounded half to even.
     #[serde(default, skip_serializing_if = "Rounding::is_half_even")]
     pub tax_rounding: Rounding,
     pub valid_from: Timestamp,
+}
+
+fn return_window() -> Span {
+    RETURN_WINDOW
+}
+fn is_usual(window: &Span) -> bool {
+    *window == RETURN_WINDOW
 }
 
 /// What becomes of a price. The three sum to it.
@@ -123,6 +137,7 @@ pub fn set(
     state: &State,
     commission: Percent,
     (tax, tax_rounding): (Percent, Rounding),
+    return_window: Option<Span>,
     jurisdiction: Option<&str>,
     valid_from: Option<Timestamp>,
     ctx: &Ctx,
@@ -140,6 +155,10 @@ pub fn set(
         }
         Some(_) | None => {}
     }
+    let return_window = return_window.unwrap_or(RETURN_WINDOW);
+    if return_window < Span::ZERO || return_window > RETURN_WINDOW_MAX {
+        return Err(Refusal::invalid(&["returnWindow"], "at most 90 days"));
+    }
     let known = &state.scalars.fee_rules;
     if known.len() >= RULES_MAX {
         return Err(Refusal::LimitReached { message: "There are a thousand fee rules." });
@@ -147,7 +166,7 @@ pub fn set(
     let number = known.last().map_or(0, |rule| rule.number) + 1;
     let id = FeeRuleId(ctx.ids.next());
     let jurisdiction = jurisdiction.map(str::to_owned);
-    let rule = FeeRule { id, number, commission, tax, tax_rounding, jurisdiction, valid_from };
+    let rule = FeeRule { id, number, commission, tax, tax_rounding, return_window, jurisdiction, valid_from };
     Ok(vec![FeeRuleSet { rule }.into()])
 }
 

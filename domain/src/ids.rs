@@ -227,6 +227,8 @@ ids! {
     PostingId = "pst";
     /// A wallet: an owner's account in one currency on one call server.
     AccountId = "acc";
+    /// Money on its way from a wallet's owner's account to its bank.
+    PayoutId = "pay";
     /// A fee rule.
     FeeRuleId = "fee";
     /// A webhook.

@@ -51,6 +51,7 @@ pub mod decide;
 pub mod fees;
 pub mod inquiry;
 pub mod limits;
+pub mod payout;
 pub mod preference;
 pub mod pricing;
 pub mod queue;

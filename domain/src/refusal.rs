@@ -60,6 +60,10 @@ pub enum Refusal {
     InsufficientFunds {
         available: Money,
     },
+    /// Of a payout.
+    NotPayable {
+        payable: Money,
+    },
     /// Of a buy-now price. How much the provider has is not the bidder's business.
     ProviderOutOfFunds,
     /// Of a fixed price, which the provider pays.
@@ -148,9 +152,10 @@ impl Refusal {
             Refusal::BidTooHigh { .. } => "BID_TOO_HIGH",
             Refusal::BidCurrency { .. } => "BID_CURRENCY",
             Refusal::BidNotWithdrawable => "BID_NOT_WITHDRAWABLE",
-            Refusal::InsufficientFunds { .. } | Refusal::ProviderOutOfFunds | Refusal::ProviderCannotPay => {
-                "INSUFFICIENT_FUNDS"
-            }
+            Refusal::InsufficientFunds { .. }
+            | Refusal::NotPayable { .. }
+            | Refusal::ProviderOutOfFunds
+            | Refusal::ProviderCannotPay => "INSUFFICIENT_FUNDS",
             Refusal::AgentNotAvailable => "AGENT_NOT_AVAILABLE",
             Refusal::AgentBarred { .. } => "AGENT_BARRED",
             Refusal::AgentLacksSkill => "AGENT_LACKS_SKILL",
@@ -198,6 +203,9 @@ impl Refusal {
             Refusal::BidCurrency { currency } => format!("The auction is in {currency}."),
             Refusal::BidNotWithdrawable => "Only a sealed bid can be withdrawn, and only until closing.".into(),
             Refusal::InsufficientFunds { available } => format!("Your wallet has {available} free."),
+            Refusal::NotPayable { payable } => {
+                format!("{payable} can be paid out now: what is payable, less what the owner owes.")
+            }
             Refusal::ProviderOutOfFunds => "The provider cannot pay the buy-now price now; bid above it.".into(),
             Refusal::ProviderCannotPay => "The provider cannot pay the price now.".into(),
             Refusal::AgentNotAvailable => "The agent is not AVAILABLE.".into(),
@@ -244,6 +252,7 @@ impl Refusal {
             Refusal::BidTooLow { .. }
             | Refusal::BidTooHigh { .. }
             | Refusal::InsufficientFunds { .. }
+            | Refusal::NotPayable { .. }
             | Refusal::ProviderOutOfFunds => Some(field(&["amount"])),
             Refusal::BidCurrency { .. } => Some(field(&["amount", "currency"])),
             Refusal::Forbidden
@@ -285,6 +294,7 @@ impl Refusal {
             | Refusal::OfferPaused
             | Refusal::LimitReached { .. }
             | Refusal::InsufficientFunds { .. }
+            | Refusal::NotPayable { .. }
             | Refusal::ProviderOutOfFunds
             | Refusal::ProviderCannotPay
             | Refusal::AgentNotAvailable

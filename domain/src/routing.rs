@@ -346,6 +346,7 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
     match event {
         Event::Wallet(WalletEvent::Credited(e)) => owner(e.owner, woken),
         Event::Wallet(WalletEvent::CreditLimitSet(e)) => owner(e.owner, woken),
+        Event::Wallet(WalletEvent::PayableNetted(e)) => owner(e.owner, woken),
         // With its first limit in a currency an account is opened.
         Event::Wallet(WalletEvent::Opened(e)) if e.credit_limit.is_some() => owner(e.owner, woken),
         Event::CallServer(CallServerEvent::CreditLimitGranted(_)) => woken.everybody = true,
@@ -366,7 +367,7 @@ fn wakes(state: &State, event: &Event, woken: &mut Woken) {
         // What waits for it alone waits for nobody any more.
         Event::Agent(AgentEvent::Blocked(e)) => woken.agents.push(e.agent),
         Event::Agent(AgentEvent::CustomerBlocked(e)) => woken.agents.push(e.agent),
-        Event::Wallet(WalletEvent::Opened(_))
+        Event::Wallet(WalletEvent::Opened(_) | WalletEvent::PaidOut(_) | WalletEvent::PayoutReturned(_))
         // Where that relieves a location, its agents are free (`location::relieved`).
         | Event::CallServer(
             CallServerEvent::Opened(_)

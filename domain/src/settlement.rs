@@ -5,25 +5,14 @@ use crate::decide::Ctx;
 use crate::event::Event;
 use crate::event::settlement::*;
 use crate::event::wallet::Party;
-use crate::fees::{self, Split};
+use crate::fees::{self, RETURN_WINDOW, Split};
 use crate::ids::{AgentId, BidId, InquiryId, ProviderId, SettlementId};
 use crate::money::Money;
 use crate::refusal::Refusal;
 use crate::split::share_out;
 use crate::state::{Inquiry, Pending, Settlement, State, Timer};
 use crate::terms::{Allocation, Direction};
-use crate::time::Span;
-use crate::wallet::{open_if_absent, wallet_path};
-
-/// How long a payer may object before the payee's money is payable.
-pub const RETURN_WINDOW: Span = Span::days(2);
-
-fn party_path(party: Party, state: &str) -> String {
-    match party {
-        Party::Agent(id) => format!("liabilities:agent:{id}:{state}"),
-        Party::Provider(id) => format!("liabilities:provider:{id}:{state}"),
-    }
-}
+use crate::wallet::{open_if_absent, party_path, wallet_path};
 
 fn escrow_path(inquiry: InquiryId) -> String {
     format!("liabilities:escrow:{inquiry}")
@@ -96,7 +85,7 @@ pub(crate) fn complete(state: &State, inquiry: &Inquiry, id: InquiryId, ctx: &Ct
         fee,
         inquiry: id,
         legs,
-        payable_at: ctx.now + RETURN_WINDOW,
+        payable_at: ctx.now + rule.map_or(RETURN_WINDOW, |rule| rule.return_window),
         payee: row.payee,
         settlement,
     };
@@ -170,13 +159,17 @@ pub fn refund(state: &State, id: SettlementId, amount: Money, reason: RefundReas
     Ok(vec![refunded.into()])
 }
 
-/// The return window is over.
-pub fn mature(state: &State, id: SettlementId) -> Vec<Event> {
+/// The return window is over: it is the payee's, whose account keeps it.
+pub fn mature(state: &State, id: SettlementId, ctx: &Ctx) -> Vec<Event> {
     let row = state.settlements.get(id).expect("a timer goes with its settlement");
     let pending = row.pending.as_ref().expect("a settlement is pending first");
     let amount = payees(pending.left, pending.fee);
     let legs = transfer(party_path(row.payee, "pending"), party_path(row.payee, "payable"), amount, "maturity/1");
-    vec![SettlementPayable { agent: row.agent, inquiry: row.inquiry, legs, payee: row.payee, settlement: id }.into()]
+    let mut events = Vec::new();
+    open_if_absent(state, row.payee, amount.currency(), None, ctx, &mut events);
+    let payable = SettlementPayable { agent: row.agent, inquiry: row.inquiry, legs, payee: row.payee, settlement: id };
+    events.push(payable.into());
+    events
 }
 
 pub fn apply(state: &mut State, event: &SettlementEvent) {
@@ -227,7 +220,17 @@ pub fn apply(state: &mut State, event: &SettlementEvent) {
                 end(state, e.settlement);
             }
         }
-        SettlementEvent::Payable(e) => end(state, e.settlement),
+        SettlementEvent::Payable(e) => {
+            let row = state.settlements.get(e.settlement).expect("a settlement is pending first");
+            let pending = row.pending.as_ref().expect("a settlement is pending first");
+            let amount = payees(pending.left, pending.fee);
+            let key = (e.payee, amount.currency());
+            // Where it was opened with this event: else the log is older than payouts are.
+            if state.accounts.get(key).is_some() {
+                state.accounts.change(&mut state.journal, key, |account| account.payable += amount.amount());
+            }
+            end(state, e.settlement);
+        }
         SettlementEvent::Released(e) => {
             if let Some(row) = state.settlements.remove(&mut state.journal, e.settlement) {
                 let key = (row.payer, row.price.currency());

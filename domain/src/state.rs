@@ -429,9 +429,18 @@ pub struct Account {
     pub held: Decimal,
     /// Absent: without limit.
     pub credit_limit: Option<Decimal>,
+    /// Past its return windows, and not paid out: no part of the balance, and not spent here.
+    #[serde(default)]
+    pub payable: Decimal,
+    /// On their way, by the order in which they were made.
+    #[serde(default)]
+    pub payouts: Arc<[(PayoutId, crate::money::Money)]>,
 }
 
 impl Account {
+    pub(crate) fn new(id: AccountId, zero: Decimal, credit_limit: Option<Decimal>) -> Account {
+        Account { id, balance: zero, held: zero, credit_limit, payable: zero, payouts: Arc::default() }
+    }
     /// What can be held or spent; absent: without limit.
     pub fn available(&self) -> Option<Decimal> {
         self.credit_limit.map(|limit| self.balance + limit - self.held)

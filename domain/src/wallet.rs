@@ -9,6 +9,7 @@ use crate::event::settlement::Leg;
 use crate::event::wallet::*;
 use crate::ids::AccountId;
 use crate::money::{Money, order};
+use crate::payout;
 use crate::refusal::Refusal;
 use crate::state::{Account, State};
 use rust_decimal::Decimal;
@@ -16,9 +17,14 @@ use std::cmp::Ordering;
 
 /// The path of a party's wallet in the chart of accounts.
 pub fn wallet_path(owner: Party) -> String {
+    party_path(owner, "wallet")
+}
+
+/// Of what is owed to a party: `wallet`, `pending`, `payable`.
+pub(crate) fn party_path(owner: Party, state: &str) -> String {
     match owner {
-        Party::Agent(id) => format!("liabilities:agent:{id}:wallet"),
-        Party::Provider(id) => format!("liabilities:provider:{id}:wallet"),
+        Party::Agent(id) => format!("liabilities:agent:{id}:{state}"),
+        Party::Provider(id) => format!("liabilities:provider:{id}:{state}"),
     }
 }
 
@@ -124,8 +130,7 @@ pub fn apply(state: &mut State, event: &WalletEvent) {
     match event {
         WalletEvent::Opened(e) => {
             let zero = e.zero.amount();
-            let row =
-                Account { id: e.account, balance: zero, held: zero, credit_limit: e.credit_limit.map(Money::amount) };
+            let row = Account::new(e.account, zero, e.credit_limit.map(Money::amount));
             state.accounts.put(&mut state.journal, (e.owner, e.zero.currency()), row);
         }
         WalletEvent::Credited(e) => {
@@ -137,6 +142,9 @@ pub fn apply(state: &mut State, event: &WalletEvent) {
             state.accounts.change(&mut state.journal, (e.owner, e.limit.currency()), |account| {
                 account.credit_limit = Some(e.limit.amount())
             })
+        }
+        WalletEvent::PayableNetted(_) | WalletEvent::PaidOut(_) | WalletEvent::PayoutReturned(_) => {
+            payout::apply(state, event)
         }
     }
 }

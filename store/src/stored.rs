@@ -146,6 +146,9 @@ stored! {
     "wallet.opened.v1" => Wallet(WalletEvent::Opened);
     "wallet.credited.v1" => Wallet(WalletEvent::Credited);
     "wallet.credit_limit_set.v1" => Wallet(WalletEvent::CreditLimitSet);
+    "wallet.payable_netted.v1" => Wallet(WalletEvent::PayableNetted);
+    "wallet.paid_out.v1" => Wallet(WalletEvent::PaidOut);
+    "wallet.payout_returned.v1" => Wallet(WalletEvent::PayoutReturned);
     "reservation.opened.v1" => Reservation(ReservationEvent::Opened);
     "reservation.viewed.v1" => Reservation(ReservationEvent::Viewed);
     "reservation.accepted.v1" => Reservation(ReservationEvent::Accepted);

@@ -7,7 +7,7 @@ use crate::graphql;
 use async_graphql::{Request, Response, Schema, Variables};
 use domain::actor::{Actor, Role};
 use domain::ids::AuctionId;
-use domain::time::Timestamp;
+use domain::time::{Span, Timestamp};
 use futures_util::{Stream, StreamExt};
 use projections::history::History;
 use serde_json::{Value, json};
@@ -105,6 +105,11 @@ impl House {
     /// Turns the clock on to this instant. Writers hear it with their next command.
     pub(crate) fn turn_to(&self, at: Timestamp) {
         self.clock.0.fetch_add((at - self.clock.now()).0, Ordering::Relaxed);
+    }
+
+    /// Turns the clock on by this much.
+    pub(crate) fn pass(&self, span: Span) {
+        self.turn_to(self.clock.now() + span);
     }
 
     /// Turns the clock to the auction's closing, and has its call server look at it.

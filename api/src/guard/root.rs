@@ -16,12 +16,15 @@ use async_graphql::parser::types::{
 /// Mutations whose decision holds, releases, escrows or posts money. An operation has at most one of them,
 /// so that it has one outcome: the library runs mutations one after the other, two of the same response key
 /// as well, and does not undo the first for the second.
-pub(crate) const MONEY_MUTATIONS: [&str; 13] = [
+pub(crate) const MONEY_MUTATIONS: [&str; 16] = [
     "placeBid",
     "withdrawBid",
     "setStandingValue",
     "creditWallet",
     "refundSettlement",
+    "payOut",
+    "returnPayout",
+    "netPayable",
     "claimInquiry",
     "withdrawInquiry",
     "resumeInquiry",

@@ -1,15 +1,19 @@
 //! Events of wallets: an owner's account in one currency on one call server.
 
 use crate::event::settlement::Leg;
-use crate::ids::{AccountId, AgentId, ProviderId, Subject};
+use crate::ids::{AccountId, AgentId, PayoutId, ProviderId, Subject};
 use crate::money::Money;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::str::FromStr;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WalletEvent {
     Opened(WalletOpened),
     Credited(WalletCredited),
     CreditLimitSet(CreditLimitSet),
+    PayableNetted(PayableNetted),
+    PaidOut(PaidOut),
+    PayoutReturned(PayoutReturned),
 }
 
 /// Who can own a wallet or be party to a settlement.
@@ -56,4 +60,67 @@ pub struct CreditLimitSet {
     pub account: AccountId,
     pub limit: Money,
     pub owner: Party,
+}
+
+/// What is payable to an owner pays what it owes. The legs sum to zero.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayableNetted {
+    pub account: AccountId,
+    pub amount: Money,
+    pub legs: Vec<Leg>,
+    pub owner: Party,
+}
+
+/// What is payable to an owner is on its way to it. The legs sum to zero.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidOut {
+    pub account: AccountId,
+    pub amount: Money,
+    pub legs: Vec<Leg>,
+    pub owner: Party,
+    pub payout: PayoutId,
+}
+
+/// The bank sent it back: it is payable again. The legs sum to zero.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutReturned {
+    pub account: AccountId,
+    pub amount: Money,
+    pub legs: Vec<Leg>,
+    pub owner: Party,
+    pub payout: PayoutId,
+    /// ISO 20022, ExternalReturnReason1Code: `AC04` is a closed account.
+    pub reason: ReturnReason,
+}
+
+/// Four capital letters or digits, as the external code set has them; which of them mean something is the banks' to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReturnReason([u8; 4]);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoReason;
+
+impl ReturnReason {
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+impl FromStr for ReturnReason {
+    type Err = NoReason;
+    fn from_str(text: &str) -> Result<ReturnReason, NoReason> {
+        let code: [u8; 4] = text.as_bytes().try_into().map_err(|_| NoReason)?;
+        let is_code = code.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        if is_code { Ok(ReturnReason(code)) } else { Err(NoReason) }
+    }
+}
+impl Serialize for ReturnReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> Deserialize<'de> for ReturnReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|NoReason| serde::de::Error::custom("no code of a return reason"))
+    }
 }

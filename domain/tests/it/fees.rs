@@ -9,7 +9,7 @@ use domain::event::community::SourcePosition;
 use domain::event::journal::JournalEvent;
 use domain::event::settlement::{Leg, RefundReason, SettlementEvent};
 use domain::event::wallet::Party;
-use domain::fees::{FeeRule, Percent, RULES_MAX, split};
+use domain::fees::{FeeRule, Percent, RETURN_WINDOW, RETURN_WINDOW_MAX, RULES_MAX, split};
 use domain::ids::{FeeRuleId, SettlementId};
 use domain::money::Money;
 use domain::refusal::Refusal;
@@ -25,7 +25,16 @@ fn percent(text: &str) -> Percent {
 
 fn rule(number: u32, commission: &str, tax: &str, valid_from: Timestamp) -> FeeRule {
     let (commission, tax, jurisdiction) = (percent(commission), percent(tax), Some("de".to_owned()));
-    FeeRule { id: FeeRuleId(number.into()), number, commission, tax, tax_rounding: HalfEven, jurisdiction, valid_from }
+    FeeRule {
+        id: FeeRuleId(number.into()),
+        number,
+        commission,
+        tax,
+        tax_rounding: HalfEven,
+        return_window: RETURN_WINDOW,
+        jurisdiction,
+        valid_from,
+    }
 }
 
 fn take(market: &mut Market, rule: FeeRule) {
@@ -87,6 +96,7 @@ fn a_rule_begins_now_or_later_and_names_whom_tax_is_owed() {
         commission: percent(commission),
         tax: percent(tax),
         tax_rounding: HalfEven,
+        return_window: None,
         jurisdiction: jurisdiction.map(str::to_owned),
         valid_from,
     };
@@ -112,7 +122,16 @@ fn a_rule_begins_now_or_later_and_names_whom_tax_is_owed() {
         assert_eq!(treasury.asks(other, set("1", "0", None, None)), Err(Refusal::Forbidden));
     }
     assert_eq!(treasury.operator(set("1", "0", None, None)), Err(Refusal::Forbidden));
-    for _ in 2..RULES_MAX {
+    let mut window = |span| {
+        let mut command = set("1", "0", None, None);
+        let Command::SetFeeRule { return_window, .. } = &mut command else { unreachable!() };
+        *return_window = Some(span);
+        treasury.asks(finance.clone(), command)
+    };
+    assert_eq!(field(window(Span(RETURN_WINDOW_MAX.0 + 1))), "returnWindow");
+    assert_eq!(field(window(Span(-1))), "returnWindow");
+    assert!(window(RETURN_WINDOW_MAX).is_ok() && window(Span::ZERO).is_ok());
+    for _ in 4..RULES_MAX {
         treasury.asks(finance.clone(), set("1", "0", None, None)).unwrap();
     }
     assert!(matches!(treasury.asks(finance, set("1", "0", None, None)), Err(Refusal::LimitReached { .. })));
@@ -213,6 +232,17 @@ fn pending() -> (Market, SettlementId) {
 fn refund(market: &mut Market, settlement: SettlementId, amount: Money) -> Result<Vec<Event>, Refusal> {
     let reason = RefundReason::PoorQuality;
     market.asks(Actor::Finance("till".into()), Command::RefundSettlement { settlement, amount, reason })
+}
+
+#[test]
+fn a_rule_says_how_long_a_payer_may_object() {
+    let mut market = Market::with(&[ANN]);
+    let now = market.now;
+    take(&mut market, FeeRule { return_window: Span::minutes(10), ..rule(1, "0", "0", now) });
+    let mut market = consented(market);
+    completes(&mut market);
+    assert!(market.until(before(market.now + Span::minutes(10))).is_empty());
+    assert_eq!(names(&market.pass(Span(1))), ["wallet.opened", "settlement.payable"]);
 }
 
 #[test]

@@ -417,6 +417,7 @@ fn does(market: &mut Market, deed: &Deed, menu: &[Allocation]) {
                 commission: Percent::new(Decimal::new(*commission, 4)).unwrap(),
                 tax: "20".parse().unwrap(),
                 tax_rounding: Rounding::HalfEven,
+                return_window: Span::seconds(*seconds + 60),
                 jurisdiction: Some("at".to_owned()),
                 valid_from: market.now + Span::seconds(*seconds),
             };

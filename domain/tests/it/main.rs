@@ -25,6 +25,7 @@ mod locations;
 mod money;
 mod oracle;
 mod order;
+mod payouts;
 mod preferred;
 mod presence;
 

@@ -137,7 +137,12 @@ impl<'a> Fold<'a> {
             // Who an agent is and how it is doing: folded from its own events.
             Event::Agent(_) => Ok(()),
             Event::Wallet(WalletEvent::Opened(_) | WalletEvent::CreditLimitSet(_)) => Ok(()),
-            Event::Wallet(WalletEvent::Credited(_)) => self.postings(e),
+            Event::Wallet(
+                WalletEvent::Credited(_)
+                | WalletEvent::PayableNetted(_)
+                | WalletEvent::PaidOut(_)
+                | WalletEvent::PayoutReturned(_),
+            ) => self.postings(e),
             Event::Reservation(event) => self.reservation(e, event),
             Event::Session(event) => self.session(e, event),
             Event::Settlement(event) => self.settlement(e, event),

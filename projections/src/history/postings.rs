@@ -46,6 +46,9 @@ pub(super) fn postings_of(e: &Recorded) -> Vec<PostingRow> {
 fn legs_of(event: &Event) -> Option<(Option<SettlementId>, Option<AccountId>, &[Leg])> {
     match event {
         Event::Wallet(WalletEvent::Credited(e)) => Some((None, Some(e.account), &e.legs)),
+        Event::Wallet(WalletEvent::PayableNetted(e)) => Some((None, Some(e.account), &e.legs)),
+        Event::Wallet(WalletEvent::PaidOut(e)) => Some((None, Some(e.account), &e.legs)),
+        Event::Wallet(WalletEvent::PayoutReturned(e)) => Some((None, Some(e.account), &e.legs)),
         Event::Settlement(SettlementEvent::Escrowed(e)) => Some((Some(e.settlement), None, &e.legs)),
         Event::Settlement(SettlementEvent::Pending(e)) => Some((Some(e.settlement), None, &e.legs)),
         Event::Settlement(SettlementEvent::Payable(e)) => Some((Some(e.settlement), None, &e.legs)),

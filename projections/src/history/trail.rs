@@ -211,6 +211,7 @@ impl History {
             | Subject::NoticeId(_)
             | Subject::AccountId(_)
             | Subject::FeeRuleId(_)
+            | Subject::PayoutId(_)
             | Subject::WebhookId(_)
             | Subject::DeliveryId(_)
             | Subject::EventId(_) => Ok(None),

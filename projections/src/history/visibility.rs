@@ -132,6 +132,9 @@ fn is_party(event: &Event, party: Party) -> bool {
         Event::Wallet(WalletEvent::Opened(e)) => [Some(e.owner), None, None],
         Event::Wallet(WalletEvent::Credited(e)) => [Some(e.owner), None, None],
         Event::Wallet(WalletEvent::CreditLimitSet(e)) => [Some(e.owner), None, None],
+        Event::Wallet(WalletEvent::PayableNetted(e)) => [Some(e.owner), None, None],
+        Event::Wallet(WalletEvent::PaidOut(e)) => [Some(e.owner), None, None],
+        Event::Wallet(WalletEvent::PayoutReturned(e)) => [Some(e.owner), None, None],
         Event::Settlement(SettlementEvent::Escrowed(e)) => [Some(Party::Agent(e.agent)), Some(e.payer), Some(e.payee)],
         Event::Settlement(SettlementEvent::Pending(e)) => [Some(Party::Agent(e.agent)), Some(e.payee), None],
         Event::Settlement(SettlementEvent::Payable(e)) => [Some(Party::Agent(e.agent)), Some(e.payee), None],
@@ -254,6 +257,9 @@ fn concerns_provider(id: ProviderId, event: &Recorded, facts: &dyn Facts) -> boo
         Event::Wallet(WalletEvent::Opened(e)) => e.owner == Party::Provider(id),
         Event::Wallet(WalletEvent::Credited(e)) => e.owner == Party::Provider(id),
         Event::Wallet(WalletEvent::CreditLimitSet(e)) => e.owner == Party::Provider(id),
+        Event::Wallet(WalletEvent::PayableNetted(e)) => e.owner == Party::Provider(id),
+        Event::Wallet(WalletEvent::PaidOut(e)) => e.owner == Party::Provider(id),
+        Event::Wallet(WalletEvent::PayoutReturned(e)) => e.owner == Party::Provider(id),
         Event::Inquiry(_) | Event::Auction(_) | Event::Reservation(_) | Event::Session(_) | Event::Settlement(_) => {
             inquiry_facts(event, facts).is_some_and(|inquiry| inquiry.provider == id)
         }

@@ -12,7 +12,7 @@ use domain::event::community::CreditLimitGranted;
 use domain::event::reservation::ReservationEvent;
 use domain::event::settlement::SettlementEvent;
 use domain::event::wallet::{Party, WalletEvent};
-use domain::ids::{AccountId, AgentId, AuctionId, BidId, InquiryId, ProviderId, ReservationId, SettlementId};
+use domain::ids::{AccountId, AgentId, AuctionId, BidId, InquiryId, PayoutId, ProviderId, ReservationId, SettlementId};
 use domain::log::{LogName, Seq};
 use domain::money::{Money, MoneyError};
 use domain::terms::{AuctionFormat, Direction};
@@ -35,7 +35,17 @@ pub struct AccountRow {
     pub credit_limit: Option<Money>,
     /// The sum of all holds, secret ones included: who may not see them subtracts them.
     pub held: Money,
+    /// Past its return windows, and not paid out.
+    pub payable: Money,
     pub opened_at: Timestamp,
+}
+
+/// Money that has left the account and did not come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutRow {
+    pub id: PayoutId,
+    pub amount: Money,
+    pub at: Timestamp,
 }
 
 impl AccountRow {
@@ -96,11 +106,16 @@ pub struct HoldRow {
 pub struct Account {
     row: AccountRow,
     holds: BTreeMap<HeldFor, HoldRow>,
+    payouts: Vec<PayoutRow>,
 }
 
 impl Account {
     pub fn row(&self) -> &AccountRow {
         &self.row
+    }
+    /// On their way, in the order in which they left.
+    pub fn payouts(&self) -> &[PayoutRow] {
+        &self.payouts
     }
     /// Auctions first.
     pub fn holds(&self) -> &BTreeMap<HeldFor, HoldRow> {
@@ -154,6 +169,9 @@ pub(super) struct Accounts {
     /// In order of opening: an owner has one in each of a few currencies.
     #[serde(serialize_with = "super::restore::in_order")]
     by_owner: ById<Party, Vec<AccountId>>,
+    /// Whose account each payout left that is on its way.
+    #[serde(serialize_with = "super::restore::in_order")]
+    by_payout: ById<PayoutId, AccountId>,
     /// What stands in escrow: a release does not say its price again.
     #[serde(serialize_with = "super::restore::in_order")]
     escrows: ById<SettlementId, Money>,
@@ -162,6 +180,9 @@ pub(super) struct Accounts {
 impl Accounts {
     pub(super) fn get(&self, id: AccountId) -> Option<&Account> {
         self.by_id.get(&id)
+    }
+    pub(super) fn of_payout(&self, id: PayoutId) -> Option<&Account> {
+        self.by_payout.get(&id).and_then(|account| self.by_id.get(account))
     }
     /// By id.
     pub(super) fn after(&self, after: Option<AccountId>) -> impl Iterator<Item = &Account> {
@@ -191,9 +212,10 @@ impl Accounts {
             balance: zero,
             credit_limit,
             held: zero,
+            payable: zero,
             opened_at: recorded.time,
         };
-        self.by_id.insert(id, Account { row, holds: BTreeMap::new() });
+        self.by_id.insert(id, Account { row, holds: BTreeMap::new(), payouts: Vec::new() });
         self.by_owner.entry(owner).or_default().push(id);
     }
 
@@ -215,6 +237,26 @@ impl Accounts {
                 let row = &mut self.known(e.account)?.row;
                 row.credit_limit = Some(e.limit);
                 row.seq = recorded.seq;
+            }
+            WalletEvent::PayableNetted(e) => {
+                let row = &mut self.known(e.account)?.row;
+                row.payable = row.payable.minus(e.amount)?;
+                row.balance = row.balance.plus(e.amount)?;
+                row.seq = recorded.seq;
+            }
+            WalletEvent::PaidOut(e) => {
+                let account = self.known(e.account)?;
+                account.row.payable = account.row.payable.minus(e.amount)?;
+                account.row.seq = recorded.seq;
+                account.payouts.push(PayoutRow { id: e.payout, amount: e.amount, at: recorded.time });
+                self.by_payout.insert(e.payout, e.account);
+            }
+            WalletEvent::PayoutReturned(e) => {
+                let account = self.known(e.account)?;
+                account.row.payable = account.row.payable.plus(e.amount)?;
+                account.row.seq = recorded.seq;
+                account.payouts.retain(|payout| payout.id != e.payout);
+                self.by_payout.remove(&e.payout);
             }
         }
         Ok(())
@@ -376,8 +418,17 @@ impl Accounts {
                 account.row.seq = recorded.seq;
                 Ok(())
             }
-            // The payee is owed it outside of its wallet.
-            SettlementEvent::Payable(_) => Ok(()),
+            SettlementEvent::Payable(e) => {
+                // Its first leg takes it out of what is pending. Where the payee has no account, the log is older than
+                // payouts are.
+                let amount = e.legs.first().map(|leg| leg.amount);
+                let account = amount.and_then(|amount| self.in_currency(e.payee, amount.currency()));
+                if let (Some(amount), Some(account)) = (amount, account) {
+                    account.row.payable = account.row.payable.plus(amount)?;
+                    account.row.seq = recorded.seq;
+                }
+                Ok(())
+            }
             SettlementEvent::Released(e) => {
                 let price = self.escrows.remove(&e.settlement).ok_or(Misfit::Unknown(e.settlement.into()))?;
                 let Some(account) = self.in_currency(e.payer, price.currency()) else {

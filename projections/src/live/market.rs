@@ -86,6 +86,7 @@ impl Market {
             Subject::AgentId(id) => self.agents.get(id).is_some(),
             Subject::QueueId(id) => self.queues.get(id).is_some(),
             Subject::AccountId(id) => self.accounts.get(id).is_some(),
+            Subject::PayoutId(id) => self.accounts.of_payout(id).is_some(),
             _ => false,
         }
     }

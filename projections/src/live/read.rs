@@ -5,7 +5,7 @@
 //! An id is looked for in each call server in turn; with a list over several, each gives a page and the
 //! first rows of all are kept.
 
-use super::account::{AccountRow, HeldFor, HoldRow};
+use super::account::{AccountRow, HeldFor, HoldRow, PayoutRow};
 use super::agent::{Agent, AgentRow, AgentStatus, CustomerBlock, Engagement, PendingReservation};
 use super::auction::{AuctionRow, BidRow};
 use super::community::{CallServerRow, OfferRow, ProviderRow};
@@ -21,8 +21,8 @@ use super::settlement::SettlementRow;
 use super::{Live, read};
 use domain::event::wallet::Party;
 use domain::ids::{
-    AccountId, AgentId, AuctionId, BidId, CallServerId, CustomerId, InquiryId, LinkId, NoticeId, OfferId, ProviderId,
-    QueueId, ReservationId, SessionId, SettlementId, Subject,
+    AccountId, AgentId, AuctionId, BidId, CallServerId, CustomerId, InquiryId, LinkId, NoticeId, OfferId, PayoutId,
+    ProviderId, QueueId, ReservationId, SessionId, SettlementId, Subject,
 };
 use domain::log::{LogName, Seq};
 use domain::terms::OfferTerms;
@@ -315,6 +315,18 @@ impl Live {
 impl Live {
     pub fn account(&self, id: AccountId) -> Option<AccountRow> {
         self.find(|market| market.accounts.get(id).map(|account| account.row().clone()))
+    }
+    /// One that is on its way, and the account that it left.
+    pub fn payout(&self, id: PayoutId) -> Option<(AccountRow, PayoutRow)> {
+        self.find(|market| {
+            let account = market.accounts.of_payout(id)?;
+            let payout = account.payouts().iter().find(|payout| payout.id == id)?;
+            Some((account.row().clone(), *payout))
+        })
+    }
+    /// Those that are on their way from an account, in the order in which they left.
+    pub fn payouts(&self, account: AccountId) -> Vec<PayoutRow> {
+        self.find(|market| market.accounts.get(account).map(|account| account.payouts().to_vec())).unwrap_or_default()
     }
     pub fn accounts(
         &self,

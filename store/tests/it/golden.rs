@@ -335,10 +335,22 @@ fn samples() -> Vec<(&'static str, Event)> {
         commission: "15".parse().unwrap(),
         tax: "8.1".parse().unwrap(),
         tax_rounding: Rounding::HalfUp,
+        return_window: Span::days(3),
         jurisdiction: Some("ch".into()),
         valid_from: MORNING,
     };
-    let bare = FeeRule { jurisdiction: None, tax: Percent::ZERO, tax_rounding: Rounding::HalfEven, ..rule.clone() };
+    let bare = FeeRule {
+        jurisdiction: None,
+        tax: Percent::ZERO,
+        tax_rounding: Rounding::HalfEven,
+        return_window: Span::days(2),
+        ..rule.clone()
+    };
+    let (owner, amount, payout) = (Party::Provider(PROVIDER), eur("2.50"), PayoutId(18));
+    let netted = PayableNetted { account: ACCOUNT, amount, legs: legs(), owner };
+    let paid_out = PaidOut { account: ACCOUNT, amount, legs: legs(), owner, payout };
+    let reason = "AC04".parse().unwrap();
+    let returned = PayoutReturned { account: ACCOUNT, amount, legs: legs(), owner, payout, reason };
     let yen = domain::money::Money::parse("500", "JPY".parse().unwrap()).unwrap();
     vec![
         (
@@ -1053,6 +1065,9 @@ fn samples() -> Vec<(&'static str, Event)> {
             .into(),
         ),
         ("", WebhookRedeliveryAsked { delivery, provider: PROVIDER, webhook }.into()),
+        ("", netted.into()),
+        ("", paid_out.into()),
+        ("", returned.into()),
         ("", FeeRuleSet { rule: rule.clone() }.into()),
         ("bare", FeeRuleSet { rule: bare }.into()),
         ("", FeeRuleTaken { rule, source: source() }.into()),

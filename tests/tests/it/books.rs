@@ -293,6 +293,86 @@ fn the_exported_journal_is_in_order_and_complete_and_a_part_opens_with_what_was_
     }
 }
 
+#[test]
+fn what_is_payable_is_paid_out_and_comes_back_once() {
+    let scratch = Scratch::new();
+    let data = scratch.join("data");
+    let house = House::open(&data);
+    let mut town = Town::found(&house, 1);
+    // Nobody may object for longer than a moment.
+    let rule = json!({"commission": "15", "tax": "20", "jurisdiction": "at", "returnWindow": "PT0S"});
+    town.finance.give("setFeeRule", rule, "feeRule { returnWindow }");
+    let price = json!({"amount": "12.00", "currency": "EUR"});
+    let offer = town.offer(json!({"claim": {"direction": "FORWARD", "price": price}}), json!({}));
+    let taken =
+        "{ auditTrail(filter: {log: \"main\", types: [\"fee_rule.taken.v1\"]}, first: 5) { edges { node { type } } } }";
+    eventually("the rule has arrived", || {
+        let seen = town.finance.ask(taken, json!({}));
+        (seen["auditTrail"]["edges"].as_array()?.len() == 1).then_some(())
+    });
+    serve_one(&house, &mut town, &offer);
+    let shown = "id balance { amount } payable { amount } payouts(first: 5) { edges { node { id reference amount { amount } account { id } } } }";
+    let own = format!("query($id: ID!) {{ accounts(ownerId: $id, first: 2) {{ edges {{ node {{ {shown} }} }} }} }}");
+    let provider = town.provider_id.clone();
+    let account = |client: &mut tests::Client| {
+        let mut seen = client.ask(&own, json!({"id": provider}));
+        seen["accounts"]["edges"][0]["node"].take()
+    };
+    let earned = eventually("the share is payable", || {
+        Some(account(&mut town.provider)).filter(|seen| seen["payable"]["amount"] == "10.20")
+    });
+    assert_eq!(earned["balance"]["amount"], "0.00", "what is payable is no part of the balance");
+
+    let pay = |amount: &str| json!({"accountId": earned["id"], "amount": {"amount": amount, "currency": "EUR"}});
+    let fields = format!("payout {{ id reference }} account {{ {shown} }} log seq replayed");
+    let refused = |answer: &Value| text(&answer["userErrors"][0]["code"]);
+    let more = town.finance.give_keyed("payOut", pay("10.21"), &key(), &fields);
+    assert_eq!(refused(&more), "INSUFFICIENT_FUNDS");
+    let yen = json!({"accountId": earned["id"], "amount": {"amount": "1", "currency": "JPY"}});
+    assert_eq!(refused(&town.finance.give_keyed("payOut", yen, &key(), &fields)), "INVALID");
+    let one_key = key();
+    let out = town.finance.give_keyed("payOut", pay("10.00"), &one_key, &fields);
+    let again = town.finance.give_keyed("payOut", pay("10.00"), &one_key, &fields);
+    assert_eq!((&again["replayed"], &again["payout"]), (&json!(true), &out["payout"]), "a retry pays nothing twice");
+    assert_eq!(out["account"]["payable"]["amount"], "0.20");
+    // ISO 11649, and the same for whoever reads it.
+    let reference = text(&out["payout"]["reference"]);
+    assert!(reference.len() == 25 && reference.starts_with("RF"), "{reference}");
+    let seen = account(&mut town.provider);
+    assert_eq!(seen["payouts"]["edges"][0]["node"]["reference"], json!(reference));
+    let payable = format!("liabilities:provider:{provider}:payable");
+    let leg = |account: &str, amount: &str, rule: &str| (account.to_owned(), amount.to_owned(), rule.to_owned());
+    let entries = posted(&mut town.finance, 5);
+    assert_eq!(
+        legs(&entries[4]),
+        [leg(&payable, "10.00", "payout/1"), leg("liabilities:payout-in-transit", "-10.00", "payout/1")]
+    );
+
+    // The house stops at once, and knows after its start what is on its way.
+    drop(town);
+    house.kill();
+    let house = House::open(&data);
+    let mut finance = house.client(&house.token("finance", Some("fin-1")));
+    let back = json!({"accountId": earned["id"], "payoutId": out["payout"]["id"], "reason": "AC04"});
+    let wrong = json!({"accountId": earned["id"], "payoutId": out["payout"]["id"], "reason": "closed"});
+    let fields = format!("account {{ {shown} }} log seq replayed");
+    assert_eq!(refused(&finance.give_keyed("returnPayout", wrong, &key(), &fields)), "INVALID");
+    let one_key = key();
+    let returned = finance.give_keyed("returnPayout", back.clone(), &one_key, &fields);
+    assert_eq!(returned["account"]["payable"]["amount"], "10.20", "{returned}");
+    assert_eq!(returned["account"]["payouts"]["edges"], json!([]));
+    assert_eq!(finance.give_keyed("returnPayout", back.clone(), &one_key, &fields)["replayed"], true);
+    assert_eq!(refused(&finance.give_keyed("returnPayout", back, &key(), &fields)), "NOT_FOUND", "it came back once");
+    let net = json!({"accountId": earned["id"]});
+    assert_eq!(refused(&finance.give_keyed("netPayable", net, &key(), &fields)), "NOT_ALLOWED_NOW", "it owes nothing");
+    posted(&mut finance, 6);
+    drop(finance);
+    drop(house);
+    let verified = run(&["verify", "--data", data.to_str().unwrap()]);
+    assert_eq!(verified.code, 0, "{}", verified.out);
+    assert!(verified.out.contains("books: 6 entries"), "{}", verified.out);
+}
+
 /// By account, amount and rule, of an entry.
 fn legs(entry: &Value) -> Vec<(String, String, String)> {
     let leg = |leg: &Value| (text(&leg["account"]), text(&leg["amount"]["amount"]), text(&leg["rule"]));

@@ -8,7 +8,7 @@ use tests::{Client, House, Scratch, Town, eventually, key, run, text};
 const ROLES: [&str; 6] = ["anonymous", "customer", "agent", "provider", "finance", "operator"];
 
 /// Mutation, the roles that may give it, an input that fits the schema and names nothing that exists.
-const MUTATIONS: [(&str, &[&str], &str); 54] = [
+const MUTATIONS: [(&str, &[&str], &str); 57] = [
     (
         "createWebhook",
         &["provider", "operator"],
@@ -53,6 +53,17 @@ const MUTATIONS: [(&str, &[&str], &str); 54] = [
         &["finance"],
         r#"{"settlementId": "stl_00000000000000000000000000", "amount": {"amount": "1.00", "currency": "EUR"}, "reason": "GOODWILL"}"#,
     ),
+    (
+        "payOut",
+        &["finance"],
+        r#"{"accountId": "acc_00000000000000000000000000", "amount": {"amount": "1.00", "currency": "EUR"}}"#,
+    ),
+    (
+        "returnPayout",
+        &["finance"],
+        r#"{"accountId": "acc_00000000000000000000000000", "payoutId": "pay_00000000000000000000000000", "reason": "AC04"}"#,
+    ),
+    ("netPayable", &["finance"], r#"{"accountId": "acc_00000000000000000000000000"}"#),
     ("setFeeRule", &["finance"], r#"{"commission": "100.5", "tax": "0"}"#),
     (
         "publishOffer",

@@ -45,7 +45,7 @@ pub fn order(dice: &mut Dice, (_, actor, command): Deed, key: Option<Key>) -> Or
     Order { command, actor, id: entropy.command_id(), key, causation: None, source: None, trace: None, entropy }
 }
 
-const WEIGHTS: [(usize, Draw); 60] = [
+const WEIGHTS: [(usize, Draw); 63] = [
     (28, bid),
     (3, claim),
     (3, set_standing_value),
@@ -82,6 +82,9 @@ const WEIGHTS: [(usize, Draw); 60] = [
     (4, credit_agent),
     (1, credit_provider),
     (3, refund_settlement),
+    (3, pay_out),
+    (1, return_payout),
+    (1, net_payable),
     (1, set_fee_rule),
     (2, update_agent),
     (3, report_traffic),
@@ -528,6 +531,30 @@ fn refund_settlement(dice: &mut Dice, known: &Known, log: &LogName) -> Option<De
     let reason = dice.one(&[RefundReason::NoShow, RefundReason::PoorQuality]);
     Some((log.clone(), finance(), Command::RefundSettlement { settlement, amount, reason }))
 }
+/// What is payable, as far as is known: all of it, a part, or more than there is.
+pub fn pay_out(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (owner, payable) = dice.pick(&market(known, log)?.payable)?;
+    let units = payable.units();
+    let units = match dice.throw(6) {
+        0 => units + 1,
+        1 => i128::from(dice.between(0, i64::try_from(units).unwrap_or(i64::MAX))),
+        _ => units,
+    };
+    Some((log.clone(), finance(), Command::PayOut { owner, amount: Money::of_units(units, payable.currency()) }))
+}
+/// Also what came back before.
+pub fn return_payout(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (owner, payout, currency) = dice.pick(&market(known, log)?.payouts)?;
+    let reason = dice.one(&["AC04", "AM09"]).parse().expect("a return reason");
+    Some((log.clone(), finance(), Command::ReturnPayout { owner, currency, payout, reason }))
+}
+fn net_payable(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
+    let (owner, payable) = dice.pick(&market(known, log)?.payable)?;
+    Some(netting(log, owner, payable))
+}
+pub fn netting(log: &LogName, owner: Party, payable: Money) -> Deed {
+    (log.clone(), finance(), Command::NetPayable { owner, currency: payable.currency() })
+}
 /// From now on, from soon on, or from before now on, which is refused.
 fn set_fee_rule(dice: &mut Dice, known: &Known, log: &LogName) -> Option<Deed> {
     let mut command = fee_rule(dice);
@@ -545,6 +572,7 @@ pub fn fee_rule(dice: &mut Dice) -> Command {
         commission: percent(dice.one(&["0", "15", "33.3333", "100"])),
         tax: percent(tax),
         tax_rounding: dice.one(&[Rounding::HalfEven, Rounding::HalfUp]),
+        return_window: dice.one(&[None, Some(Span::ZERO), Some(Span::minutes(1)), Some(Span::minutes(60))]),
         jurisdiction: (tax != "0").then(|| "at".to_owned()),
         valid_from: None,
     }

@@ -56,6 +56,7 @@ impl Day {
             self.run_to(due.0.max(self.now));
             self.everybody_leaves();
         }
+        self.money_leaves();
         for name in ["main", "east"] {
             while handover::bring_ends(&self.house, &mut self.dice, 0, &log(name), 100) {}
             while handover::post(&self.house, &mut self.dice, 0, &log(name), 100) {}
@@ -98,6 +99,23 @@ impl Day {
         };
         let order = deeds::order(&mut self.dice, (log.clone(), actor, command), None);
         self.house.give(node, log, vec![(order, self.house.now(node))]);
+    }
+
+    /// Most of a day's money is payable in its evening.
+    fn money_leaves(&mut self) {
+        for name in ["main", "east"].map(log) {
+            // Few owe, so each is asked.
+            let payable = lock(&self.house.known).markets.get(&name).map_or(vec![], |market| market.payable.clone());
+            let mut asked: Vec<_> =
+                payable.iter().map(|(owner, amount)| deeds::netting(&name, *owner, *amount)).collect();
+            for draw in [deeds::pay_out, deeds::return_payout, deeds::pay_out] {
+                asked.extend(draw(&mut self.dice, &lock(&self.house.known), &name));
+                for deed in asked.drain(..) {
+                    let order = deeds::order(&mut self.dice, deed, None);
+                    self.house.give(0, &name, vec![(order, self.house.now(0))]);
+                }
+            }
+        }
     }
 
     fn everybody_leaves(&mut self) {

@@ -4,6 +4,7 @@
 //! It learns from acknowledged events alone, each once and in order, whichever node tells first.
 //! Deliberately not here: any judgement. What is no longer so is asked for all the same, sometimes.
 
+use domain::currency::Currency;
 use domain::event::Event;
 use domain::event::agent::AgentEvent;
 use domain::event::auction::AuctionEvent;
@@ -14,6 +15,7 @@ use domain::event::queue::QueueEvent;
 use domain::event::reservation::ReservationEvent;
 use domain::event::session::SessionEvent;
 use domain::event::settlement::SettlementEvent;
+use domain::event::wallet::{Party, WalletEvent};
 use domain::event::webhook::WebhookEvent;
 use domain::ids::*;
 use domain::log::{LogName, Seq};
@@ -81,6 +83,9 @@ pub struct KnownMarket {
     pub told: Vec<(AgentId, Seq)>,
     /// What was completed, at what price.
     pub settled: Vec<(SettlementId, Money)>,
+    /// Parts of what is payable, as they became that.
+    pub payable: Vec<(Party, Money)>,
+    pub payouts: Vec<(Party, PayoutId, Currency)>,
     escrowed: Vec<(SettlementId, Money)>,
     /// Who has strikes.
     pub struck: Vec<AgentId>,
@@ -204,6 +209,10 @@ impl KnownMarket {
             Event::Settlement(SettlementEvent::Pending(e)) => {
                 self.settled.extend(self.escrowed.iter().filter(|one| one.0 == e.settlement));
             }
+            Event::Settlement(SettlementEvent::Payable(e)) => {
+                self.payable.extend(e.legs.first().map(|leg| (e.payee, leg.amount)));
+            }
+            Event::Wallet(WalletEvent::PaidOut(e)) => self.payouts.push((e.owner, e.payout, e.amount.currency())),
             Event::Agent(AgentEvent::CustomerBlocked(e)) => self.kept.push((e.agent, e.customer)),
             Event::Agent(AgentEvent::CustomerUnblocked(e)) => self.kept.retain(|one| *one != (e.agent, e.customer)),
             Event::Agent(AgentEvent::Blocked(e)) => self.blocked.push((e.agent, e.provider)),

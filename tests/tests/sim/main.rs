@@ -119,6 +119,7 @@ const MUST_COME_UP: &[&str] = &[
 /// Of these a hundred days may lack one.
 const SELDOM: &[&str] = &[
     "done: closeChannel",
+    "done: netPayable",
     "inquiry.place_kept.v1",
     "merge: moved by a timer",
     "queue.merge_put_off.v1",
@@ -129,6 +130,7 @@ const SELDOM: &[&str] = &[
     "selection: after a cool-off",
     "session.channel_closed.v1",
     "session.kept.v1",
+    "wallet.payable_netted.v1",
 ];
 
 /// No decision releases a settlement yet, and no day has the five hundred waiting inquiries that put rounds off.

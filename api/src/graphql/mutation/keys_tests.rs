@@ -4,6 +4,7 @@
 use crate::graphql::testing::{House, Market, Who, market, text, who};
 use domain::actor::Role;
 use domain::command::rights;
+use domain::time::Span;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -232,7 +233,7 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     table.does(&provider, "unblockAgent", block, "block { blockedAt }").await;
 
     // One that an agent selects itself.
-    let input = json!({ "title": "c", "links": [{ "label": "Cards", "topic": "cards" }], "channels": ["MESSAGE"], "allocation": { "claim": {} } });
+    let input = json!({ "title": "c", "links": [{ "label": "Cards", "topic": "cards" }], "channels": ["MESSAGE"], "allocation": { "claim": { "direction": "REVERSE", "price": { "amount": "2", "currency": "EUR" } } } });
     let claimed = table.does(&provider, "publishOffer", input, "offer { id links { id } }").await;
     let link = &claimed["offer"]["links"][0]["id"];
     let input = json!({ "offerId": claimed["offer"]["id"], "linkId": link, "channel": "MESSAGE" });
@@ -243,6 +244,18 @@ async fn an_accepted_mutation_has_a_place_in_a_log_and_takes_its_key() {
     let block = json!({ "inquiryId": asked });
     table.does(&ann, "blockCustomer", block.clone(), "block { customer { id } inquiry { id } blockedAt }").await;
     table.does(&ann, "unblockCustomer", block, "block { blockedAt }").await;
+
+    // The provider has earned what Ben paid, and owes what Ann is paid.
+    table.house.pass(Span::days(2));
+    table.house.tell(&ben, "setAgentStatus", json!({ "status": "AVAILABLE" }), "agent { id }").await;
+    let own = "query($id: ID!) { accounts(ownerId: $id, first: 2) { edges { node { id } } } }";
+    let seen = table.house.ask(&finance, own, json!({ "id": provider.1 })).await;
+    let account = seen["accounts"]["edges"][0]["node"]["id"].clone();
+    let input = json!({ "accountId": account, "amount": { "amount": "0.5", "currency": "EUR" } });
+    let out = table.does(&finance, "payOut", input, "payout { id reference }").await;
+    let input = json!({ "accountId": account, "payoutId": out["payout"]["id"], "reason": "AC04" });
+    table.does(&finance, "returnPayout", input, "account { payable { amount } }").await;
+    table.does(&finance, "netPayable", json!({ "accountId": account }), "account { balance { amount } }").await;
 
     table.does(&operator, "eraseCustomer", json!({ "customerId": customer.1 }), "customer { erasedAt }").await;
 

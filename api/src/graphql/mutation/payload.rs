@@ -3,6 +3,7 @@
 use super::call::{Done, Payload};
 use super::user_error::UserError;
 use crate::graphql::scalars::Seq;
+use crate::graphql::types::account::Payout;
 use crate::graphql::types::fee::FeeRule;
 use crate::graphql::types::{
     Account, Agent, Auction, Bid, Block, CallServer, Customer, Inquiry, Message, Offer, Provider, Queue, Reservation,
@@ -66,6 +67,7 @@ payloads! {
     /// `block`: null where it was taken back.
     BlockPayload { block: Block }
     AccountPayload { account: Account }
+    PayoutPayload { payout: Payout, account: Account }
     SettlementPayload { settlement: Settlement }
     FeeRulePayload { fee_rule: FeeRule }
     OfferPayload { offer: Offer }

@@ -145,9 +145,10 @@ impl From<&Refusal> for UserErrorCode {
             Refusal::BidTooHigh { .. } => UserErrorCode::BidTooHigh,
             Refusal::BidCurrency { .. } => UserErrorCode::BidCurrency,
             Refusal::BidNotWithdrawable => UserErrorCode::BidNotWithdrawable,
-            Refusal::InsufficientFunds { .. } | Refusal::ProviderOutOfFunds | Refusal::ProviderCannotPay => {
-                UserErrorCode::InsufficientFunds
-            }
+            Refusal::InsufficientFunds { .. }
+            | Refusal::NotPayable { .. }
+            | Refusal::ProviderOutOfFunds
+            | Refusal::ProviderCannotPay => UserErrorCode::InsufficientFunds,
             Refusal::AgentNotAvailable => UserErrorCode::AgentNotAvailable,
             Refusal::AgentLacksSkill => UserErrorCode::AgentLacksSkill,
             Refusal::AgentBarred { .. } => UserErrorCode::AgentBarred,
@@ -181,7 +182,7 @@ impl From<Refusal> for UserError {
             Refusal::BidTooHigh { maximum } => {
                 BidTooHigh { code, message, field, retryable, maximum: maximum.into() }.into()
             }
-            Refusal::InsufficientFunds { available } => {
+            Refusal::InsufficientFunds { available } | Refusal::NotPayable { payable: available } => {
                 InsufficientFunds { code, message, field, retryable, available: available.into() }.into()
             }
             Refusal::StaleRevision { current } => {
@@ -268,6 +269,7 @@ mod tests {
             Refusal::BidCurrency { currency: money.currency() },
             Refusal::BidNotWithdrawable,
             Refusal::InsufficientFunds { available: money },
+            Refusal::NotPayable { payable: money },
             Refusal::ProviderOutOfFunds,
             Refusal::ProviderCannotPay,
             Refusal::InquiryTaken,

@@ -1,10 +1,13 @@
-//! What finance does: money that comes in from outside, money that goes back, fee rules.
+//! What finance does: money that comes in from outside, goes back, or leaves; fee rules.
 
 use super::agent::known_call_server;
 use super::call::{Call, Step, answer};
-use super::payload::{AccountPayload, FeeRulePayload, SettlementPayload};
+use super::payload::{AccountPayload, FeeRulePayload, PayoutPayload, SettlementPayload};
 use crate::graphql::input::agent::{Credit, CreditWalletInput};
-use crate::graphql::input::money::{RefundSettlementInput, SetFeeRuleInput};
+use crate::graphql::input::money::{
+    NetPayableInput, PayOutInput, RefundSettlementInput, ReturnPayoutInput, SetFeeRuleInput,
+};
+use crate::graphql::types::account::Payout;
 use crate::graphql::types::fee::FeeRule;
 use crate::graphql::types::{Account, Settlement};
 use async_graphql::{Context, Error, Object};
@@ -12,9 +15,11 @@ use domain::command::{Command, rights};
 use domain::event::Event;
 use domain::event::journal::JournalEvent;
 use domain::event::wallet::{Party, WalletEvent};
+use domain::ids::AccountId;
 use domain::log::LogName;
 use domain::refusal::Refusal;
 use projections::live::Dossier;
+use projections::live::account::AccountRow;
 use projections::live::settlement::SettlementState;
 
 #[derive(Default)]
@@ -35,6 +40,24 @@ impl Wallets {
     ) -> Result<SettlementPayload, Error> {
         let call = Call::begin(ctx, rights::REFUND_SETTLEMENT, &input, &input.idempotency_key)?;
         answer(refund_settlement(&call, &input)).await
+    }
+
+    /// What is payable to the account's owner leaves for its bank; `payout` names what it can come back by.
+    async fn pay_out(&self, ctx: &Context<'_>, input: PayOutInput) -> Result<PayoutPayload, Error> {
+        let call = Call::begin(ctx, rights::PAY_OUT, &input, &input.idempotency_key)?;
+        answer(pay_out(&call, &input)).await
+    }
+
+    /// The bank sent a payout back: it is payable again.
+    async fn return_payout(&self, ctx: &Context<'_>, input: ReturnPayoutInput) -> Result<AccountPayload, Error> {
+        let call = Call::begin(ctx, rights::RETURN_PAYOUT, &input, &input.idempotency_key)?;
+        answer(return_payout(&call, &input)).await
+    }
+
+    /// What is payable to the account's owner pays what it owes, as far as it goes.
+    async fn net_payable(&self, ctx: &Context<'_>, input: NetPayableInput) -> Result<AccountPayload, Error> {
+        let call = Call::begin(ctx, rights::NET_PAYABLE, &input, &input.idempotency_key)?;
+        answer(net_payable(&call, &input)).await
     }
 
     /// What the house takes of a price from an instant on. Each call server takes it over a moment later.
@@ -59,6 +82,37 @@ fn over(dossier: &Dossier) -> Option<Refusal> {
         SettlementState::Escrowed | SettlementState::Pending => return None,
     };
     Some(Refusal::NotAllowedNow { message })
+}
+
+async fn pay_out(call: &Call, input: &PayOutInput) -> Step<PayoutPayload> {
+    let account = known_account(call, input.account()?)?;
+    let command = Command::PayOut { owner: account.owner, amount: input.amount(account.currency)? };
+    let done = call.submit(&account.log, command).await?;
+    let payout = done.one(|event| match event {
+        Event::Wallet(WalletEvent::PaidOut(e)) => Some(e.payout),
+        _ => None,
+    })?;
+    let shown = Payout::load(&call.app, &call.actor, payout);
+    Ok(PayoutPayload::new(&done, shown, Account::load(&call.app, &call.actor, account.id).await?))
+}
+
+async fn return_payout(call: &Call, input: &ReturnPayoutInput) -> Step<AccountPayload> {
+    let (payout, reason) = (input.payout()?, input.reason()?);
+    let account = known_account(call, input.account()?)?;
+    let command = Command::ReturnPayout { owner: account.owner, currency: account.currency, payout, reason };
+    let done = call.submit(&account.log, command).await?;
+    Ok(AccountPayload::new(&done, Account::load(&call.app, &call.actor, account.id).await?))
+}
+
+async fn net_payable(call: &Call, input: &NetPayableInput) -> Step<AccountPayload> {
+    let account = known_account(call, input.account()?)?;
+    let command = Command::NetPayable { owner: account.owner, currency: account.currency };
+    let done = call.submit(&account.log, command).await?;
+    Ok(AccountPayload::new(&done, Account::load(&call.app, &call.actor, account.id).await?))
+}
+
+fn known_account(call: &Call, id: AccountId) -> Step<AccountRow> {
+    Ok(call.app.live.account(id).ok_or(Refusal::NotFound { field: "accountId" })?)
 }
 
 async fn set_fee_rule(call: &Call, input: &SetFeeRuleInput) -> Step<FeeRulePayload> {

@@ -19,12 +19,12 @@ use async_graphql::{Context, Error, ID, Object, SimpleObject};
 use domain::actor::Actor;
 use domain::currency::Currency;
 use domain::event::wallet;
-use domain::ids::AccountId;
+use domain::ids::{AccountId, PayoutId};
 use domain::log::LogName;
 use domain::wallet::wallet_path;
 use projections::history::lists::{PostingPosition, PostingsOf};
 use projections::history::rows::PostingRow;
-use projections::live::account::{AccountRow, HoldRow};
+use projections::live::account::{AccountRow, HoldRow, PayoutRow};
 use std::sync::Arc;
 
 pub struct Account {
@@ -161,6 +161,21 @@ impl Account {
         let available = self.row.balance.plus(limit).and_then(|sum| sum.minus(self.held));
         available.map(Money::from).map_err(|_| code(ErrorCode::Internal, "an account's amounts have no sum"))
     }
+    /// Past its return windows, and not paid out: no part of the balance.
+    async fn payable(&self) -> Money {
+        self.row.payable.into()
+    }
+    /// On their way to the owner's bank, in the order in which they left. What came back is not in it.
+    async fn payouts(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<PayoutConnection, Error> {
+        let app = app(ctx);
+        let list = format_args!("payouts of {}", self.row.id).to_string();
+        let pager = Pager::<u128>::new(app, &self.eyes, list, &(), first, after)?;
+        let rows = self.eyes.live(app).payouts(self.row.id);
+        let (rows, more) = pager.slice(rows, |row| row.id.0, false);
+        let shown = |row| Payout { account: self.row.clone(), row, eyes: self.eyes.clone() };
+        let nodes = rows.into_iter().map(|row: PayoutRow| (row.id.0, shown(row)));
+        Ok(PayoutConnection::page(&pager, (nodes.collect(), more)))
+    }
     async fn holds(&self, ctx: &Context<'_>, first: i32, after: Option<Cursor>) -> Result<HoldConnection, Error> {
         let app = app(ctx);
         let list = format_args!("holds of {}", self.row.id).to_string();
@@ -199,6 +214,43 @@ impl Account {
                 return Ok(PostingConnection::page(&pager, pager.cut(found)));
             }
         }
+    }
+}
+
+/// Money on its way to an owner's bank.
+pub struct Payout {
+    account: AccountRow,
+    row: PayoutRow,
+    eyes: Eyes,
+}
+
+connection!(PayoutConnection, PayoutEdge, Payout);
+
+impl Payout {
+    pub(crate) fn load(app: &App, viewer: &Actor, id: PayoutId) -> Option<Payout> {
+        let (account, row) = app.live.payout(id)?;
+        sees_money_of(viewer, account.owner).then(|| Payout { account, row, eyes: viewer.into() })
+    }
+}
+
+#[Object]
+impl Payout {
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+    /// That it left.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account, Error> {
+        Account::show(app(ctx), &self.eyes, self.account.clone()).await
+    }
+    async fn amount(&self) -> Money {
+        self.row.amount.into()
+    }
+    async fn at(&self) -> DateTime {
+        DateTime(self.row.at)
+    }
+    /// What the bank is told, and by which the payment is found again in its statements: ISO 11649, for ever the same.
+    async fn reference(&self) -> String {
+        reconcile::reference::issue(self.row.id.0)
     }
 }
 

@@ -4,7 +4,7 @@ use super::connection::{Pager, connection};
 use super::enums::Rounding;
 use super::eyes::Eyes;
 use crate::app::App;
-use crate::graphql::scalars::{Cursor, DateTime, Decimal};
+use crate::graphql::scalars::{Cursor, DateTime, Decimal, Duration};
 use async_graphql::{Error, ID, Object};
 use domain::actor::Actor;
 use domain::ids::FeeRuleId;
@@ -73,6 +73,10 @@ impl FeeRule {
     /// To whom the tax is owed, such as `de`.
     async fn jurisdiction(&self) -> Option<&str> {
         self.row.rule.jurisdiction.as_deref()
+    }
+    /// How long a payer may object after completion; then the payee's share is payable.
+    async fn return_window(&self) -> Duration {
+        Duration(self.row.rule.return_window)
     }
     async fn valid_from(&self) -> DateTime {
         DateTime(self.row.rule.valid_from)

@@ -1,5 +1,6 @@
 //! Whatever has an id.
 
+use super::account::Payout;
 use super::audit::AuditEntry;
 use super::bid::Bid;
 use super::fee::FeeRule;
@@ -41,6 +42,7 @@ pub enum Node {
     Posting(Posting),
     Account(Account),
     AuditEntry(AuditEntry),
+    Payout(Payout),
     FeeRule(FeeRule),
     Webhook(Webhook),
     WebhookDelivery(WebhookDelivery),
@@ -75,6 +77,7 @@ impl Node {
             Subject::SettlementId(id) => Settlement::load(app, viewer, id).await?.map(Node::Settlement),
             Subject::AccountId(id) => Account::load(app, viewer, id).await?.map(Node::Account),
             Subject::PostingId(id) => Posting::load(app, viewer, id).await?.map(Node::Posting),
+            Subject::PayoutId(id) => Payout::load(app, viewer, id).map(Node::Payout),
             Subject::FeeRuleId(id) => FeeRule::load(app, viewer, id).map(Node::FeeRule),
             Subject::WebhookId(id) => Webhook::load(app, viewer, id).map(Node::Webhook),
             Subject::DeliveryId(id) => WebhookDelivery::load(app, viewer, id).map(Node::WebhookDelivery),

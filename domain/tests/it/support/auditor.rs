@@ -15,6 +15,7 @@ use domain::event::session::SessionEvent;
 use domain::event::settlement::{Leg, SettlementEvent};
 use domain::event::wallet::{Party, WalletEvent};
 use domain::ids::*;
+use domain::money::Money;
 use domain::state::{InquiryState, ReservationPhase, State};
 use domain::terms::{Allocation, Direction};
 use domain::time::{Span, Timestamp};
@@ -77,6 +78,8 @@ pub struct Auditor {
     /// What is left of each settlement inside its return window: credits of the payee, of commission, of tax.
     shares: BTreeMap<SettlementId, [Decimal; 3]>,
     credit_notes: u64,
+    /// On their way.
+    payouts: BTreeMap<PayoutId, (Party, Money)>,
     /// Legs by account path and currency: everything ever posted.
     books: BTreeMap<(String, Currency), Decimal>,
 }
@@ -111,6 +114,25 @@ impl Auditor {
                 WalletEvent::Credited(e) => {
                     self.books(&e.legs);
                     *self.balances.get_mut(&(e.owner, e.amount.currency())).unwrap() += e.amount.amount();
+                }
+                WalletEvent::PayableNetted(e) => {
+                    let (key, amount) = ((e.owner, e.amount.currency()), e.amount.amount());
+                    self.books(&e.legs);
+                    let balance = self.balances.get_mut(&key).unwrap();
+                    assert!(amount > Decimal::ZERO && *balance + amount <= Decimal::ZERO, "what is owed, at most");
+                    *balance += amount;
+                    self.payable_is_left(e.owner, e.amount);
+                }
+                WalletEvent::PaidOut(e) => {
+                    self.books(&e.legs);
+                    let owed = -self.balances[&(e.owner, e.amount.currency())].min(Decimal::ZERO);
+                    let left = self.payable_is_left(e.owner, e.amount);
+                    assert!(left >= owed, "who owes is paid what it does not owe: {left} of {owed} owed");
+                    assert!(self.payouts.insert(e.payout, (e.owner, e.amount)).is_none(), "paid out once");
+                }
+                WalletEvent::PayoutReturned(e) => {
+                    self.books(&e.legs);
+                    assert_eq!(self.payouts.remove(&e.payout), Some((e.owner, e.amount)), "what left comes back");
                 }
                 WalletEvent::CreditLimitSet(e) => {
                     self.limits.insert((e.owner, e.limit.currency()), Some(e.limit.amount()));
@@ -613,6 +635,10 @@ impl Auditor {
             };
             let posted = self.books.get(&(path, key.1)).copied().unwrap_or_default();
             assert_eq!(-posted, *balance, "the books agree with the wallet of {key:?}");
+            assert_eq!(account.payable, self.payable(key.0, key.1), "what is payable to {key:?}");
+            let sent: Vec<_> = account.payouts.iter().map(|(id, amount)| (*id, (key.0, *amount))).collect();
+            let known = self.payouts.iter().filter(|(_, sent)| (sent.0, sent.1.currency()) == *key);
+            assert!(known.map(|(id, sent)| (*id, *sent)).eq(sent), "what is on its way from {key:?}");
         }
         assert!(held.is_empty(), "what is held is held of an account: {held:?}");
         assert_eq!(state.accounts.len(), self.balances.len());
@@ -759,6 +785,18 @@ impl Auditor {
             *sums.entry(*currency).or_default() += amount;
         }
         assert!(sums.values().all(Decimal::is_zero));
+    }
+
+    fn payable(&self, owner: Party, currency: Currency) -> Decimal {
+        let kind = if matches!(owner, Party::Agent(_)) { "agent" } else { "provider" };
+        -self.posted(&format!("liabilities:{kind}:{}:payable", owner.subject()), currency)
+    }
+
+    /// What is payable to a party after an amount has left.
+    fn payable_is_left(&self, owner: Party, amount: Money) -> Decimal {
+        let left = self.payable(owner, amount.currency());
+        assert!(amount.amount() > Decimal::ZERO && left >= Decimal::ZERO, "no more leaves than is payable");
+        left
     }
 
     pub fn posted(&self, path: &str, currency: Currency) -> Decimal {

@@ -125,6 +125,9 @@ payloads! {
     Agent(AgentEvent::PresenceReported) = "agent.presence_reported";
     Wallet(WalletEvent::Opened) = "wallet.opened";
     Wallet(WalletEvent::Credited) = "wallet.credited";
+    Wallet(WalletEvent::PayableNetted) = "wallet.payable_netted";
+    Wallet(WalletEvent::PaidOut) = "wallet.paid_out";
+    Wallet(WalletEvent::PayoutReturned) = "wallet.payout_returned";
     Wallet(WalletEvent::CreditLimitSet) = "wallet.credit_limit_set";
     Reservation(ReservationEvent::Opened) = "reservation.opened";
     Reservation(ReservationEvent::Viewed) = "reservation.viewed";

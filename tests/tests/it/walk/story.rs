@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use tests::{Client, House, command, eventually, key, text};
+use std::time::Duration;
+use tests::{Client, House, command, eventually, eventually_within, key, text};
 
 /// The community, while it comes about.
 pub(super) struct Story<'a> {
@@ -231,8 +232,7 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
             story.give("operator", "registerAgent", agent);
         }
     }
-    let fee =
-        json!({"commission": "15", "tax": "20", "taxRounding": "HALF_UP", "jurisdiction": "at", "validFrom": null});
+    let fee = json!({"commission": "15", "tax": "20", "taxRounding": "HALF_UP", "jurisdiction": "at", "validFrom": null, "returnWindow": "PT20S"});
     story.give("finance", "setFeeRule", fee);
     story.hire("Ann", "Ann of Ankara", "main", "cards", "1007.77");
     story.hire("Ben", "Ben of Berlin", "main", "cards", "2011.31");
@@ -351,6 +351,18 @@ pub(super) fn tell(story: &mut Story) -> Vec<String> {
     let seldom = story.give("rival", "publishOffer", input)["offer"].clone();
     let input = json!({"offerId": seldom["id"], "linkId": seldom["links"][0]["id"], "channel": "MESSAGE"});
     story.house.client("").give("acceptOffer", input.clone(), "inquiry { id }");
+    // What Carla's earned bank is payable by now, and a part of it on its way.
+    let earned = "{ accounts(first: 50) { edges { node { id payable { amount } } } } }";
+    let account = eventually_within(Duration::from_secs(40), "a return window ends", || {
+        let seen = story.ask("finance", earned, json!({}));
+        let edges = seen["accounts"]["edges"].as_array()?.clone();
+        edges
+            .into_iter()
+            .find(|edge| edge["node"]["payable"]["amount"] != "0.00")
+            .map(|edge| edge["node"]["id"].clone())
+    });
+    let paid = json!({"accountId": account, "amount": {"amount": "1.00", "currency": "EUR"}});
+    story.give("finance", "payOut", paid);
     // One whose customer is erased.
     let gone = story.house.client("").give("acceptOffer", input, "inquiry { id customer { id } }");
     let gone = json!({"customerId": gone["inquiry"]["customer"]["id"], "reason": "she asked for it"});

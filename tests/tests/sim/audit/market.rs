@@ -260,6 +260,7 @@ pub struct FeeRule<'a> {
     pub jurisdiction: Option<Id<'a>>,
     /// Of the tax; else of two units the even one.
     pub half_up: bool,
+    pub return_window: i64,
     pub valid_from: i64,
 }
 
@@ -328,6 +329,8 @@ pub struct Market<'a> {
     pub places: BTreeMap<&'a str, Place>,
     /// By owner and currency.
     pub accounts: BTreeMap<(Id<'a>, &'a str), Account<'a>>,
+    /// On their way: whose, and what.
+    pub payouts: BTreeMap<Id<'a>, (Id<'a>, Amount, &'a str)>,
     /// What every path in the chart of accounts came to, by currency; debit positive.
     pub books: BTreeMap<(&'a str, &'a str), Amount>,
 }

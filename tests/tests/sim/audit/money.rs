@@ -7,6 +7,7 @@ use super::market::{Account, FeeRule, Market, Settlement};
 use super::{Audited, must};
 use std::collections::BTreeMap;
 
+/// Where no rule says otherwise.
 const RETURN_WINDOW: i64 = 2 * 86_400_000_000;
 
 /// Every event's legs, whatever it is about.
@@ -65,6 +66,9 @@ pub fn wallet<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         must!(entry, twice.is_none(), "accounts", "{owner} has one in {currency}");
         return Ok(());
     }
+    if ["wallet.payable_netted", "wallet.paid_out", "wallet.payout_returned"].iter().any(|kind| entry.is(kind)) {
+        return payout(market, entry, owner, id);
+    }
     let credited = entry.is("wallet.credited");
     let (amount, currency) = entry.money(if credited { "amount" } else { "limit" });
     let Some(account) = market.accounts.get_mut(&(owner, currency)).filter(|account| account.id == id) else {
@@ -81,6 +85,39 @@ pub fn wallet<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     }
 }
 
+/// What is payable leaves, comes back, or pays what is owed. What is payable is what the books say.
+fn payout<'a>(market: &mut Market<'a>, entry: &'a Entry, owner: &'a str, id: &str) -> Audited {
+    let (amount, currency) = entry.money("amount");
+    must!(entry, amount > 0 && entry.role == "FINANCE", "payouts", "{amount}, by {}", entry.role);
+    let Some(account) = market.accounts.get_mut(&(owner, currency)).filter(|account| account.id == id) else {
+        return unknown(entry);
+    };
+    let owed = (-account.balance).max(0);
+    let (wallet, payable, transit) = (path(owner, "wallet"), path(owner, "payable"), "liabilities:payout-in-transit");
+    // The legs are in the books already: what is left.
+    let left = -market.books.get(&(payable.as_str(), currency)).copied().unwrap_or(0);
+    must!(entry, left >= 0, "payouts", "leaves {left} payable to {owner}");
+    match entry.kind.as_str() {
+        "wallet.payable_netted.v1" => {
+            must!(entry, amount == owed.min(left + amount), "payouts", "nets {amount} of {owed} owed");
+            account.balance += amount;
+            moves(entry, &payable, &wallet, (amount, currency))?;
+            agrees(market, entry, owner, currency)
+        }
+        "wallet.paid_out.v1" => {
+            must!(entry, left >= owed, "payouts", "leaves {left}, and {owner} owes {owed}");
+            let twice = market.payouts.insert(entry.text("payout"), (owner, amount, currency));
+            must!(entry, twice.is_none(), "payouts", "was paid out before");
+            moves(entry, &payable, transit, (amount, currency))
+        }
+        _ => {
+            let sent = market.payouts.remove(entry.text("payout"));
+            must!(entry, sent == Some((owner, amount, currency)), "payouts", "{sent:?} was on its way");
+            moves(entry, transit, &payable, (amount, currency))
+        }
+    }
+}
+
 pub fn fee_rule<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
     let rule = &entry.data["rule"];
     let rule = FeeRule {
@@ -89,6 +126,7 @@ pub fn fee_rule<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         tax: percent(text(rule, "tax")),
         half_up: rule.get("tax_rounding").is_some_and(|rounding| rounding == "half_up"),
         jurisdiction: rule.get("jurisdiction").map(|_| text(rule, "jurisdiction")),
+        return_window: rule.get("return_window").map_or(RETURN_WINDOW, |_| int(rule, "return_window")),
         valid_from: int(rule, "valid_from"),
     };
     let next = market.fee_rules.last().map_or(1, |last| last.number + 1);
@@ -160,14 +198,10 @@ pub fn settlement<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Ent
     match entry.kind.as_str() {
         "settlement.pending.v1" => {
             must!(entry, row.payable_at.is_none(), "settled", "is pending twice");
-            must!(
-                entry,
-                entry.int("payable_at") == entry.time + RETURN_WINDOW,
-                "deadlines",
-                "is payable at another time"
-            );
-            row.payable_at = Some(entry.int("payable_at"));
             let rule = row.rule.and_then(|number| market.fee_rules.iter().find(|rule| rule.number == number));
+            let payable_at = entry.time + rule.map_or(RETURN_WINDOW, |rule| rule.return_window);
+            must!(entry, entry.int("payable_at") == payable_at, "deadlines", "is payable at another time");
+            row.payable_at = Some(payable_at);
             let shares = shares_of(row.price, rule);
             let (payee, price) = (row.payee, row.price);
             row.shares = shares;

@@ -12,6 +12,10 @@ pub(super) const FEES: &[Mutant] = &[
     ("a refund by a cent from another share", refund_by_a_cent, &["postings"]),
     ("a credit note left out", note_left_out, &["fees"]),
     ("money back that was given back", back_again, &["fees", "credit limit", "known things"]),
+    ("more paid out than is payable", paid_out_twice, &["payouts"]),
+    ("a payout to somebody else's account", paid_to_another, &["known things", "payouts", "postings"]),
+    ("a payout that came back and never left", back_from_nowhere, &["payouts"]),
+    ("a payout that comes back short", back_short, &["payouts", "postings"]),
 ];
 
 /// In the books.
@@ -24,6 +28,41 @@ const BOOKS: &[Mutant] = &[
     ("a fee rule from before it was set", earlier_rule, &["fees"]),
 ];
 
+fn paid_out_twice(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "wallet.paid_out")?;
+    edit(&mut lines[at], |data| {
+        let amount = data["amount"]["amount"].as_str().expect("an amount").to_owned();
+        data["amount"]["amount"] = json!(format!("9{amount}"));
+        data["legs"][0]["amount"]["amount"] = json!(format!("9{amount}"));
+        data["legs"][1]["amount"]["amount"] = json!(format!("-9{amount}"));
+    });
+    Some(())
+}
+fn paid_to_another(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "wallet.paid_out")?;
+    let owner = data(&lines[at])["owner"].clone();
+    let other = lines.iter().find(|line| is(line, "wallet.opened") && data(line)["owner"] != owner)?;
+    let other = data(other)["owner"].clone();
+    edit(&mut lines[at], |data| data["owner"] = other);
+    Some(())
+}
+fn back_from_nowhere(lines: &mut Vec<Line>) -> Option<()> {
+    let back = find(lines, "wallet.payout_returned")?;
+    let payout = data(&lines[back])["payout"].clone();
+    let left = lines.iter().position(|line| is(line, "wallet.paid_out") && data(line)["payout"] == payout)?;
+    lines.remove(left);
+    Some(())
+}
+fn back_short(lines: &mut Vec<Line>) -> Option<()> {
+    let at = find(lines, "wallet.payout_returned")?;
+    edit(&mut lines[at], |data| {
+        a_cent(&mut data["amount"]);
+        let amount = data["amount"]["amount"].as_str().expect("an amount").to_owned();
+        data["legs"][0]["amount"]["amount"] = json!(amount);
+        data["legs"][1]["amount"]["amount"] = json!(format!("-{amount}"));
+    });
+    Some(())
+}
 fn with_fee(lines: &[Line], kind: &str) -> Option<usize> {
     let has_fee = |line: &Line| data(line).get("fee").is_some_and(|fee| fee["commission"]["amount"] != "0.00");
     lines
