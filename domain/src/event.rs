@@ -122,6 +122,7 @@ impl Event {
                     None => one(e.inquiry),
                 },
                 InquiryEvent::Began(e) => one(e.inquiry),
+                InquiryEvent::PutOff(e) => one(e.inquiry),
                 InquiryEvent::Requeued(e) => one(e.inquiry),
                 InquiryEvent::Withdrawn(e) => one(e.inquiry),
                 InquiryEvent::Resumed(e) => one(e.inquiry),
@@ -283,7 +284,7 @@ into_event! {
     Queue(QueueEvent): Opened(queue::QueueOpened), Retired(queue::QueueRetired),
         Merged(queue::QueueMerged), MergePutOff(queue::QueueMergePutOff);
     Inquiry(InquiryEvent): Registered(inquiry::InquiryRegistered), InformationRequested(inquiry::InformationRequested),
-        InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), Relaxed(inquiry::InquiryRelaxed), PreferenceEnded(inquiry::InquiryPreferenceEnded), Requeued(inquiry::InquiryRequeued),
+        InformationAnswered(inquiry::InformationAnswered), SelectionMade(inquiry::SelectionMade), Began(inquiry::InquiryBegan), PutOff(inquiry::InquiryPutOff), Relaxed(inquiry::InquiryRelaxed), PreferenceEnded(inquiry::InquiryPreferenceEnded), Requeued(inquiry::InquiryRequeued),
         Withdrawn(inquiry::InquiryWithdrawn), Resumed(inquiry::InquiryResumed), PlaceKept(inquiry::InquiryPlaceKept),
         PlaceLost(inquiry::InquiryPlaceLost), Expired(inquiry::InquiryExpired), Completed(inquiry::InquiryCompleted),
         TopicsConfirmed(inquiry::TopicsConfirmed), Moved(inquiry::InquiryMoved);

@@ -109,9 +109,13 @@ fn rules_of(terms: &OfferTerms) -> Option<&AuctionRules> {
     }
 }
 
-/// The offer's hours have begun.
+/// The offer's hours have begun. Where they are over again, since the platform was down for as long as they lasted, nobody
+/// is harmed by it: it begins with the next ones.
 pub fn begin(state: &State, id: InquiryId, ctx: &Ctx) -> Vec<Event> {
     let inquiry = state.inquiries.get(id).expect("a timer goes with its inquiry");
+    if let Some(begins_at) = inquiry.terms.hours.as_ref().and_then(|hours| hours.next_opening(ctx.now)) {
+        return vec![InquiryPutOff { begins_at, inquiry: id }.into()];
+    }
     let mut events = vec![InquiryBegan { expires_at: ctx.now + inquiry.wait_left, inquiry: id }.into()];
     events.extend(rules_of(&inquiry.terms).map(|rules| auction::open(id, rules.clone(), 1, ctx)));
     events
@@ -353,6 +357,14 @@ pub fn apply(state: &mut State, event: &InquiryEvent, at: Timestamp) {
             preference::count_from(state, e.inquiry, at);
             await_ring(state, e.inquiry);
             add_unassigned(state, e.inquiry);
+        }
+        InquiryEvent::PutOff(e) => {
+            let row = state.inquiries.get(e.inquiry).expect("an inquiry is registered first");
+            if let Some(due) = row.begins_at {
+                state.clear_timer(due, Timer::InquiryBegins(e.inquiry));
+            }
+            state.set_timer(e.begins_at, Timer::InquiryBegins(e.inquiry));
+            state.inquiries.change(&mut state.journal, e.inquiry, |row| row.begins_at = Some(e.begins_at));
         }
         InquiryEvent::InformationRequested(_) | InquiryEvent::TopicsConfirmed(_) => {}
         InquiryEvent::InformationAnswered(e) => {

@@ -434,6 +434,7 @@ pub(crate) fn follow(state: &mut State, asked: &[Event], freed: &[AgentId], woke
                 | InquiryEvent::InformationAnswered(_)
                 | InquiryEvent::SelectionMade(_)
                 | InquiryEvent::TopicsConfirmed(_)
+                | InquiryEvent::PutOff(_)
                 // Everybody looks for it: `auction::freed_by`.
                 | InquiryEvent::Moved(_)
                 | InquiryEvent::Withdrawn(_)

@@ -102,6 +102,7 @@ fn ended(event: &Event) -> Option<(InquiryId, Freed)> {
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Began(_)
+            | InquiryEvent::PutOff(_)
             | InquiryEvent::Relaxed(_)
             | InquiryEvent::PreferenceEnded(_)
             | InquiryEvent::Resumed(_)

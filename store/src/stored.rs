@@ -106,6 +106,7 @@ stored! {
     "inquiry.information_answered.v1" => Inquiry(InquiryEvent::InformationAnswered);
     "inquiry.selection_made.v1" => Inquiry(InquiryEvent::SelectionMade);
     "inquiry.began.v1" => Inquiry(InquiryEvent::Began);
+    "inquiry.put_off.v1" => Inquiry(InquiryEvent::PutOff);
     "inquiry.preference_ended.v1" => Inquiry(InquiryEvent::PreferenceEnded);
     "inquiry.relaxed.v1" => Inquiry(InquiryEvent::Relaxed);
     "inquiry.requeued.v1" => Inquiry(InquiryEvent::Requeued);

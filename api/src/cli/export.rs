@@ -204,6 +204,7 @@ fn inquiry(
                 | InquiryEvent::InformationRequested(_)
                 | InquiryEvent::InformationAnswered(_)
                 | InquiryEvent::Began(_)
+                | InquiryEvent::PutOff(_)
                 | InquiryEvent::Requeued(_)
                 | InquiryEvent::Resumed(_)
                 | InquiryEvent::PlaceKept(_)

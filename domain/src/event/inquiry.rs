@@ -17,6 +17,7 @@ pub enum InquiryEvent {
     InformationAnswered(InformationAnswered),
     SelectionMade(SelectionMade),
     Began(InquiryBegan),
+    PutOff(InquiryPutOff),
     Requeued(InquiryRequeued),
     Withdrawn(InquiryWithdrawn),
     Resumed(InquiryResumed),
@@ -80,6 +81,13 @@ impl InquiryRegistered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InquiryBegan {
     pub expires_at: Timestamp,
+    pub inquiry: InquiryId,
+}
+
+/// The platform was down for as long as the offer was open: it begins with the next opening.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryPutOff {
+    pub begins_at: Timestamp,
     pub inquiry: InquiryId,
 }
 

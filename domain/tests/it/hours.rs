@@ -185,6 +185,23 @@ fn nobody_is_asked_before_the_hours_begin_and_then_the_first_who_is_free() {
 }
 
 #[test]
+fn who_was_down_for_as_long_as_it_was_open_puts_it_off_to_the_next_opening() {
+    let mut market = Market::with(&[ANN]);
+    let nine = MORNING + Span::minutes(60);
+    market.inquires(from_nine(routed()), &["help"]);
+    // To the microsecond at which it closes.
+    let (closes, again) = (nine + Span::minutes(8 * 60), nine + Span::days(1));
+    let events = market.wakes_at(closes);
+    assert_eq!(names(&events), ["inquiry.put_off"]);
+    assert_eq!((market.row().state, market.row().begins_at), (InquiryState::Queued, Some(again)));
+    // It has not waited meanwhile. A moment before closing it would have begun.
+    let events = market.until(again);
+    assert_eq!(names(&events), ["inquiry.began", "inquiry.selection_made", "reservation.opened"]);
+    let Event::Inquiry(InquiryEvent::Began(began)) = &events[0] else { panic!() };
+    assert_eq!(began.expires_at, again + market.row().terms.max_wait);
+}
+
+#[test]
 fn its_auction_opens_with_the_hours() {
     let mut market = Market::with(&[ANN]);
     market.inquires(from_nine(Allocation::Auction(forward(AuctionFormat::Open))), &["help"]);

@@ -185,6 +185,7 @@ impl<'a> Fold<'a> {
             | InquiryEvent::InformationAnswered(_)
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::Began(_)
+            | InquiryEvent::PutOff(_)
             | InquiryEvent::Relaxed(_)
             | InquiryEvent::PreferenceEnded(_)
             | InquiryEvent::TopicsConfirmed(_) => Ok(()),

@@ -94,6 +94,7 @@ impl Scope {
                 | InquiryEvent::InformationAnswered(_)
                 | InquiryEvent::SelectionMade(_)
                 | InquiryEvent::Began(_)
+                | InquiryEvent::PutOff(_)
                 | InquiryEvent::Relaxed(_)
                 | InquiryEvent::PreferenceEnded(_)
                 | InquiryEvent::Requeued(_)

@@ -293,6 +293,7 @@ impl Dossier {
                     preferred.until = Some(now + preferred.lasts);
                 }
             }
+            InquiryEvent::PutOff(e) => self.registered()?.begins_at = Some(e.begins_at),
             InquiryEvent::Relaxed(e) => {
                 let inquiry = self.registered()?;
                 inquiry.desired_skills = e.desired_skills.as_slice().into();

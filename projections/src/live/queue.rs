@@ -319,7 +319,8 @@ impl Queues {
             | InquiryEvent::SelectionMade(_)
             | InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)
-            | InquiryEvent::TopicsConfirmed(_) => {}
+            | InquiryEvent::TopicsConfirmed(_)
+            | InquiryEvent::PutOff(_) => {}
         }
         Ok(())
     }

@@ -711,6 +711,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         ),
         ("", InquiryPreferenceEnded { agent, inquiry }.into()),
         ("", InquiryBegan { expires_at: closes_at, inquiry }.into()),
+        ("", InquiryPutOff { begins_at: closes_at, inquiry }.into()),
         ("", InquiryRequeued { expires_at: closes_at, inquiry }.into()),
         (
             "",

@@ -121,6 +121,7 @@ const SELDOM: &[&str] = &[
     "done: closeChannel",
     "done: netPayable",
     "inquiry.place_kept.v1",
+    "inquiry.put_off.v1",
     "merge: moved by a timer",
     "queue.merge_put_off.v1",
     "refused: AGENT_BARRED",

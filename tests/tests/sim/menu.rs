@@ -180,11 +180,12 @@ fn unlimited(dice: &mut Dice) -> OfferTerms {
 }
 
 /// Open from some minute of the first hours on, so that some days begin with a closed offer; some over midnight, some not
-/// on the first day.
+/// on the first day. Some for a minute, which may pass while every node is down.
 fn hours(dice: &mut Dice) -> BusinessHours {
     let (zone, ahead) = dice.one(&[("UTC", 0), ("Asia/Kathmandu", 345), ("America/Phoenix", -420)]);
     let first = (8 * 60 + ahead + dice.between(0, 40)).rem_euclid(1440);
-    let to = (first + dice.between(1, 1439)).rem_euclid(1440);
+    let lasts = if dice.percent(40) { 1 } else { dice.between(1, 1439) };
+    let to = (first + lasts).rem_euclid(1440);
     let week = [Weekday::Friday, Weekday::Saturday, Weekday::Sunday, Weekday::Monday, Weekday::Tuesday];
     let weekly = vec![WeeklyHours { days: week.to_vec(), from: first as u16, to: to as u16 }];
     let closed = dice.percent(10).then(|| "2027-01-15".parse().expect("a date"));

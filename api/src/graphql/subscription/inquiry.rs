@@ -109,6 +109,7 @@ fn shown(event: &Event) -> Option<Option<MessageId>> {
         Event::Inquiry(event) => match event {
             InquiryEvent::Registered(_)
             | InquiryEvent::Began(_)
+            | InquiryEvent::PutOff(_)
             | InquiryEvent::Relaxed(_)
             | InquiryEvent::Requeued(_)
             | InquiryEvent::Moved(_)
@@ -183,7 +184,8 @@ fn moves(event: &Event) -> bool {
             | InquiryEvent::Moved(_)
             | InquiryEvent::Withdrawn(_)
             | InquiryEvent::Expired(_) => true,
-            InquiryEvent::PlaceKept(_)
+            InquiryEvent::PutOff(_)
+            | InquiryEvent::PlaceKept(_)
             | InquiryEvent::PlaceLost(_)
             | InquiryEvent::InformationRequested(_)
             | InquiryEvent::InformationAnswered(_)

@@ -141,7 +141,8 @@ fn kind(event: &Event, queue: QueueId) -> Option<QueueFeedKind> {
             | InquiryEvent::PlaceKept(_)
             | InquiryEvent::PlaceLost(_)
             | InquiryEvent::Completed(_)
-            | InquiryEvent::TopicsConfirmed(_) => None,
+            | InquiryEvent::TopicsConfirmed(_)
+            | InquiryEvent::PutOff(_) => None,
         },
         Event::Session(event) => match event {
             SessionEvent::Opened(_) => Some(QueueFeedKind::Left),

@@ -293,6 +293,10 @@ impl Auditor {
                 assert_eq!((wait.since, e.expires_at), (None, at + wait.left), "it has not waited yet");
                 wait.since = Some(at);
             }
+            InquiryEvent::PutOff(e) => {
+                let begins_at = self.begin.insert(e.inquiry, e.begins_at).expect("it has not begun");
+                assert!(begins_at <= at && at < e.begins_at, "at its time it is put off to a later one");
+            }
             InquiryEvent::Withdrawn(e) => match e.place_kept_until {
                 None => self.closes(e.inquiry),
                 Some(until) => {

@@ -86,6 +86,7 @@ payloads! {
     Inquiry(InquiryEvent::InformationAnswered) = "inquiry.information_answered";
     Inquiry(InquiryEvent::SelectionMade) = "inquiry.selection_made";
     Inquiry(InquiryEvent::Began) = "inquiry.began";
+    Inquiry(InquiryEvent::PutOff) = "inquiry.put_off";
     Inquiry(InquiryEvent::PreferenceEnded) = "inquiry.preference_ended";
     Inquiry(InquiryEvent::Relaxed) = "inquiry.relaxed";
     Inquiry(InquiryEvent::Requeued) = "inquiry.requeued";

@@ -43,9 +43,19 @@ pub fn inquiry<'a>(market: &mut Market<'a>, entry: &'a Entry, group: &'a [Entry]
             must!(entry, !twice, "topics", "is about something twice");
             return Ok(());
         }
+        "inquiry.put_off.v1" => {
+            let due = row.begins_at;
+            must!(entry, due.is_some_and(|due| due <= entry.time), "business hours", "is put off before {due:?}");
+            let opening = row.hours.and_then(|hours| hours::opening(hours, entry.time));
+            must!(entry, opening == Some(entry.int("begins_at")), "business hours", "opens at {opening:?}");
+            row.begins_at = opening;
+            return Ok(());
+        }
         "inquiry.began.v1" => {
             let due = row.begins_at.take();
             must!(entry, due.is_some_and(|due| due <= entry.time), "business hours", "begins before {due:?}");
+            let opening = row.hours.and_then(|hours| hours::opening(hours, entry.time));
+            must!(entry, opening.is_none(), "business hours", "begins while it is closed until {opening:?}");
             let expires = entry.time + row.wait_left;
             must!(entry, entry.int("expires_at") == expires, "deadlines", "expires at {expires}");
             (row.step, row.waits_since) = (Step::Queued, Some(entry.time));
@@ -209,6 +219,7 @@ fn registered<'a>(market: &mut Market<'a>, entry: &'a Entry) -> Audited {
         unpaid: entry.text_if("started_by").filter(|_| way.provider_pays()),
         step: if begins_at.is_some() { Step::Early } else { Step::Queued },
         begins_at,
+        hours: terms.get("hours"),
         provider: entry.text("provider"),
         customer: entry.text("customer"),
         accepted_at: entry.int("accepted_at"),

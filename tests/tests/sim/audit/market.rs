@@ -100,6 +100,8 @@ pub struct Inquiry<'a> {
     pub queues: Vec<Id<'a>>,
     /// In all of them it stands behind whoever's is less.
     pub place: (i64, Id<'a>),
+    /// Its offer's.
+    pub hours: Option<&'a Json>,
     /// When its offer's hours begin.
     pub begins_at: Option<i64>,
     pub wait_left: i64,
