@@ -398,7 +398,12 @@ pub struct OfferNow<'a> {
     pub call_servers: Vec<&'a [Topic]>,
 }
 
-fn check_offer(offer: &OfferNow<'_>, acceptance: &Acceptance, now: Timestamp) -> Result<(), Refusal> {
+fn check_offer(
+    offer: &OfferNow<'_>,
+    acceptance: &Acceptance,
+    now: Timestamp,
+    sees_limits: bool,
+) -> Result<(), Refusal> {
     if offer.retired {
         return Err(Refusal::OfferRetired);
     }
@@ -414,13 +419,18 @@ fn check_offer(offer: &OfferNow<'_>, acceptance: &Acceptance, now: Timestamp) ->
     if offer.paused {
         return Err(Refusal::OfferPaused);
     }
-    offer.used.admits(offer.terms, now)
+    offer.used.admits(offer.terms, now, sees_limits)
 }
 
 /// The same of an inquiry that the contact centre starts. Who is turned to has agreed to nothing yet, so no terms are
 /// asked for; an offer that takes no questions may still be spoken about.
-pub fn check_start(offer: &OfferNow<'_>, acceptance: &Acceptance, now: Timestamp) -> Result<(), Refusal> {
-    check_offer(offer, acceptance, now)?;
+pub fn check_start(
+    offer: &OfferNow<'_>,
+    acceptance: &Acceptance,
+    now: Timestamp,
+    starter: &Actor,
+) -> Result<(), Refusal> {
+    check_offer(offer, acceptance, now, matches!(starter, Actor::Operator(_)))?;
     if !offer.terms.channels.contains(&acceptance.channel) {
         return Err(Refusal::ChannelNotOffered);
     }
@@ -454,7 +464,7 @@ pub fn check_acceptance(
     now: Timestamp,
 ) -> Result<Option<ContentReference>, Refusal> {
     let terms = offer.terms;
-    check_offer(offer, acceptance, now)?;
+    check_offer(offer, acceptance, now, false)?;
     if acceptance.link.is_none() && acceptance.question.is_none() {
         return Err(Refusal::invalid(&["linkId"], "give a link, a question, or both"));
     }
@@ -505,7 +515,7 @@ pub fn accept_offer(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decide
 /// By the contact centre, for a customer whom it turns to.
 pub fn start_inquiry(state: &State, acceptance: &Acceptance, ctx: &Ctx) -> Decided {
     let offer = state.offers.get(acceptance.offer).ok_or(Refusal::NotFound { field: "offerId" })?;
-    check_start(&offer_now(state, offer, acceptance.customer), acceptance, ctx.now)?;
+    check_start(&offer_now(state, offer, acceptance.customer), acceptance, ctx.now, &ctx.actor)?;
     // Nobody comes with a proof here.
     let acceptance = Acceptance { initiator: Initiator::ContactCenter, proven_by: None, ..acceptance.clone() };
     accepted(state, offer, &acceptance, None, ctx)

@@ -57,19 +57,21 @@ impl Used {
         sum.map_or(Decimal::ZERO, |sum| sum.amount())
     }
 
-    /// Whether one more is within the limits.
-    pub fn admits(&self, terms: &OfferTerms, now: Timestamp) -> Result<(), Refusal> {
+    /// Whether one more is within the limits. Which of them is in the way is for those to know who see the offer's limits;
+    /// to everybody else it takes nobody now.
+    pub fn admits(&self, terms: &OfferTerms, now: Timestamp, sees_limits: bool) -> Result<(), Refusal> {
+        let reached = |message: &'static str| Refusal::LimitReached {
+            message: if sees_limits { message } else { "The offer takes no more inquiries now; try again later." },
+        };
         if terms.max_open.is_some_and(|most| self.open >= most) {
-            return Err(Refusal::LimitReached {
-                message: "As many inquiries of this offer are open as its provider allows; try again when one has ended.",
-            });
+            let message =
+                "As many inquiries of this offer are open as its provider allows; try again when one has ended.";
+            return Err(reached(message));
         }
         if let (Some(budget), Some(most)) = (terms.daily_budget, terms.most_it_costs())
             && self.spent_on(day_of(now), most.currency()) + most.amount() > budget.amount()
         {
-            return Err(Refusal::LimitReached {
-                message: "The offer's budget for today is used up; try again tomorrow.",
-            });
+            return Err(reached("The offer's budget for today is used up; try again tomorrow."));
         }
         Ok(())
     }

@@ -80,7 +80,10 @@ async fn start_inquiry(call: &Call, input: &StartInquiryInput) -> Step<InquiryPa
         Actor::Agent(id) => live.agent(id).is_some_and(|agent| agent.blocked_by.contains(&provider.id)),
         _ => false,
     };
-    let allowed = if blocked { Err(Refusal::AgentBlocked) } else { check_start(&now, &acceptance, app.clock.now()) };
+    let allowed = match blocked {
+        true => Err(Refusal::AgentBlocked),
+        false => check_start(&now, &acceptance, app.clock.now(), &call.actor),
+    };
     // Nothing is sealed for what is refused: a key in the vault is for ever.
     let done = match allowed {
         Ok(()) => {
