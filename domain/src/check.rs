@@ -211,6 +211,13 @@ pub fn terms(terms: &OfferTerms) -> Checked {
     span(&["consentWindow"], terms.consent_window, Span::seconds(1), CONSENT_WINDOW_MAX)?;
     span(&["maxWait"], terms.max_wait, Span::seconds(1), MAX_WAIT_MAX)?;
     rings(&terms.relaxation, terms.max_wait)?;
+    // A ring is entered while an inquiry waits for its next round, and here there is none.
+    if let Allocation::Auction(rules) = &terms.allocation
+        && rules.rounds == 1
+        && !terms.relaxation.is_empty()
+    {
+        return Err(Refusal::invalid(&["relaxation"], "not with an auction of one round: nobody is asked after it"));
+    }
     preference(terms)?;
     if terms.priority > PRIORITY_MAX {
         return Err(Refusal::invalid(&["priority"], "0 to 10"));

@@ -194,6 +194,14 @@ fn rings_have_an_order_and_bounds() {
         let offer = OfferTerms { accepts_questions: true, relaxation, ..routed() };
         domain::check::terms(&offer).map_err(|refusal| refusal.field().unwrap())
     };
+    let of = |allocation, relaxation| {
+        let offer = OfferTerms { relaxation, ..terms_of(allocation) };
+        domain::check::terms(&offer).map_err(|refusal| refusal.field().unwrap())
+    };
+    let rounds = |count| Allocation::Auction(forward(AuctionFormat::Open).rounds(count));
+    assert_eq!(of(rounds(1), vec![ring(9, 1, false)]), Err(vec!["relaxation".to_owned()]), "nobody is asked after it");
+    assert_eq!(of(rounds(2), vec![ring(9, 1, false)]), Ok(()));
+    assert_eq!(of(rounds(1), vec![]), Ok(()));
     let at = |entry: &str, member: Option<&str>| -> Result<(), Vec<String>> {
         Err(["relaxation", entry].into_iter().chain(member).map(str::to_owned).collect())
     };

@@ -152,9 +152,14 @@ fn relaxation(dice: &mut Dice, max_wait: Span) -> Vec<RelaxationRing> {
 
 fn unlimited(dice: &mut Dice) -> OfferTerms {
     let max_wait = Span::seconds(dice.one(&[1, 30, 120, 600, 3_600]));
+    let allocation = allocation(dice);
+    let relaxation = relaxation(dice, max_wait);
+    // After one round nobody is asked again, so that offer would be refused.
+    let once = matches!(&allocation, Allocation::Auction(rules) if rules.rounds == 1);
+    let relaxation = if once { vec![] } else { relaxation };
     OfferTerms {
         accepts_questions: dice.percent(80),
-        allocation: allocation(dice),
+        allocation,
         channels: dice.one(&[
             vec![ChannelKind::Message],
             vec![ChannelKind::Telephone],
@@ -167,7 +172,7 @@ fn unlimited(dice: &mut Dice) -> OfferTerms {
         links: vec![],
         max_open: None,
         max_wait,
-        relaxation: relaxation(dice, max_wait),
+        relaxation,
         prefer_last_agent_for: Span::ZERO,
         priority: if dice.percent(40) { dice.between(1, 10) as u32 } else { 0 },
         required_skills: if dice.percent(15) { vec![skill(dice.one(&["cards", "travel"]), 2)] } else { vec![] },
