@@ -17,6 +17,9 @@ const ROWS_MAX: usize = 2_000_000;
 pub enum TableError {
     #[error("{path} cannot be read")]
     Open { path: PathBuf, source: std::io::Error },
+    /// The header is that of another file.
+    #[error("{path}:1: {what}")]
+    Header { path: PathBuf, what: String },
     #[error("{path}:{line}: {what}")]
     Row { path: PathBuf, line: u64, what: String },
 }
@@ -40,16 +43,17 @@ pub fn read(path: &Path, labelled: bool) -> Result<Vec<Question>, TableError> {
 pub fn read_bytes(bytes: &[u8], path: &Path, labelled: bool) -> Result<Vec<Question>, TableError> {
     let wrong = |line: u64, what: String| TableError::Row { path: path.to_owned(), line, what };
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-    let header = reader.byte_headers().map_err(|error| wrong(1, error.to_string()))?.clone();
+    let foreign = |what: String| TableError::Header { path: path.to_owned(), what };
+    let header = reader.byte_headers().map_err(|error| foreign(error.to_string()))?.clone();
     let column = |name: &str| header.iter().position(|cell| cell.trim_ascii() == name.as_bytes());
-    let named = |name: &str| column(name).ok_or_else(|| wrong(1, format!("the header has no column {name}")));
+    let named = |name: &str| column(name).ok_or_else(|| foreign(format!("the header has no column {name}")));
     let (id, text) = (named("id")?, named("text")?);
     let label = match (column("category"), column("intent")) {
         _ if !labelled => None,
         (Some(_), Some(_)) => {
-            return Err(wrong(1, "the header has both category and intent; one of them is the label".into()));
+            return Err(foreign("the header has both category and intent; one of them is the label".into()));
         }
-        (None, None) => return Err(wrong(1, "the header has no column category or intent".into())),
+        (None, None) => return Err(foreign("the header has no column category or intent".into())),
         (category, intent) => category.or(intent),
     };
     let mut questions = Vec::new();

@@ -104,8 +104,19 @@ fn is_misuse(error: &Failure) -> bool {
             Some(FolderError::Absent { .. } | FolderError::NotAFolder { .. } | FolderError::Foreign { .. })
         )
         || file.is_some()
-        || matches!(questions, Some(::topics::table::TableError::Open { .. }))
-        || matches!(model, Some(::topics::FileError::Open { .. } | ::topics::FileError::Write { .. }))
+        || matches!(
+            questions,
+            Some(::topics::table::TableError::Open { .. } | ::topics::table::TableError::Header { .. })
+        )
+        || matches!(
+            model,
+            Some(
+                ::topics::FileError::Open { .. }
+                    | ::topics::FileError::Write { .. }
+                    | ::topics::FileError::Foreign { .. }
+                    | ::topics::FileError::Format { .. }
+            )
+        )
 }
 
 /// What a command found.

@@ -38,15 +38,17 @@ fn questions_are_learned_from_and_classified() {
     assert!(lines.iter().all(|line| line["score"].as_f64().is_some_and(|score| (0.0..=1.0).contains(&score))));
     assert_eq!(lines.len(), 2);
 
-    // Found wrong: 1. Not there, or wrong use: 2.
+    // Found wrong within: 1. Not there, of another kind, or wrong use: 2.
     let refused = |code, args: &[&str], words: &str| {
         let ran = run(&[&["topics"], args].concat());
         assert_eq!(ran.code, code, "{args:?}: {}", ran.err);
         assert!(ran.err.contains(words), "{args:?}: {}", ran.err);
         assert_eq!(ran.out, "", "{args:?}");
     };
-    refused(1, &["train", &asked, "--model", &model], "asked.csv:1: the header has no column category or intent");
-    refused(1, &["classify", "--model", &train, &asked, "--json"], "train.csv is no model of topics");
+    refused(2, &["train", &asked, "--model", &model], "asked.csv:1: the header has no column category or intent");
+    fs::write(path("latin"), b"id,text,category\na,caf\xe9,x\n").unwrap();
+    refused(1, &["train", &path("latin"), "--model", &model], "latin:2: not UTF-8");
+    refused(2, &["classify", "--model", &train, &asked, "--json"], "train.csv is no model of topics");
     let mut damaged = bytes.clone();
     damaged[100] ^= 1;
     fs::write(path("damaged"), damaged).unwrap();
