@@ -5,6 +5,9 @@
 //! Whatever strangers put there that nobody is skilled in costs the search as many steps as there are
 //! subject matters, not as many as there are inquiries.
 //!
+//! Whom a provider blocks passes over that provider's inquiries one by one: a list for each provider would cost every
+//! agent as many steps as there are providers, to spare the few who are blocked.
+//!
 //! Deliberately not here: who may bid. The index narrows down; `agent::eligible` says it.
 
 use crate::ids::{InquiryId, ProviderId};
