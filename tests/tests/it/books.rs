@@ -348,6 +348,13 @@ fn what_is_payable_is_paid_out_and_comes_back_once() {
         [leg(&payable, "10.00", "payout/1"), leg("liabilities:payout-in-transit", "-10.00", "payout/1")]
     );
 
+    // Its owner reads of it by its id, and an agent whose money it is not nothing.
+    let trail = "query($id: ID!) { auditTrail(subject: $id, first: 5) { edges { node { type } } } }";
+    let id = json!({"id": out["payout"]["id"]});
+    let seen = town.provider.ask(trail, id.clone());
+    assert_eq!(seen["auditTrail"]["edges"], json!([{"node": {"type": "wallet.paid_out.v1"}}]));
+    assert_eq!(town.agents[0].1.ask(trail, id)["auditTrail"]["edges"], json!([]));
+
     // The house stops at once, and knows after its start what is on its way.
     drop(town);
     house.kill();

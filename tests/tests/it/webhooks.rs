@@ -328,6 +328,13 @@ fn a_provider_is_told_of_each_acceptance() {
     let seen = stranger.ask(document, json!({"id": webhook, "provider": town.provider_id}));
     assert_eq!(seen["node"], Value::Null);
     assert!(!seen.to_string().contains("whk_"), "{seen}");
+    // Its provider reads what became of it by its id, and of what it told.
+    let trail = "query($id: ID!) { auditTrail(subject: $id, first: 1) { edges { node { type } } } }";
+    for (subject, first) in [(&webhook, "webhook.created.v1"), (&tampered.id, "webhook.delivery_planned.v1")] {
+        let seen = town.provider.ask(trail, json!({"id": subject}));
+        assert_eq!(seen["auditTrail"]["edges"], json!([{"node": {"type": first}}]));
+        assert_eq!(stranger.ask(trail, json!({"id": subject}))["auditTrail"]["edges"], json!([]));
+    }
     for (mutation, input) in [
         ("rotateWebhookSecret", json!({"webhookId": webhook})),
         ("deleteWebhook", json!({"webhookId": webhook})),

@@ -321,12 +321,23 @@ impl Search {
                 Ok(self.app.live.link(id).is_some_and(|(offer, _)| facts.provider_of(offer) == Some(*own)))
             }
             // Its own events may stand beside these: the log says.
-            (Actor::Provider(_), Subject::AgentId(_) | Subject::CustomerId(_) | Subject::AccountId(_)) => Ok(true),
+            (
+                Actor::Provider(_),
+                Subject::AgentId(_)
+                | Subject::CustomerId(_)
+                | Subject::AccountId(_)
+                | Subject::PayoutId(_)
+                | Subject::WebhookId(_)
+                | Subject::DeliveryId(_),
+            ) => Ok(true),
             // Whoever does not see a bid does not learn that there is one.
             (Actor::Provider(_) | Actor::Agent(_), Subject::BidId(_)) if self.is_hidden_bid(facts)? => Ok(false),
             (Actor::Provider(own), _) => of_inquiry(&|known| known.provider == *own),
             (Actor::Agent(own), Subject::AgentId(id)) => Ok(*own == id),
-            (Actor::Agent(_), Subject::AccountId(_) | Subject::QueueId(_) | Subject::CallServerId(_)) => Ok(true),
+            (
+                Actor::Agent(_),
+                Subject::AccountId(_) | Subject::PayoutId(_) | Subject::QueueId(_) | Subject::CallServerId(_),
+            ) => Ok(true),
             (
                 Actor::Agent(own),
                 Subject::InquiryId(_)
